@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# One static library per folder; its link line is every folder of a smaller rank, in order.
+
+# The rank table of ARCHITECTURE.md, lowest first. `cli` is the program itself.
+set(NJ_FOLDERS util config loop health net storage bus jobs frames sources detect track
+  pipeline batch analysis events realtime http app)
+
+# nj_add_folder(NAME [libraries...]): src/NAME/*.c becomes nj_NAME.
+function(nj_add_folder name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(nj_${name} STATIC ${sources})
+  target_include_directories(nj_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(nj_${name} PUBLIC Threads::Threads ${ARGN})
+  list(FIND NJ_FOLDERS ${name} rank)
+  math(EXPR rank "${rank} - 1")
+  foreach(index RANGE ${rank} 0 -1)
+    if(index LESS 0)
+      break()
+    endif()
+    list(GET NJ_FOLDERS ${index} lower)
+    if(TARGET nj_${lower})
+      target_link_libraries(nj_${name} PUBLIC nj_${lower})
+    endif()
+  endforeach()
+endfunction()
