@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// MOTChallenge text files and the metrics CLEAR MOT (Bernardin 2008), IDF1 (Ristani 2016) and HOTA
+// (Luiten 2020), after TrackEval's definitions.
+#ifndef NJ_TRACK_MOT_H
+#define NJ_TRACK_MOT_H
+
+#include "util/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct nj_mot_row {
+    int32_t frame; // from 1
+    int64_t id;    // -1 for detections
+    double x, y, w, h;
+    double score;  // confidence, or the consider flag of ground truth
+};
+
+struct nj_mot_table {
+    struct nj_mot_row *rows; // sorted by frame, then as in the file
+    size_t count;
+    int32_t frames;          // highest frame number
+};
+
+// Comma separated rows of 6 to 10 fields. Limits: 64 MiB, frame <= 10 million. The error names file
+// and line. Free with nj_mot_free.
+int nj_mot_read(const char *path, struct nj_mot_table *out, struct nj_error *err);
+int nj_mot_parse(const char *text, size_t length, struct nj_mot_table *out, struct nj_error *err);
+void nj_mot_free(struct nj_mot_table *table);
+int nj_mot_write(const char *path, const struct nj_mot_table *table, struct nj_error *err);
+
+struct nj_mot_metrics {
+    double mota, motp, idf1, idp, idr, recall, precision; // percent
+    double hota, deta, assa, loca;                        // percent, mean over alpha .05 ... .95
+    int64_t fp, fn, id_switches, fragmentations, gt_rows, result_rows;
+};
+
+// Sums from which metrics of several sequences are combined as TrackEval combines them.
+struct nj_mot_sums;
+
+int nj_mot_sums_create(struct nj_mot_sums **out);
+void nj_mot_sums_destroy(struct nj_mot_sums *sums);
+// Ground-truth rows with score 0 are dropped first. IoU threshold .5 for CLEAR and identity.
+int nj_mot_sums_add(struct nj_mot_sums *sums, const struct nj_mot_table *gt,
+                    const struct nj_mot_table *result, struct nj_error *err);
+void nj_mot_sums_metrics(const struct nj_mot_sums *sums, struct nj_mot_metrics *out);
+
+#endif

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Multi-object tracking of one source: Kalman filter and staged association (SORT, Bewley 2016;
+// ByteTrack, Zhang 2022). One tracker belongs to one thread.
+#ifndef NJ_TRACK_TRACK_H
+#define NJ_TRACK_TRACK_H
+
+#include "config/options.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct nj_track_options {
+    double new_score;         // only detections at least this sure begin a track, 0..1
+    double high_score;        // first association stage, 0..1
+    double low_score;         // second stage; below it a detection is ignored, 0..1
+    double iou_gate;          // least overlap of a match, 0..1
+    double enlarge;           // third stage: boxes grown by this part of their size; 0: no stage
+    nj_us lost_us;            // how long a track without matches is kept
+    int64_t confirm_hits;     // matches before a track is reported
+    int64_t max_tracks;       // refuse more: a stranger's scene must not exhaust memory
+};
+
+extern const struct nj_option_group nj_track_option_group; // group "track", struct above
+
+struct nj_track_input {
+    float x, y, w, h; // pixels of the source, top-left corner and size
+    float score;      // 0..1
+    int32_t class_id; // associations never cross groups of classes
+};
+
+enum nj_track_state { NJ_TRACK_TENTATIVE, NJ_TRACK_CONFIRMED, NJ_TRACK_LOST };
+
+struct nj_track {
+    int64_t id;        // from 1, never reused by this tracker
+    float x, y, w, h;  // filter estimate, pixels
+    float score;       // of the newest match
+    int32_t class_id;
+    int32_t input;     // index of the matched input of this update, or -1
+    enum nj_track_state state;
+    nj_us first_us, last_us; // first and newest match
+    int64_t hits;
+};
+
+struct nj_tracker;
+
+// `first_id` > 0 begins the ids (persisted highest + 1 after a restart).
+int nj_tracker_create(const struct nj_track_options *options, int64_t first_id,
+                      struct nj_tracker **out, struct nj_error *err);
+void nj_tracker_destroy(struct nj_tracker *tracker);
+
+// One frame taken at `time_us` (monotonic, not before the last one). *out borrows an array of the
+// live tracks, valid until the next call. NJ_E_TOO_BIG beyond max_tracks inputs, NJ_E_NOMEM.
+int nj_tracker_update(struct nj_tracker *tracker, const struct nj_track_input *inputs, size_t count,
+                      nj_us time_us, const struct nj_track **out, size_t *out_count);
+
+// The motion gate saw nothing move up to `time_us`: tracks keep their place and do not age, so that
+// a parked car keeps its id without inference.
+void nj_tracker_hold(struct nj_tracker *tracker, nj_us time_us);
+
+// Forgets motion and pictures of the past after a reconnect; ids go on.
+void nj_tracker_reset(struct nj_tracker *tracker);
+
+#endif
