@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one claim-lease-fence engine: durable queues with retry, dead letters and back-pressure.
+#ifndef NJ_JOBS_WORK_QUEUE_H
+#define NJ_JOBS_WORK_QUEUE_H
+
+#include "config/options.h"
+#include "health/metrics.h"
+#include "storage/store.h"
+#include "storage/store_work.h"
+#include "util/log.h"
+
+enum nj_overflow { NJ_OVERFLOW_REJECT, NJ_OVERFLOW_DROP_OLDEST, NJ_OVERFLOW_DLQ };
+
+struct nj_work_queue_options {
+    int64_t max_size;           // QUEUE_MAX_SIZE 10000
+    int overflow;               // enum nj_overflow, QUEUE_OVERFLOW_POLICY dlq
+    double pressure_threshold;  // QUEUE_BACKPRESSURE_THRESHOLD 0.8
+    int64_t max_attempts;       // 3
+    nj_us retry_base_us, retry_cap_us; // 1 s, 30 s
+    double retry_jitter;        // 0.25
+    nj_us lease_us;
+};
+extern const struct nj_option_group nj_work_queue_option_group; // group "queue"
+
+struct nj_work_queue; // explicitly thread-safe unless said otherwise
+
+struct nj_work_queue_config {
+    const char *name; // "detection_queue"; static
+    const char *metric_label; // "detection": pipeline_queue_depth{queue="detection"}
+    struct nj_store *store;
+    struct nj_loop *loop;
+    struct nj_metrics *metrics; // may be NULL
+    struct nj_log *log;         // may be NULL
+    struct nj_work_queue_options options;
+    uint64_t seed; // of the jitter
+};
+int nj_work_queue_create(const struct nj_work_queue_config *config, struct nj_work_queue **out,
+                         struct nj_error *err);
+void nj_work_queue_destroy(struct nj_work_queue *queue); // stopped before
+
+struct nj_work_put {
+    const char *payload;    // JSON object
+    const char *unique_key; // NULL: none
+    int priority;
+};
+// Inside a write operation, together with whatever else must be one transaction. Wakes the consumer
+// after the commit. When the queue is full the policy decides: NJ_E_FULL under reject.
+// NJ_E_EXISTS when the unique key waits already.
+int nj_work_queue_put(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_put *put,
+                      struct nj_error *err);
+
+// A claimed item, owned by the consumer until it calls exactly one of complete, fail or release.
+struct nj_work_item {
+    int64_t id, fence, attempts;
+    nj_us created_us;
+    json_t *payload; // borrowed
+};
+// Called from: loop thread.
+typedef void (*nj_work_handler)(struct nj_work_item *item, void *arg);
+
+// Begins to claim: at most `capacity` items are with the handler at once. Items whose payload is no
+// JSON object become dead letters ("invalid") without reaching the handler. Loop thread.
+int nj_work_queue_start(struct nj_work_queue *queue, size_t capacity, nj_work_handler handler,
+                        void *arg);
+// No new claims; items with the handler go on. Loop thread.
+void nj_work_queue_pause(struct nj_work_queue *queue);
+// How many are with the handler. Loop thread.
+size_t nj_work_queue_in_flight(const struct nj_work_queue *queue);
+
+// Inside the write operation that stores the result: the item leaves the queue in the same
+// transaction. NJ_E_CONFLICT: the lease was lost, roll everything back.
+int nj_work_queue_complete(struct nj_work_queue *queue, struct nj_db *db,
+                           const struct nj_work_item *item, struct nj_error *err);
+// After that operation ended: frees the item. Loop thread. Must follow complete (also when it
+// failed for good: then call fail first).
+void nj_work_queue_finish(struct nj_work_queue *queue, struct nj_work_item *item);
+// The attempt failed with `why`: retry later, or dead letter after max_attempts, or at once when
+// `permanent`. Frees the item. Loop thread.
+void nj_work_queue_fail(struct nj_work_queue *queue, struct nj_work_item *item, bool permanent,
+                        const struct nj_error *why);
+// Gives the claim back unspent (shutting down). Frees the item. Loop thread.
+void nj_work_queue_release(struct nj_work_queue *queue, struct nj_work_item *item);
+
+struct nj_work_queue_stats {
+    int64_t waiting, in_flight, dead_failed, dead_overflow, max_size;
+    double fill_ratio;
+    bool pressure, full;    // at the threshold; at max_size
+    uint64_t put, completed, failed, retried, dropped, rejected;
+    nj_us oldest_wait_us;
+    double per_minute;      // completed in the last minute
+};
+// From memory. Loop thread.
+void nj_work_queue_get_stats(struct nj_work_queue *queue, struct nj_work_queue_stats *out);
+const char *nj_work_queue_name(const struct nj_work_queue *queue);
+
+// Dead letters, inside operations. Requeue puts the original payload back and deletes the letter.
+int nj_work_queue_requeue(struct nj_work_queue *queue, struct nj_db *db, int64_t letter_id,
+                          struct nj_error *err); // 0: the oldest
+#endif

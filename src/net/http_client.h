@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outgoing HTTP through libcurl. Blocking, for job and inference threads; each thread has a client
+// of its own, which keeps connections alive.
+#ifndef NJ_NET_HTTP_CLIENT_H
+#define NJ_NET_HTTP_CLIENT_H
+
+#include "loop/thread.h"
+#include "util/buf.h"
+#include "util/error.h"
+
+#include <stddef.h>
+
+struct nj_http_client;
+
+int nj_http_client_create(struct nj_http_client **out, struct nj_error *err);
+void nj_http_client_destroy(struct nj_http_client *client);
+
+struct nj_http_part { // one field of multipart/form-data
+    const char *name, *file_name, *content_type;
+    const void *bytes;
+    size_t length;
+};
+
+struct nj_http_call {
+    const char *method;            // "GET", "POST"
+    const char *url;               // http or https only; redirects are not followed
+    const char *const *headers;    // "Name: value", NULL-terminated, or NULL
+    const void *body;
+    size_t body_length;
+    const struct nj_http_part *part; // instead of body; or NULL
+    nj_us connect_timeout_us, total_timeout_us;
+    size_t max_response_bytes;
+    const struct nj_cancel *cancel; // may be NULL
+};
+
+// 0: an answer came, whatever its status; *out_status and `out_body` are filled. Else
+// NJ_E_UNAVAILABLE (not reached), NJ_E_TIMEOUT, NJ_E_TOO_BIG, NJ_E_CANCELLED, NJ_E_INVALID (URL).
+// Errors never carry credentials of the URL.
+int nj_http_client_call(struct nj_http_client *client, const struct nj_http_call *call,
+                        int *out_status, struct nj_buf *out_body, struct nj_error *err);
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables work_items and dead_letters: the rows under the claim-lease-fence engine of jobs/.
+#ifndef NJ_STORAGE_STORE_WORK_H
+#define NJ_STORAGE_STORE_WORK_H
+
+#include "storage/store.h"
+
+enum { NJ_QUEUE_NAME_SIZE = 48, NJ_WORK_PAYLOAD_MAX = 256 * 1024 };
+
+struct nj_work_row {
+    int64_t id;
+    char queue[NJ_QUEUE_NAME_SIZE];
+    char *payload;          // JSON; malloc'd
+    char unique_key[129];   // "" none; else at most one live item of the queue has it
+    int priority;           // higher first
+    int64_t attempts;       // started so far, this one included when claimed
+    int64_t fence;          // token of the newest claim
+    nj_us not_before_us, created_us, lease_until_us; // wall of the store
+    nj_us first_failed_us;  // 0: never
+    char *history;          // JSON array of failures; malloc'd, or NULL
+};
+void nj_work_row_finish(struct nj_work_row *row);
+
+int nj_work_insert(struct nj_db *db, const struct nj_work_row *row, int64_t *out_id,
+                   struct nj_error *err); // NJ_E_EXISTS: unique_key is there
+// Claims up to `limit` items that are due: highest priority, then oldest. Expired leases count as
+// due. out[i] are filled; *out_count says how many.
+int nj_work_claim(struct nj_db *db, const char *queue, nj_us lease_us, size_t limit,
+                  struct nj_work_row *out, size_t *out_count, struct nj_error *err);
+// All below: NJ_E_CONFLICT when the fence is not the newest one or the item is gone.
+int nj_work_extend(struct nj_db *db, int64_t id, int64_t fence, nj_us lease_us,
+                   struct nj_error *err);
+int nj_work_delete(struct nj_db *db, int64_t id, int64_t fence, struct nj_error *err);
+int nj_work_retry(struct nj_db *db, const struct nj_work_row *row, nj_us delay_us,
+                  struct nj_error *err); // writes history, frees the claim
+int nj_work_release(struct nj_db *db, int64_t id, int64_t fence,
+                    struct nj_error *err); // gives a claim back unspent (shutdown)
+int nj_work_counts(struct nj_db *db, const char *queue, int64_t *out_waiting,
+                   int64_t *out_claimed, nj_us *out_oldest_us, struct nj_error *err);
+// When the next waiting or leased item becomes due (wall); 0: none.
+int nj_work_next_due(struct nj_db *db, const char *queue, nj_us *out, struct nj_error *err);
+
+struct nj_letter_row {
+    int64_t id;
+    char queue[NJ_QUEUE_NAME_SIZE]; // where the job came from
+    char reason[32];                // "failed", "overflow", "invalid"
+    char *payload, *history;        // malloc'd
+    char error[512], error_type[48];
+    int64_t attempts;
+    nj_us first_failed_us, last_failed_us, created_us;
+};
+void nj_letter_row_finish(struct nj_letter_row *row);
+
+int nj_letters_insert(struct nj_db *db, const struct nj_letter_row *row, struct nj_error *err);
+int nj_letters_list(struct nj_db *db, const char *queue, const char *reason, size_t start,
+                    size_t limit, struct nj_letter_row **out, size_t *out_count, int64_t *out_total,
+                    struct nj_error *err); // reason NULL: any; oldest first
+int nj_letters_get(struct nj_db *db, int64_t id, struct nj_letter_row *out, struct nj_error *err);
+int nj_letters_delete(struct nj_db *db, int64_t id, struct nj_error *err);
+int nj_letters_purge(struct nj_db *db, const char *queue, const char *reason, int64_t *out_deleted,
+                     struct nj_error *err);
+int nj_letters_counts(struct nj_db *db, const char *queue, int64_t *out_failed,
+                      int64_t *out_overflow, struct nj_error *err);
+
+#endif
