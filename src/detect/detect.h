@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Detectors: an engine, a model and its output decoder behind one call on frames.
+#ifndef NJ_DETECT_DETECT_H
+#define NJ_DETECT_DETECT_H
+
+#include "config/options.h"
+#include "detect/model.h"
+#include "frames/frame.h"
+#include "health/breaker.h"
+#include "loop/thread.h"
+#include "util/error.h"
+#include "util/log.h"
+
+struct nj_detection {
+    int32_t class_id;
+    float confidence;   // 0..1
+    struct nj_rect box; // pixels of the original picture
+};
+
+enum { NJ_DETECTIONS_MAX = 300 }; // per picture, the surest
+
+struct nj_detections {
+    struct nj_detection items[NJ_DETECTIONS_MAX];
+    size_t count;
+    nj_us prepare_us, engine_us, decode_us; // thread time of the stages; 0 where not known
+};
+
+struct nj_detect_options {
+    int engine;                // choice: "onnx", "http", "null"
+    const char *device;        // "cpu", "cuda:0"
+    const char *model;         // manifest path, or a name looked up in models_folder
+    const char *models_folder;
+    const char *engine_library; // ONNX Runtime; "": the usual places
+    double threshold;          // DETECTION_CONFIDENCE_THRESHOLD; negative: the model's own
+    int64_t threads;           // inference threads; 0: one a core
+    const char *http_url;      // YOLO26_URL
+    const char *http_api_key;  // secret
+    nj_us http_connect_us, http_read_us;
+    int64_t http_tries;
+    struct nj_text_list classes; // only these are reported; empty: all of the model
+};
+extern const struct nj_option_group nj_detect_option_group; // group "detect"
+
+struct nj_detector; // shared by threads; the weights are loaded once
+
+struct nj_detector_config {
+    const struct nj_detect_options *options;
+    const struct nj_clock *clock;
+    struct nj_breaker *breaker; // of the http engine; may be NULL for others
+    struct nj_log *log;         // one warning on device fall-back; may be NULL
+};
+
+// Loads engine and model, checks tensor shapes against the decoder. Errors name file, expected and
+// found shapes. The caller owns *out.
+int nj_detector_create(const struct nj_detector_config *config, struct nj_detector **out,
+                       struct nj_error *err);
+void nj_detector_destroy(struct nj_detector *detector);
+
+const struct nj_model *nj_detector_model(const struct nj_detector *detector);
+double nj_detector_threshold(const struct nj_detector *detector);
+const char *nj_detector_device(const struct nj_detector *detector); // what is really used
+const char *nj_detector_class_name(const struct nj_detector *detector, int32_t class_id);
+
+// Per-thread state: session scratch, tensors.
+struct nj_detector_thread;
+int nj_detector_thread_create(struct nj_detector *detector, struct nj_detector_thread **out,
+                              struct nj_error *err);
+void nj_detector_thread_destroy(struct nj_detector_thread *thread);
+
+// Detects on `count` frames (1 .. model's max_batch). `crops` NULL: whole pictures. out[i] are
+// filled in order of falling confidence, after class-wise NMS and suppression in class groups.
+int nj_detector_run(struct nj_detector_thread *thread, struct nj_frame *const *frames,
+                    const struct nj_rect *crops, size_t count, struct nj_detections *out,
+                    const struct nj_cancel *cancel, struct nj_error *err);
+
+// The size a picture needs at least so that nothing is lost by decoding it smaller.
+void nj_detector_least_size(const struct nj_detector *detector, int32_t *width, int32_t *height);
+
+#endif

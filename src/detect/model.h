@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model manifests: what a network expects and means, in one small JSON file beside its weights.
+#ifndef NJ_DETECT_MODEL_H
+#define NJ_DETECT_MODEL_H
+
+#include "frames/tensor.h"
+#include "util/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { NJ_MODEL_NAME_SIZE = 64, NJ_MODEL_CLASSES_MAX = 1024, NJ_MODEL_PATH_SIZE = 4096 };
+
+enum nj_model_decoder {
+    NJ_DECODER_YOLOX,      // [1, cells, 5 + classes], grid offsets, strides 8 16 32
+    NJ_DECODER_CENTERNET,  // heat map + sizes, 3x3 peaks
+    NJ_DECODER_YOLOV5,     // [1, rows, 5 + classes], decoded boxes
+    NJ_DECODER_YOLOV8,     // [1, 4 + classes, rows], transposed, no objectness
+    NJ_DECODER_END_TO_END, // [1, rows, 6]: x0 y0 x1 y1 score class, no NMS
+    NJ_DECODER_COUNT
+};
+
+struct nj_model {
+    char name[NJ_MODEL_NAME_SIZE];
+    char weights_path[NJ_MODEL_PATH_SIZE];
+    char weights_sha256[65];        // "" unchecked (a user's own model)
+    enum nj_model_decoder decoder;
+    struct nj_tensor_spec input;
+    int32_t max_batch;              // 1: the graph's batch axis is fixed
+    double threshold;               // default for reporting, 0..1
+    double fast_path_threshold;     // default confidence of the fast path, 0..1
+    double nms_iou;
+    int32_t class_count;
+    char (*class_names)[64];        // malloc'd
+    int32_t *class_groups;          // malloc'd: equal numbers may be the same thing (car, truck, bus)
+};
+
+// Reads and checks a manifest; relative weights are beside it. The error names file, key and what
+// is allowed. Free with nj_model_finish.
+int nj_model_load(const char *manifest_path, struct nj_model *out, struct nj_error *err);
+int nj_model_parse(const char *json, size_t length, const char *folder, struct nj_model *out,
+                   struct nj_error *err);
+void nj_model_finish(struct nj_model *model);
+
+#endif
