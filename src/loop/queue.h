@@ -33,7 +33,9 @@ struct nj_queue; // explicitly thread-safe
 int nj_queue_create(const struct nj_queue_options *options, struct nj_queue **out);
 void nj_queue_destroy(struct nj_queue *queue);
 
-// The queue takes `item` (not NULL) on success. NJ_E_FULL, NJ_E_CANCELLED after close.
+// The queue takes `item` (not NULL) on success. NJ_E_FULL, NJ_E_CANCELLED after close, NJ_E_TOO_BIG
+// when `bytes` alone are beyond max_bytes, so that it would never fit. `drop` runs on the pushing
+// thread, without the lock.
 int nj_queue_push(struct nj_queue *queue, void *item, size_t bytes);
 
 // Waits at most `timeout_us` real time (0: not at all, negative: until closed). NJ_E_AGAIN when

@@ -16,8 +16,8 @@ struct nj_signal {
 
 void nj_signal_init(struct nj_signal *signal);
 void nj_signal_add(struct nj_signal *signal, struct nj_listener *listener);
-void nj_signal_remove(struct nj_listener *listener); // harmless when not added (node initialised)
-// Listeners added while firing are not called in this round.
+void nj_signal_remove(struct nj_listener *listener); // harmless when zeroed or not added
+// Listeners added while firing are not called in this round. The signal must outlive the round.
 void nj_signal_fire(struct nj_signal *signal, const void *data);
 
 #endif

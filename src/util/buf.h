@@ -29,6 +29,11 @@ void nj_buf_append_char(struct nj_buf *buf, char c);
 void nj_buf_printf(struct nj_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+// Room for `length` more bytes behind the content, to be filled by the caller and then counted with
+// nj_buf_commit (at most as many). NULL when the buffer failed. Valid until the next call.
+char *nj_buf_room(struct nj_buf *buf, size_t length);
+void nj_buf_commit(struct nj_buf *buf, size_t length);
+
 // Drops `count` bytes at the front.
 void nj_buf_consume(struct nj_buf *buf, size_t count);
 

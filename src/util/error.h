@@ -38,7 +38,8 @@ struct nj_error {
 int nj_error_set(struct nj_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Puts "prefix: " before the text that stands there and returns the record's code.
+// Puts "prefix: " before the text that stands there and returns the record's code (NJ_E_INTERNAL
+// without a record, so that a failure stays one).
 int nj_error_prefix(struct nj_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text: copying, UTF-8, comparison, likeness, ids, patterns.
+#include "util/text.h"
+
+#include "util/utf8_priv.h"
+
+#include <string.h>
+
+// Longest text whose likeness is worth computing; suggestions are for short names.
+enum { NJ_TEXT_DISTANCE_MAX = 64 };
+
+bool nj_text_copy(char *out, size_t size, const char *text)
+{
+    size_t length = strlen(text);
+    bool fits = length < size;
+    if (!size)
+        return false;
+    if (!fits) {
+        length = size - 1;
+        // Back to the start of the character that the cut would split (at most 3 bytes).
+        for (int i = 0; i < 3 && length && ((unsigned char)text[length] & 0xc0) == 0x80; i++)
+            length--;
+    }
+    memmove(out, text, length);
+    out[length] = '\0';
+    return fits;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool nj_text_equal_nocase(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return lower(*a) == lower(*b);
+}
+
+bool nj_text_ends_with_nocase(const char *text, const char *suffix)
+{
+    size_t text_length = strlen(text);
+    size_t suffix_length = strlen(suffix);
+    return suffix_length <= text_length &&
+           nj_text_equal_nocase(text + text_length - suffix_length, suffix);
+}
+
+bool nj_utf8_valid(const char *text, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    while (length) {
+        size_t step = nj_utf8_step(at, length);
+        if (!step)
+            return false;
+        at += step;
+        length -= step;
+    }
+    return true;
+}
+
+// U+0000 to U+001F, U+007F and U+0080 to U+009F.
+static bool is_control(const unsigned char *at, size_t step)
+{
+    if (step == 1)
+        return *at < 0x20 || *at == 0x7f;
+    return step == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+}
+
+void nj_text_printable(char *out, size_t size, const char *text)
+{
+    if (!size)
+        return;
+    const unsigned char *at = (const unsigned char *)text;
+    size_t left = strlen(text);
+    size_t length = 0;
+    while (left) {
+        size_t step = nj_utf8_step(at, left);
+        bool shown = step && !is_control(at, step);
+        size_t width = shown ? step : 1;
+        if (length + width >= size)
+            break;
+        if (shown)
+            memmove(out + length, at, step);
+        else
+            out[length] = '?';
+        length += width;
+        at += step ? step : 1;
+        left -= step ? step : 1;
+    }
+    out[length] = '\0';
+}
+
+unsigned nj_text_distance(const char *a, const char *b)
+{
+    size_t a_length = strlen(a);
+    size_t b_length = strlen(b);
+    if (a_length > NJ_TEXT_DISTANCE_MAX || b_length > NJ_TEXT_DISTANCE_MAX)
+        return (unsigned)(a_length > b_length ? a_length : b_length);
+    unsigned row[NJ_TEXT_DISTANCE_MAX + 1];
+    for (size_t j = 0; j <= b_length; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 1; i <= a_length; i++) {
+        unsigned diagonal = row[0];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_length; j++) {
+            unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
+            unsigned other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replaced < other ? replaced : other;
+        }
+    }
+    return row[b_length];
+}
+
+bool nj_text_to_id(const char *name, char *out, size_t size)
+{
+    if (!size)
+        return false;
+    size_t length = 0;
+    bool gap = false;
+    for (; *name; name++) {
+        char c = lower(*name);
+        if (c == ' ' || c == '-' || c == '_' || c == '\t') {
+            gap = true;
+            continue;
+        }
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+            continue;
+        size_t width = gap && length ? 2 : 1;
+        if (length + width >= size)
+            break;
+        if (width == 2)
+            out[length++] = '_';
+        out[length++] = c;
+        gap = false;
+    }
+    out[length] = '\0';
+    return length > 0;
+}
+
+bool nj_text_match(const char *pattern, const char *name)
+{
+    // Only the last '*' has to be retried: what earlier ones took can be left as it is.
+    const char *star = NULL;
+    const char *resume = NULL;
+    while (*name) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            resume = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star;
+            name = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return !*pattern;
+}
