@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A closed batch becomes an event: consumer of analysis_queue. The event, the batch's state and the
+// queue entry change in one transaction, so that a batch has one event whatever crashes.
+#ifndef NJ_ANALYSIS_ANALYSIS_H
+#define NJ_ANALYSIS_ANALYSIS_H
+
+#include "analysis/severity.h"
+#include "bus/bus.h"
+#include "health/breaker.h"
+#include "health/latency.h"
+#include "jobs/work_queue.h"
+#include "storage/store_batches.h"
+#include "util/timezone.h"
+
+struct nj_analysis_options {
+    int analyser;              // choice: "rules", "llm"
+    const char *llm_url;       // NEMOTRON_URL; base address
+    int llm_protocol;          // choice: "completion" (llama.cpp), "chat" (OpenAI)
+    const char *llm_model;
+    const char *llm_api_key;   // secret
+    nj_us llm_connect_us, llm_read_us;
+    int64_t llm_tries, llm_context_tokens, llm_output_tokens, llm_threads;
+    const char *timezone;      // "": the machine's
+};
+extern const struct nj_option_group nj_analysis_option_group; // group "analysis"
+
+struct nj_analysis_config {
+    struct nj_analysis_options options;   // texts borrowed from the configuration snapshot
+    struct nj_severity_options severity;
+    struct nj_loop *loop;
+    struct nj_store *store;
+    struct nj_work_queue *queue; // analysis_queue
+    struct nj_bus *bus;
+    struct nj_metrics *metrics;
+    struct nj_latency *latency;
+    struct nj_breaker *breaker;  // "llm"
+    struct nj_log *log;
+};
+
+struct nj_analysis; // loop thread only
+
+int nj_analysis_create(const struct nj_analysis_config *config, struct nj_analysis **out,
+                       struct nj_error *err);
+int nj_analysis_start(struct nj_analysis *analysis, struct nj_error *err);
+void nj_analysis_stop(struct nj_analysis *analysis); // no new claims
+bool nj_analysis_idle(const struct nj_analysis *analysis);
+void nj_analysis_destroy(struct nj_analysis *analysis);
+void nj_analysis_set_severity(struct nj_analysis *analysis,
+                              const struct nj_severity_options *severity);
+
+// The payload of analysis_queue: {"batch_id","camera_id","detection_ids":[..],"timestamp",
+// "pipeline_start_time","reason"}; fast path: batch_id "fast_path_<detection id>".
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way of a live picture: motion gate, detect, track, stability, one row per track with its best
+// picture. At most one inference under way per source; the newest frame wins.
+#ifndef NJ_PIPELINE_LIVE_H
+#define NJ_PIPELINE_LIVE_H
+
+#include "bus/bus.h"
+#include "detect/scheduler.h"
+#include "frames/motion.h"
+#include "health/metrics.h"
+#include "pipeline/sink.h"
+#include "sources/sources.h"
+#include "storage/media.h"
+#include "track/stability.h"
+#include "track/track.h"
+
+struct nj_live_config {
+    const struct nj_source_entry *entry; // outlives the pipeline
+    const struct nj_motion_options *motion;
+    const struct nj_track_options *track;
+    const struct nj_stability_options *stability;
+    const struct nj_clock *clock;
+    struct nj_loop *loop;
+    struct nj_store *store;
+    struct nj_scheduler *scheduler;
+    struct nj_detector *detector;
+    struct nj_detection_sink sink;
+    struct nj_media *media;
+    struct nj_bus *bus;
+    struct nj_metrics *metrics;
+    struct nj_log *log;
+    int picture_quality; // JPEG 1..100 of our own pictures
+};
+
+struct nj_live_pipeline;
+
+// Makes the camera row and reads the highest track id (waits on the store: call while starting).
+int nj_live_pipeline_create(const struct nj_live_config *config, struct nj_live_pipeline **out,
+                            struct nj_error *err);
+int nj_live_pipeline_start(struct nj_live_pipeline *pipeline, struct nj_error *err);
+void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline);      // loop thread; joins capture
+bool nj_live_pipeline_idle(struct nj_live_pipeline *pipeline);      // nothing under way
+void nj_live_pipeline_destroy(struct nj_live_pipeline *pipeline);
+
+const struct nj_source_entry *nj_live_pipeline_entry(const struct nj_live_pipeline *pipeline);
+
+enum { NJ_LIVE_TRACKS_MAX = 64 };
+struct nj_live_view { // the newest inferred frame and what was on it
+    struct nj_frame *frame; // the caller's reference; NULL: none yet
+    struct nj_track tracks[NJ_LIVE_TRACKS_MAX];
+    size_t track_count;
+};
+void nj_live_pipeline_view(struct nj_live_pipeline *pipeline,
+                           struct nj_live_view *out); // any thread
+
+struct nj_live_stats {
+    struct nj_source_stats source;
+    uint64_t inferred, skipped_still, dropped, rows, updates;
+};
+void nj_live_pipeline_get_stats(struct nj_live_pipeline *pipeline,
+                                struct nj_live_stats *out); // any thread
+
+#endif

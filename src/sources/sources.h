@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources: what yields media. Live sources give perishable frames; the folder source turns files
+// into durable work.
+#ifndef NJ_SOURCES_SOURCES_H
+#define NJ_SOURCES_SOURCES_H
+
+#include "config/options.h"
+#include "frames/frame.h"
+#include "frames/picture.h"
+#include "health/metrics.h"
+#include "health/registry.h"
+#include "jobs/work_queue.h"
+#include "loop/loop.h"
+#include "storage/store_cameras.h"
+#include "util/log.h"
+
+enum nj_source_state {
+    NJ_SOURCE_STOPPED,
+    NJ_SOURCE_STARTING,
+    NJ_SOURCE_ACTIVE,
+    NJ_SOURCE_ERROR, // tries again; the reason is told
+    NJ_SOURCE_ENDED  // played once to its end
+};
+
+// One entry of `sources.list` in the configuration.
+struct nj_source_entry {
+    const char *id;   // [a-z0-9_]{1,64}
+    const char *name; // for people; "" : the id
+    int kind;         // choice: "file" (later more)
+    const char *path;
+    bool loop;        // play again from the start
+    bool paced;       // at the file's own speed; false: as fast as frames are taken
+    double fps;       // frames handed on per second at most; 0: all
+    struct nj_text_list masks; // each "x,y x,y x,y ..." in 0..1: ignored by the motion gate
+};
+struct nj_sources_options {
+    struct nj_object_list list; // of struct nj_source_entry
+    nj_us offline_after_us;     // CAMERA_OFFLINE_AFTER_SECONDS
+};
+extern const struct nj_option_group nj_sources_option_group; // group "sources"
+
+struct nj_source_stats {
+    enum nj_source_state state;
+    char reason[256];
+    uint64_t frames, dropped, restarts;
+    double fps;         // over the last seconds
+    nj_us last_frame_us; // wall; 0: none yet
+    int32_t width, height;
+};
+
+// What a live source tells its user. Called from: its capture thread.
+struct nj_source_sink {
+    void (*frame)(void *context, struct nj_frame *frame); // borrowed; take a reference to keep it
+    void (*reset)(void *context); // the picture starts anew (reconnect, loop): forget the past
+    void *context;
+};
+
+struct nj_source_config {
+    const struct nj_source_entry *entry; // outlives the source
+    const struct nj_clock *clock;
+    struct nj_source_sink sink;
+    struct nj_log *log;
+};
+
+struct nj_source;
+
+// Live source of the entry's kind. NJ_E_NOT_FOUND, NJ_E_INVALID name the entry's id and path.
+int nj_source_create(const struct nj_source_config *config, struct nj_source **out,
+                     struct nj_error *err);
+int nj_source_start(struct nj_source *source, struct nj_error *err);
+void nj_source_stop(struct nj_source *source); // joins its thread
+void nj_source_destroy(struct nj_source *source);
+void nj_source_get_stats(struct nj_source *source, struct nj_source_stats *out); // any thread
+
+#endif
