@@ -13,19 +13,19 @@
 #include "util/timezone.h"
 
 struct nj_analysis_options {
-    int analyser;              // choice: "rules", "llm"
-    const char *llm_url;       // NEMOTRON_URL; base address
-    int llm_protocol;          // choice: "completion" (llama.cpp), "chat" (OpenAI)
+    int analyser;        // choice: "rules", "llm"
+    const char *llm_url; // NEMOTRON_URL; base address
+    int llm_protocol;    // choice: "completion" (llama.cpp), "chat" (OpenAI)
     const char *llm_model;
-    const char *llm_api_key;   // secret
+    const char *llm_api_key; // secret
     nj_us llm_connect_us, llm_read_us;
     int64_t llm_tries, llm_context_tokens, llm_output_tokens, llm_threads;
-    const char *timezone;      // "": the machine's
+    const char *timezone; // "": the machine's
 };
 extern const struct nj_option_group nj_analysis_option_group; // group "analysis"
 
 struct nj_analysis_config {
-    struct nj_analysis_options options;   // texts borrowed from the configuration snapshot
+    struct nj_analysis_options options; // texts borrowed from the configuration snapshot
     struct nj_severity_options severity;
     struct nj_loop *loop;
     struct nj_store *store;
@@ -33,7 +33,7 @@ struct nj_analysis_config {
     struct nj_bus *bus;
     struct nj_metrics *metrics;
     struct nj_latency *latency;
-    struct nj_breaker *breaker;  // "llm"
+    struct nj_breaker *breaker; // "llm"
     struct nj_log *log;
 };
 

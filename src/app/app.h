@@ -11,7 +11,7 @@
 struct nj_app;
 
 struct nj_app_config {
-    struct nj_config *config;  // a reference is taken
+    struct nj_config *config; // a reference is taken
     struct nj_loop *loop;
     struct nj_log *log;
     // Makes a fresh snapshot for a reload; may be NULL.

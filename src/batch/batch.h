@@ -13,11 +13,11 @@
 #include "storage/store_batches.h"
 
 struct nj_batch_options {
-    nj_us window_us;               // BATCH_WINDOW_SECONDS 90
-    nj_us idle_us;                 // BATCH_IDLE_TIMEOUT_SECONDS 30
-    nj_us check_us;                // BATCH_CHECK_INTERVAL_SECONDS 5
-    int64_t max_detections;        // BATCH_MAX_DETECTIONS 50
-    double fast_path_threshold;    // FAST_PATH_CONFIDENCE_THRESHOLD; negative: the model's own
+    nj_us window_us;            // BATCH_WINDOW_SECONDS 90
+    nj_us idle_us;              // BATCH_IDLE_TIMEOUT_SECONDS 30
+    nj_us check_us;             // BATCH_CHECK_INTERVAL_SECONDS 5
+    int64_t max_detections;     // BATCH_MAX_DETECTIONS 50
+    double fast_path_threshold; // FAST_PATH_CONFIDENCE_THRESHOLD; negative: the model's own
     struct nj_text_list fast_path_types; // FAST_PATH_OBJECT_TYPES: person
 };
 extern const struct nj_option_group nj_batch_option_group; // group "batch"

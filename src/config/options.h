@@ -35,18 +35,18 @@ struct nj_object_list {
 struct nj_option_group;
 
 struct nj_option {
-    const char *name;         // last part of the dotted name: "window_seconds"
-    const char *env;          // "BATCH_WINDOW_SECONDS"; NULL: NIGHTJAR_<GROUP>_<NAME> in capitals
+    const char *name; // last part of the dotted name: "window_seconds"
+    const char *env;  // "BATCH_WINDOW_SECONDS"; NULL: NIGHTJAR_<GROUP>_<NAME> in capitals
     enum nj_option_type type;
-    size_t offset;            // into the group's struct
-    double min, max;          // numbers and seconds; texts: length; lists: count. 0, 0: no limit
-    const char *unit;         // "s", "ms", "items", "bytes"; NULL for none
-    const char *fallback;     // default as it would be written in the environment; "" for empty
+    size_t offset;              // into the group's struct
+    double min, max;            // numbers and seconds; texts: length; lists: count. 0, 0: no limit
+    const char *unit;           // "s", "ms", "items", "bytes"; NULL for none
+    const char *fallback;       // default as it would be written in the environment; "" for empty
     const char *const *choices; // NJ_OPTION_CHOICE: NULL-terminated
     const struct nj_option_group *members; // NJ_OPTION_OBJECTS
-    bool reloadable;          // SIGHUP may change it while running
-    bool secret;              // never shown; also accepts env:NAME and file:PATH
-    const char *help;         // one sentence, what it does and when to change it
+    bool reloadable;                       // SIGHUP may change it while running
+    bool secret;                           // never shown; also accepts env:NAME and file:PATH
+    const char *help;                      // one sentence, what it does and when to change it
 };
 
 struct nj_option_group {

@@ -26,15 +26,15 @@ struct nj_detections {
 };
 
 struct nj_detect_options {
-    int engine;                // choice: "onnx", "http", "null"
-    const char *device;        // "cpu", "cuda:0"
-    const char *model;         // manifest path, or a name looked up in models_folder
+    int engine;         // choice: "onnx", "http", "null"
+    const char *device; // "cpu", "cuda:0"
+    const char *model;  // manifest path, or a name looked up in models_folder
     const char *models_folder;
     const char *engine_library; // ONNX Runtime; "": the usual places
-    double threshold;          // DETECTION_CONFIDENCE_THRESHOLD; negative: the model's own
-    int64_t threads;           // inference threads; 0: one a core
-    const char *http_url;      // YOLO26_URL
-    const char *http_api_key;  // secret
+    double threshold;           // DETECTION_CONFIDENCE_THRESHOLD; negative: the model's own
+    int64_t threads;            // inference threads; 0: one a core
+    const char *http_url;       // YOLO26_URL
+    const char *http_api_key;   // secret
     nj_us http_connect_us, http_read_us;
     int64_t http_tries;
     struct nj_text_list classes; // only these are reported; empty: all of the model

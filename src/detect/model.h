@@ -23,16 +23,16 @@ enum nj_model_decoder {
 struct nj_model {
     char name[NJ_MODEL_NAME_SIZE];
     char weights_path[NJ_MODEL_PATH_SIZE];
-    char weights_sha256[65];        // "" unchecked (a user's own model)
+    char weights_sha256[65]; // "" unchecked (a user's own model)
     enum nj_model_decoder decoder;
     struct nj_tensor_spec input;
-    int32_t max_batch;              // 1: the graph's batch axis is fixed
-    double threshold;               // default for reporting, 0..1
-    double fast_path_threshold;     // default confidence of the fast path, 0..1
+    int32_t max_batch;          // 1: the graph's batch axis is fixed
+    double threshold;           // default for reporting, 0..1
+    double fast_path_threshold; // default confidence of the fast path, 0..1
     double nms_iou;
     int32_t class_count;
-    char (*class_names)[64];        // malloc'd
-    int32_t *class_groups;          // malloc'd: equal numbers may be the same thing (car, truck, bus)
+    char (*class_names)[64]; // malloc'd
+    int32_t *class_groups;   // malloc'd: equal numbers may be the same thing (car, truck, bus)
 };
 
 // Reads and checks a manifest; relative weights are beside it. The error names file, key and what

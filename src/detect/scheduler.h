@@ -18,12 +18,12 @@ struct nj_job_tools {
 
 // One piece of work, caller-owned and intrusive; valid until `done` has begun.
 struct nj_detect_job {
-    const char *source;   // key of fair sharing; outlives the job
-    nj_us deadline_us;    // monotonic; later the job ends with NJ_E_TIMEOUT unrun; 0: durable work
+    const char *source; // key of fair sharing; outlives the job
+    nj_us deadline_us;  // monotonic; later the job ends with NJ_E_TIMEOUT unrun; 0: durable work
     struct nj_frame *frame; // owned by the job; or NULL and `load` makes it
     // Called from: inference thread. Decodes the picture of durable work.
-    int (*load)(struct nj_detect_job *job, const struct nj_job_tools *tools,
-                struct nj_frame **out, struct nj_error *err);
+    int (*load)(struct nj_detect_job *job, const struct nj_job_tools *tools, struct nj_frame **out,
+                struct nj_error *err);
     // Called from: inference thread, exactly once. `job->frame` is still there; done may take it.
     void (*done)(struct nj_detect_job *job);
     int rc;

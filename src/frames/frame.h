@@ -25,12 +25,12 @@ struct nj_frame {
     int32_t width, height; // pixels, upright (orientation already applied)
     enum nj_pixel_format format;
     enum nj_pixel_range range;
-    const uint8_t *planes[3]; // NULL where the format has none
-    int32_t strides[3];       // bytes
+    const uint8_t *planes[3];        // NULL where the format has none
+    int32_t strides[3];              // bytes
     int32_t full_width, full_height; // of the original, when decoding scaled it down; else the same
-    nj_us captured_wall_us;   // when the camera took it
-    nj_us captured_mono_us;   // when it reached us
-    uint64_t sequence;        // of its source, from 1
+    nj_us captured_wall_us;          // when the camera took it
+    nj_us captured_mono_us;          // when it reached us
+    uint64_t sequence;               // of its source, from 1
 };
 
 // What a maker fills; nj_frame_create copies the description, not the pixels. `release` (may be

@@ -26,9 +26,9 @@ enum nj_motion_verdict { NJ_MOTION_STILL, NJ_MOTION_MOVING, NJ_MOTION_CALIBRATIN
 
 struct nj_motion_result {
     enum nj_motion_verdict verdict;
-    bool infer;             // what the caller should do, max_skip and hold included
-    float changed_area;     // 0..1
-    struct nj_rect box;     // around the changed blocks, pixels; empty when still
+    bool infer;         // what the caller should do, max_skip and hold included
+    float changed_area; // 0..1
+    struct nj_rect box; // around the changed blocks, pixels; empty when still
 };
 
 struct nj_motion;

@@ -48,7 +48,7 @@ int nj_picture_decode(struct nj_picture_decoder *decoder, const void *bytes, siz
                       struct nj_error *err);
 
 struct nj_picture_encode {
-    int quality;                // 1..100
+    int quality;                   // 1..100
     int32_t max_width, max_height; // scaled down to fit, never up; 0: as it is
 };
 

@@ -18,11 +18,11 @@ enum nj_tensor_fit {
 struct nj_tensor_spec {
     int32_t width, height; // of the network's input
     enum nj_tensor_fit fit;
-    bool bgr;              // channel order B, G, R instead of R, G, B
-    bool nhwc;             // layout; false: NCHW
-    float scale[3];        // out = pixel * scale + offset, in the output's channel order
+    bool bgr;       // channel order B, G, R instead of R, G, B
+    bool nhwc;      // layout; false: NCHW
+    float scale[3]; // out = pixel * scale + offset, in the output's channel order
     float offset[3];
-    float pad;             // pixel value 0..255 of the padding, before scale and offset
+    float pad; // pixel value 0..255 of the padding, before scale and offset
 };
 
 struct nj_rect {

@@ -11,8 +11,8 @@ struct nj_video; // belongs to one thread
 
 struct nj_video_info {
     int32_t width, height;
-    double fps;          // 0 when unknown
-    nj_us duration_us;   // 0 when unknown
+    double fps;        // 0 when unknown
+    nj_us duration_us; // 0 when unknown
     char codec[32];
 };
 

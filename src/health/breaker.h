@@ -13,7 +13,7 @@
 enum nj_breaker_state { NJ_BREAKER_CLOSED, NJ_BREAKER_OPEN, NJ_BREAKER_HALF_OPEN };
 
 struct nj_breaker_options {
-    const char *name; // "detector_http", "llm"; static
+    const char *name;           // "detector_http", "llm"; static
     unsigned failure_threshold; // 5
     nj_us recovery_us;          // 30 s
     unsigned half_open_max;     // calls let through at once while half open: 3
@@ -22,9 +22,9 @@ struct nj_breaker_options {
 
 struct nj_breaker_status {
     enum nj_breaker_state state;
-    unsigned failures;          // in a row
+    unsigned failures; // in a row
     uint64_t calls, rejected, failed, opened;
-    nj_us retry_in_us;          // until half open; 0 when not open
+    nj_us retry_in_us; // until half open; 0 when not open
 };
 
 struct nj_breaker;

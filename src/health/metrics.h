@@ -16,10 +16,10 @@ enum nj_metric_type { NJ_COUNTER, NJ_GAUGE, NJ_HISTOGRAM };
 
 struct nj_metric_spec {
     enum nj_metric_type type;
-    const char *name;      // [a-zA-Z_:][a-zA-Z0-9_:]*
+    const char *name; // [a-zA-Z_:][a-zA-Z0-9_:]*
     const char *help;
-    const char *label;     // label name, or NULL for a family of one series
-    const double *bounds;  // histogram upper bounds, ascending, without +Inf
+    const char *label;    // label name, or NULL for a family of one series
+    const double *bounds; // histogram upper bounds, ascending, without +Inf
     size_t bound_count;
 };
 
@@ -39,7 +39,7 @@ struct nj_metric *nj_metrics_get(struct nj_metrics *metrics, const struct nj_met
 void nj_metric_add(struct nj_metric *metric, double amount); // counter: amount >= 0
 void nj_metric_set(struct nj_metric *metric, double value);  // gauge
 void nj_metric_observe(struct nj_metric *metric, double value);
-double nj_metric_value(const struct nj_metric *metric); // histogram: sum
+double nj_metric_value(const struct nj_metric *metric);   // histogram: sum
 uint64_t nj_metric_count(const struct nj_metric *metric); // histogram: observations
 
 // Before each exposition `fn` may refresh gauges. Called from: the thread that writes the text.

@@ -12,7 +12,7 @@ enum nj_health_status {
     NJ_HEALTH_DEGRADED,  // works with less; says what
     NJ_HEALTH_UNHEALTHY, // does not do its work
     NJ_HEALTH_STOPPED,
-    NJ_HEALTH_UNKNOWN    // the probe itself failed
+    NJ_HEALTH_UNKNOWN // the probe itself failed
 };
 
 struct nj_health_report {
@@ -21,8 +21,8 @@ struct nj_health_report {
 };
 
 struct nj_service_probe {
-    const char *name;  // "file_watcher", "detector"; static
-    bool critical;     // its failure makes the whole unhealthy instead of degraded
+    const char *name; // "file_watcher", "detector"; static
+    bool critical;    // its failure makes the whole unhealthy instead of degraded
     // Quick, from memory. Called from: loop thread.
     void (*probe)(void *arg, struct nj_health_report *out);
     void *arg;

@@ -21,12 +21,12 @@
 #include "storage/store.h"
 
 struct nj_api_options {
-    bool api_key_enabled;          // API_KEY_ENABLED
-    struct nj_text_list api_keys;  // API_KEYS, secret: plain, or "sha256:<hex>"
-    const char *websocket_token;   // WEBSOCKET_TOKEN, secret
-    bool allow_open;               // a non-loopback address without keys is meant
+    bool api_key_enabled;              // API_KEY_ENABLED
+    struct nj_text_list api_keys;      // API_KEYS, secret: plain, or "sha256:<hex>"
+    const char *websocket_token;       // WEBSOCKET_TOKEN, secret
+    bool allow_open;                   // a non-loopback address without keys is meant
     struct nj_text_list allowed_hosts; // further values of Host and Origin
-    const char *web_root;          // built page; "": beside the program
+    const char *web_root;              // built page; "": beside the program
 };
 extern const struct nj_option_group nj_api_option_group; // group "api"
 
@@ -70,7 +70,6 @@ void nj_api_destroy(struct nj_api *api);
 
 // The members of `system_status` and `performance_update`, from the same context.
 void nj_api_write_status(const struct nj_api_context *context, struct nj_json_writer *writer);
-void nj_api_write_performance(const struct nj_api_context *context,
-                              struct nj_json_writer *writer);
+void nj_api_write_performance(const struct nj_api_context *context, struct nj_json_writer *writer);
 
 #endif

@@ -12,12 +12,12 @@
 enum nj_overflow { NJ_OVERFLOW_REJECT, NJ_OVERFLOW_DROP_OLDEST, NJ_OVERFLOW_DLQ };
 
 struct nj_work_queue_options {
-    int64_t max_size;           // QUEUE_MAX_SIZE 10000
-    int overflow;               // enum nj_overflow, QUEUE_OVERFLOW_POLICY dlq
-    double pressure_threshold;  // QUEUE_BACKPRESSURE_THRESHOLD 0.8
-    int64_t max_attempts;       // 3
+    int64_t max_size;                  // QUEUE_MAX_SIZE 10000
+    int overflow;                      // enum nj_overflow, QUEUE_OVERFLOW_POLICY dlq
+    double pressure_threshold;         // QUEUE_BACKPRESSURE_THRESHOLD 0.8
+    int64_t max_attempts;              // 3
     nj_us retry_base_us, retry_cap_us; // 1 s, 30 s
-    double retry_jitter;        // 0.25
+    double retry_jitter;               // 0.25
     nj_us lease_us;
 };
 extern const struct nj_option_group nj_work_queue_option_group; // group "queue"
@@ -25,7 +25,7 @@ extern const struct nj_option_group nj_work_queue_option_group; // group "queue"
 struct nj_work_queue; // explicitly thread-safe unless said otherwise
 
 struct nj_work_queue_config {
-    const char *name; // "detection_queue"; static
+    const char *name;         // "detection_queue"; static
     const char *metric_label; // "detection": pipeline_queue_depth{queue="detection"}
     struct nj_store *store;
     struct nj_loop *loop;
@@ -84,10 +84,10 @@ void nj_work_queue_release(struct nj_work_queue *queue, struct nj_work_item *ite
 struct nj_work_queue_stats {
     int64_t waiting, in_flight, dead_failed, dead_overflow, max_size;
     double fill_ratio;
-    bool pressure, full;    // at the threshold; at max_size
+    bool pressure, full; // at the threshold; at max_size
     uint64_t put, completed, failed, retried, dropped, rejected;
     nj_us oldest_wait_us;
-    double per_minute;      // completed in the last minute
+    double per_minute; // completed in the last minute
 };
 // From memory. Loop thread.
 void nj_work_queue_get_stats(struct nj_work_queue *queue, struct nj_work_queue_stats *out);

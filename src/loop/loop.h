@@ -47,8 +47,8 @@ void nj_loop_post(struct nj_loop *loop, struct nj_call *call);
 struct nj_timer {
     void (*fn)(struct nj_timer *timer); // called from: loop thread
     struct nj_loop *loop;
-    nj_us due_us;    // monotonic; the loop's
-    nj_us period_us; // 0: once; the loop's
+    nj_us due_us;      // monotonic; the loop's
+    nj_us period_us;   // 0: once; the loop's
     uint64_t order;    // among timers of equal time; the loop's
     size_t heap_index; // 0: not running; the loop's
 };

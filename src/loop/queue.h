@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 enum nj_queue_policy {
-    NJ_QUEUE_REJECT,      // push returns NJ_E_FULL
-    NJ_QUEUE_DROP_OLDEST  // the oldest item is given to `drop`, counted, and the new one enters
+    NJ_QUEUE_REJECT,     // push returns NJ_E_FULL
+    NJ_QUEUE_DROP_OLDEST // the oldest item is given to `drop`, counted, and the new one enters
 };
 
 struct nj_queue_options {

@@ -22,9 +22,9 @@ struct nj_http_part { // one field of multipart/form-data
 };
 
 struct nj_http_call {
-    const char *method;            // "GET", "POST"
-    const char *url;               // http or https only; redirects are not followed
-    const char *const *headers;    // "Name: value", NULL-terminated, or NULL
+    const char *method;         // "GET", "POST"
+    const char *url;            // http or https only; redirects are not followed
+    const char *const *headers; // "Name: value", NULL-terminated, or NULL
     const void *body;
     size_t body_length;
     const struct nj_http_part *part; // instead of body; or NULL

@@ -14,14 +14,14 @@
 #include <stdint.h>
 
 struct nj_http_server_options {
-    const char *host;            // literal address or "localhost"
-    int64_t port;                // 0: any free port
+    const char *host; // literal address or "localhost"
+    int64_t port;     // 0: any free port
     int64_t max_connections;
-    int64_t max_head_bytes;      // request line and headers together -> 431
-    int64_t max_body_bytes;      // -> 413
-    nj_us head_timeout_us;       // from accept or last response to a whole head (slow loris)
+    int64_t max_head_bytes; // request line and headers together -> 431
+    int64_t max_body_bytes; // -> 413
+    nj_us head_timeout_us;  // from accept or last response to a whole head (slow loris)
     nj_us body_timeout_us;
-    nj_us idle_timeout_us;       // keep-alive
+    nj_us idle_timeout_us; // keep-alive
 };
 
 extern const struct nj_option_group nj_http_server_option_group; // group "http"
@@ -41,8 +41,8 @@ int nj_http_server_start(struct nj_http_server *server, struct nj_error *err);
 int nj_http_server_port(const struct nj_http_server *server); // the bound one
 // Stops accepting, ends idle connections, lets running replies end until the deadline, then closes.
 // `done` is called on the loop when the last connection is gone.
-void nj_http_server_stop(struct nj_http_server *server, nj_us deadline_us,
-                         void (*done)(void *arg), void *arg);
+void nj_http_server_stop(struct nj_http_server *server, nj_us deadline_us, void (*done)(void *arg),
+                         void *arg);
 void nj_http_server_destroy(struct nj_http_server *server);
 
 struct nj_http_server_stats {
@@ -53,16 +53,16 @@ void nj_http_server_get_stats(const struct nj_http_server *server,
                               struct nj_http_server_stats *out);
 
 // The request, borrowed until it is answered.
-const char *nj_http_method(const struct nj_http_request *request);       // "GET"
-const char *nj_http_path(const struct nj_http_request *request);         // decoded, normalised, no query
-const char *nj_http_query_raw(const struct nj_http_request *request);    // "" when absent
+const char *nj_http_method(const struct nj_http_request *request); // "GET"
+const char *nj_http_path(const struct nj_http_request *request);   // decoded, normalised, no query
+const char *nj_http_query_raw(const struct nj_http_request *request); // "" when absent
 // Decoded query value, borrowed; NULL when absent; the first of several.
 const char *nj_http_query(struct nj_http_request *request, const char *name);
 const char *nj_http_header(const struct nj_http_request *request, const char *name); // NULL absent
 const void *nj_http_body(const struct nj_http_request *request, size_t *length);
-const char *nj_http_peer(const struct nj_http_request *request);         // address without port
-bool nj_http_is_websocket(const struct nj_http_request *request);        // a valid upgrade asked
-void *nj_http_user(const struct nj_http_request *request);               // for the router above
+const char *nj_http_peer(const struct nj_http_request *request);  // address without port
+bool nj_http_is_websocket(const struct nj_http_request *request); // a valid upgrade asked
+void *nj_http_user(const struct nj_http_request *request);        // for the router above
 void nj_http_set_user(struct nj_http_request *request, void *user);
 
 struct nj_http_header_pair {
@@ -71,13 +71,13 @@ struct nj_http_header_pair {
 
 struct nj_http_reply {
     int status;
-    const char *content_type;      // NULL without a body
-    const void *body;              // copied before the call returns, unless `take_body`
+    const char *content_type; // NULL without a body
+    const void *body;         // copied before the call returns, unless `take_body`
     size_t body_length;
-    bool take_body;                // body is malloc'd and becomes the server's, also on failure
+    bool take_body; // body is malloc'd and becomes the server's, also on failure
     const struct nj_http_header_pair *headers; // further ones; copied
     size_t header_count;
-    bool close;                    // end the connection after it
+    bool close; // end the connection after it
 };
 
 // HEAD requests get the head alone. Content-Length, Date and Connection are the server's work.
@@ -86,8 +86,7 @@ void nj_http_reply(struct nj_http_request *request, const struct nj_http_reply *
 
 // Sends a regular file with ETag, Last-Modified, single byte ranges (RFC 9110 section 14) and
 // bounded memory; 404 when it is not there. `path` is trusted. `headers` as above.
-void nj_http_reply_file(struct nj_http_request *request, const char *path,
-                        const char *content_type, const struct nj_http_header_pair *headers,
-                        size_t header_count);
+void nj_http_reply_file(struct nj_http_request *request, const char *path, const char *content_type,
+                        const struct nj_http_header_pair *headers, size_t header_count);
 
 #endif

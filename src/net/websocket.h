@@ -23,14 +23,13 @@ struct nj_websocket_handlers {
 };
 
 struct nj_websocket_options {
-    size_t max_message_bytes;  // 65536 -> close 1009
-    size_t max_queued_bytes;   // of private messages to a slow client -> close 1008
-    const char *subprotocol;   // to echo in the answer; NULL: none
+    size_t max_message_bytes; // 65536 -> close 1009
+    size_t max_queued_bytes;  // of private messages to a slow client -> close 1008
+    const char *subprotocol;  // to echo in the answer; NULL: none
 };
 
 // Answers the upgrade (101). The request is consumed also on failure (a 4xx was sent).
-int nj_websocket_accept(struct nj_http_request *request,
-                        const struct nj_websocket_options *options,
+int nj_websocket_accept(struct nj_http_request *request, const struct nj_websocket_options *options,
                         const struct nj_websocket_handlers *handlers, struct nj_websocket **out,
                         struct nj_error *err);
 

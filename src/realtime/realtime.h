@@ -15,8 +15,8 @@ struct nj_realtime_options {
     nj_us ping_interval_us;    // WEBSOCKET_PING_INTERVAL_SECONDS 30
     int64_t max_message_bytes; // WEBSOCKET_MAX_MESSAGE_SIZE 65536
     int64_t max_clients;
-    int64_t replay_messages;   // newest kept for resync: 100
-    nj_us status_interval_us;  // system_status every 5 s, only with clients
+    int64_t replay_messages;  // newest kept for resync: 100
+    nj_us status_interval_us; // system_status every 5 s, only with clients
 };
 extern const struct nj_option_group nj_realtime_option_group; // group "realtime"
 

@@ -17,7 +17,7 @@ struct nj_folder_options {
     int64_t min_image_bytes;   // 10240
     int64_t min_video_bytes;   // 1024
     int64_t max_video_bytes;
-    int64_t max_cameras;       // made on first sight; more folders are refused
+    int64_t max_cameras; // made on first sight; more folders are refused
 };
 extern const struct nj_option_group nj_folder_option_group; // group "folder"
 

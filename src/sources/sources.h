@@ -28,9 +28,9 @@ struct nj_source_entry {
     const char *name; // for people; "" : the id
     int kind;         // choice: "file" (later more)
     const char *path;
-    bool loop;        // play again from the start
-    bool paced;       // at the file's own speed; false: as fast as frames are taken
-    double fps;       // frames handed on per second at most; 0: all
+    bool loop;                 // play again from the start
+    bool paced;                // at the file's own speed; false: as fast as frames are taken
+    double fps;                // frames handed on per second at most; 0: all
     struct nj_text_list masks; // each "x,y x,y x,y ..." in 0..1: ignored by the motion gate
 };
 struct nj_sources_options {
@@ -43,7 +43,7 @@ struct nj_source_stats {
     enum nj_source_state state;
     char reason[256];
     uint64_t frames, dropped, restarts;
-    double fps;         // over the last seconds
+    double fps;          // over the last seconds
     nj_us last_frame_us; // wall; 0: none yet
     int32_t width, height;
 };

@@ -15,18 +15,19 @@ struct nj_store; // explicitly thread-safe
 struct nj_db;    // a connection inside an operation; valid only during `apply`
 
 struct nj_store_options {
-    const char *path;         // database file; its folder is created
-    int64_t readers;          // reader threads
-    int64_t max_queued;       // operations waiting for the writer; more: NJ_E_FULL
-    int64_t group_max;        // operations committed together
-    nj_us group_wait_us;      // how long the first of a group may wait for company; 0: never
-    nj_us busy_timeout_us;    // another process holds the database
+    const char *path;      // database file; its folder is created
+    int64_t readers;       // reader threads
+    int64_t max_queued;    // operations waiting for the writer; more: NJ_E_FULL
+    int64_t group_max;     // operations committed together
+    nj_us group_wait_us;   // how long the first of a group may wait for company; 0: never
+    nj_us busy_timeout_us; // another process holds the database
 };
 
 extern const struct nj_option_group nj_store_option_group; // group "store"
 
 // Opens, checks (quick check after an unclean end), migrates. Errors: NJ_E_CORRUPT with what to do,
-// NJ_E_DENIED (read-only), NJ_E_UNSUPPORTED (made by a newer version). A ":memory:" path is for tests.
+// NJ_E_DENIED (read-only), NJ_E_UNSUPPORTED (made by a newer version). A ":memory:" path is for
+// tests.
 int nj_store_open(const struct nj_store_options *options, const struct nj_clock *clock,
                   struct nj_store **out, struct nj_error *err);
 // Finishes what was queued, checkpoints, joins. Accepts NULL.

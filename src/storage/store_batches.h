@@ -7,15 +7,15 @@
 #include "storage/store_detections.h"
 
 struct nj_batch_row {
-    char id[NJ_BATCH_ID_SIZE];         // unique
+    char id[NJ_BATCH_ID_SIZE]; // unique
     char camera_id[NJ_CAMERA_ID_SIZE];
-    char state[16];                    // "open", "closed", "analysed"
-    char close_reason[16];             // "timeout" "idle" "max_size" "shutdown" "fast_path"; "" open
+    char state[16];        // "open", "closed", "analysed"
+    char close_reason[16]; // "timeout" "idle" "max_size" "shutdown" "fast_path"; "" open
     nj_us started_us, last_activity_us; // capture time, wall
-    nj_us arrived_us;                  // newest arrival, wall of the store
-    nj_us created_us, closed_us;       // wall of the store
+    nj_us arrived_us;                   // newest arrival, wall of the store
+    nj_us created_us, closed_us;        // wall of the store
     int64_t detection_count;
-    nj_us pipeline_start_us;           // when its first picture was first seen; for latency
+    nj_us pipeline_start_us; // when its first picture was first seen; for latency
 };
 
 // NJ_E_EXISTS when the camera has an open batch already (at most one, enforced by the store) or the
@@ -26,8 +26,8 @@ int nj_batches_get(struct nj_db *db, const char *id, struct nj_batch_row *out,
 int nj_batches_open_of(struct nj_db *db, const char *camera_id, struct nj_batch_row *out,
                        struct nj_error *err); // NJ_E_NOT_FOUND: none open
 // Adds detections to an open batch: sets their batch_id, counts, moves last_activity and arrival.
-int nj_batches_append(struct nj_db *db, const char *id, const int64_t *detection_ids,
-                      size_t count, nj_us activity_us, struct nj_error *err);
+int nj_batches_append(struct nj_db *db, const char *id, const int64_t *detection_ids, size_t count,
+                      nj_us activity_us, struct nj_error *err);
 // open -> closed; NJ_E_CONFLICT when it is not open (somebody else closed it).
 int nj_batches_close(struct nj_db *db, const char *id, const char *reason, struct nj_error *err);
 int nj_batches_set_analysed(struct nj_db *db, const char *id, struct nj_error *err);

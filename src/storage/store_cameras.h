@@ -21,8 +21,8 @@ int nj_cameras_ensure(struct nj_db *db, const char *id, const char *name, const 
                       bool *out_created, struct nj_error *err);
 // Remembers that it was seen: last_seen moves forward only, status becomes online.
 int nj_cameras_touch(struct nj_db *db, const char *id, nj_us seen_us, struct nj_error *err);
-int nj_cameras_set_status(struct nj_db *db, const char *id, const char *status,
-                          const char *reason, struct nj_error *err);
+int nj_cameras_set_status(struct nj_db *db, const char *id, const char *status, const char *reason,
+                          struct nj_error *err);
 int nj_cameras_get(struct nj_db *db, const char *id, struct nj_camera_row *out,
                    struct nj_error *err); // NJ_E_NOT_FOUND
 // All, by id; *out is malloc'd (free()).

@@ -16,13 +16,13 @@ struct nj_event_row {
     char risk_level[16];                    // "low" "medium" "high" "critical"
     char summary[1024];
     char reasoning[NJ_EVENT_TEXT_SIZE];
-    char breakdown[2048];                   // JSON array: what the score is made of
-    char analyser[32];                      // "rules", "llm", "rules_fallback"
-    char object_types[512];                 // comma list, most frequent first
+    char breakdown[2048];   // JSON array: what the score is made of
+    char analyser[32];      // "rules", "llm", "rules_fallback"
+    char object_types[512]; // comma list, most frequent first
     int64_t detection_count, best_detection_id;
     bool reviewed, is_fast_path;
     char notes[NJ_EVENT_NOTES_SIZE];
-    int64_t version;                        // +1 at each change; for If-Match
+    int64_t version; // +1 at each change; for If-Match
 };
 
 // Sets row->id and links the batch's detections. NJ_E_EXISTS when the batch has its event: row->id
@@ -31,12 +31,13 @@ int nj_events_insert(struct nj_db *db, struct nj_event_row *row, struct nj_error
 int nj_events_get(struct nj_db *db, int64_t id, struct nj_event_row *out, struct nj_error *err);
 
 struct nj_event_filter {
-    const char *camera_id, *risk_level, *object_type, *text; // NULL: any; text: in summary, reasoning
+    const char *camera_id, *risk_level, *object_type,
+        *text;            // NULL: any; text: in summary, reasoning
     int reviewed;         // -1 any, 0, 1
     nj_us from_us, to_us; // 0: open
     nj_us before_us;      // cursor: rows before (started_us, id)
     int64_t before_id;
-    size_t limit;         // 1..1000
+    size_t limit; // 1..1000
 };
 int nj_events_list(struct nj_db *db, const struct nj_event_filter *filter,
                    struct nj_event_row **out, size_t *out_count, struct nj_error *err);

@@ -23,14 +23,15 @@ struct nj_refused_row {
     int64_t id;
     char path[NJ_STORE_PATH_SIZE];
     char camera_id[NJ_CAMERA_ID_SIZE];
-    char reason[32]; // "too_small" "wrong_type" "truncated" "undecodable" "bad_name" "unreadable" ...
+    char reason[32]; // "too_small" "wrong_type" "truncated" "undecodable" "bad_name" "unreadable"
+                     // ...
     char detail[512];
     int64_t size;
     nj_us refused_us;
 };
 int nj_refused_insert(struct nj_db *db, const struct nj_refused_row *row, struct nj_error *err);
-int nj_refused_list(struct nj_db *db, int64_t before_id, size_t limit,
-                    struct nj_refused_row **out, size_t *out_count, struct nj_error *err);
+int nj_refused_list(struct nj_db *db, int64_t before_id, size_t limit, struct nj_refused_row **out,
+                    size_t *out_count, struct nj_error *err);
 int nj_refused_counts(struct nj_db *db, int (*fn)(void *arg, const char *reason, int64_t count),
                       void *arg, struct nj_error *err);
 

@@ -10,14 +10,14 @@ enum { NJ_QUEUE_NAME_SIZE = 48, NJ_WORK_PAYLOAD_MAX = 256 * 1024 };
 struct nj_work_row {
     int64_t id;
     char queue[NJ_QUEUE_NAME_SIZE];
-    char *payload;          // JSON; malloc'd
-    char unique_key[129];   // "" none; else at most one live item of the queue has it
-    int priority;           // higher first
-    int64_t attempts;       // started so far, this one included when claimed
-    int64_t fence;          // token of the newest claim
+    char *payload;        // JSON; malloc'd
+    char unique_key[129]; // "" none; else at most one live item of the queue has it
+    int priority;         // higher first
+    int64_t attempts;     // started so far, this one included when claimed
+    int64_t fence;        // token of the newest claim
     nj_us not_before_us, created_us, lease_until_us; // wall of the store
-    nj_us first_failed_us;  // 0: never
-    char *history;          // JSON array of failures; malloc'd, or NULL
+    nj_us first_failed_us;                           // 0: never
+    char *history;                                   // JSON array of failures; malloc'd, or NULL
 };
 void nj_work_row_finish(struct nj_work_row *row);
 
@@ -35,8 +35,8 @@ int nj_work_retry(struct nj_db *db, const struct nj_work_row *row, nj_us delay_u
                   struct nj_error *err); // writes history, frees the claim
 int nj_work_release(struct nj_db *db, int64_t id, int64_t fence,
                     struct nj_error *err); // gives a claim back unspent (shutdown)
-int nj_work_counts(struct nj_db *db, const char *queue, int64_t *out_waiting,
-                   int64_t *out_claimed, nj_us *out_oldest_us, struct nj_error *err);
+int nj_work_counts(struct nj_db *db, const char *queue, int64_t *out_waiting, int64_t *out_claimed,
+                   nj_us *out_oldest_us, struct nj_error *err);
 // When the next waiting or leased item becomes due (wall); 0: none.
 int nj_work_next_due(struct nj_db *db, const char *queue, nj_us *out, struct nj_error *err);
 

@@ -13,13 +13,13 @@ struct nj_mot_row {
     int32_t frame; // from 1
     int64_t id;    // -1 for detections
     double x, y, w, h;
-    double score;  // confidence, or the consider flag of ground truth
+    double score; // confidence, or the consider flag of ground truth
 };
 
 struct nj_mot_table {
     struct nj_mot_row *rows; // sorted by frame, then as in the file
     size_t count;
-    int32_t frames;          // highest frame number
+    int32_t frames; // highest frame number
 };
 
 // Comma separated rows of 6 to 10 fields. Limits: 64 MiB, frame <= 10 million. The error names file

@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 struct nj_track_options {
-    double new_score;         // only detections at least this sure begin a track, 0..1
-    double high_score;        // first association stage, 0..1
-    double low_score;         // second stage; below it a detection is ignored, 0..1
-    double iou_gate;          // least overlap of a match, 0..1
-    double enlarge;           // third stage: boxes grown by this part of their size; 0: no stage
-    nj_us lost_us;            // how long a track without matches is kept
-    int64_t confirm_hits;     // matches before a track is reported
-    int64_t max_tracks;       // refuse more: a stranger's scene must not exhaust memory
+    double new_score;     // only detections at least this sure begin a track, 0..1
+    double high_score;    // first association stage, 0..1
+    double low_score;     // second stage; below it a detection is ignored, 0..1
+    double iou_gate;      // least overlap of a match, 0..1
+    double enlarge;       // third stage: boxes grown by this part of their size; 0: no stage
+    nj_us lost_us;        // how long a track without matches is kept
+    int64_t confirm_hits; // matches before a track is reported
+    int64_t max_tracks;   // refuse more: a stranger's scene must not exhaust memory
 };
 
 extern const struct nj_option_group nj_track_option_group; // group "track", struct above
@@ -34,11 +34,11 @@ struct nj_track_input {
 enum nj_track_state { NJ_TRACK_TENTATIVE, NJ_TRACK_CONFIRMED, NJ_TRACK_LOST };
 
 struct nj_track {
-    int64_t id;        // from 1, never reused by this tracker
-    float x, y, w, h;  // filter estimate, pixels
-    float score;       // of the newest match
+    int64_t id;       // from 1, never reused by this tracker
+    float x, y, w, h; // filter estimate, pixels
+    float score;      // of the newest match
     int32_t class_id;
-    int32_t input;     // index of the matched input of this update, or -1
+    int32_t input; // index of the matched input of this update, or -1
     enum nj_track_state state;
     nj_us first_us, last_us; // first and newest match
     int64_t hits;

@@ -8,22 +8,22 @@
 // Functions return 0 or one of these. Out-parameters are untouched on failure.
 enum nj_error_code {
     NJ_OK = 0,
-    NJ_E_INVALID = -1,     // what the caller or a stranger gave is wrong
-    NJ_E_NOT_FOUND = -2,   // the thing named does not exist
-    NJ_E_EXISTS = -3,      // the thing to be made exists already
-    NJ_E_NOMEM = -4,       // memory could not be had
-    NJ_E_IO = -5,          // reading or writing failed; errno text is in the record
-    NJ_E_FULL = -6,        // a bounded queue, table or disk has no room; try again later
-    NJ_E_TIMEOUT = -7,     // a deadline passed
-    NJ_E_CANCELLED = -8,   // the caller's cancel token fired, or the owner is stopping
-    NJ_E_CONFLICT = -9,    // compare-and-swap lost: somebody else changed it
+    NJ_E_INVALID = -1,      // what the caller or a stranger gave is wrong
+    NJ_E_NOT_FOUND = -2,    // the thing named does not exist
+    NJ_E_EXISTS = -3,       // the thing to be made exists already
+    NJ_E_NOMEM = -4,        // memory could not be had
+    NJ_E_IO = -5,           // reading or writing failed; errno text is in the record
+    NJ_E_FULL = -6,         // a bounded queue, table or disk has no room; try again later
+    NJ_E_TIMEOUT = -7,      // a deadline passed
+    NJ_E_CANCELLED = -8,    // the caller's cancel token fired, or the owner is stopping
+    NJ_E_CONFLICT = -9,     // compare-and-swap lost: somebody else changed it
     NJ_E_UNAVAILABLE = -10, // a service or breaker does not answer now
     NJ_E_UNSUPPORTED = -11, // understood, and not offered here
-    NJ_E_CORRUPT = -12,    // stored or foreign data contradicts its format
-    NJ_E_TOO_BIG = -13,    // a limit on size, count or depth was met
-    NJ_E_DENIED = -14,     // not allowed
-    NJ_E_AGAIN = -15,      // nothing there yet
-    NJ_E_INTERNAL = -16    // our own bug, kept from spreading
+    NJ_E_CORRUPT = -12,     // stored or foreign data contradicts its format
+    NJ_E_TOO_BIG = -13,     // a limit on size, count or depth was met
+    NJ_E_DENIED = -14,      // not allowed
+    NJ_E_AGAIN = -15,       // nothing there yet
+    NJ_E_INTERNAL = -16     // our own bug, kept from spreading
 };
 
 enum { NJ_ERROR_TEXT_MAX = 512 };

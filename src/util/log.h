@@ -14,9 +14,9 @@
 enum nj_log_level { NJ_LOG_DEBUG, NJ_LOG_INFO, NJ_LOG_WARNING, NJ_LOG_ERROR, NJ_LOG_CRITICAL };
 
 enum nj_log_format {
-    NJ_LOG_AUTO,  // text on a terminal, JSON else
+    NJ_LOG_AUTO, // text on a terminal, JSON else
     NJ_LOG_TEXT,
-    NJ_LOG_JSON,  // one object a line: timestamp level component message source build + fields
+    NJ_LOG_JSON, // one object a line: timestamp level component message source build + fields
 };
 
 struct nj_log_options {
@@ -38,8 +38,8 @@ struct nj_log_field {
     double number;
 };
 
-#define NJ_TEXT(k, v) ((struct nj_log_field){.key = (k), .type = NJ_FIELD_TEXT, .text = (v)})
-#define NJ_INT(k, v) ((struct nj_log_field){.key = (k), .type = NJ_FIELD_INT, .integer = (v)})
+#define NJ_TEXT(k, v)   ((struct nj_log_field){.key = (k), .type = NJ_FIELD_TEXT, .text = (v)})
+#define NJ_INT(k, v)    ((struct nj_log_field){.key = (k), .type = NJ_FIELD_INT, .integer = (v)})
 #define NJ_NUMBER(k, v) ((struct nj_log_field){.key = (k), .type = NJ_FIELD_NUMBER, .number = (v)})
 
 int nj_log_create(const struct nj_log_options *options, const struct nj_clock *clock,

@@ -8,7 +8,7 @@
 #define NJ_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 // The struct of `type` whose `member` lies at `pointer`.
-#define NJ_CONTAINER_OF(pointer, type, member) \
+#define NJ_CONTAINER_OF(pointer, type, member)                                                     \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 // Grows *array (may be NULL) so that at least `needed` items of `item_size` fit; at least doubles.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hash map from text to pointer (SipHash with a random key: foreign keys cannot collide on purpose).
+// Hash map from text to pointer (SipHash with a random key: foreign keys cannot collide on
+// purpose).
 #ifndef NJ_UTIL_STRMAP_H
 #define NJ_UTIL_STRMAP_H
 
@@ -17,7 +18,8 @@ void *nj_strmap_get(const struct nj_strmap *map, const char *key); // NULL when 
 int nj_strmap_set(struct nj_strmap *map, const char *key, void *value);
 void nj_strmap_remove(struct nj_strmap *map, const char *key);
 
-// Iteration in no order: start with *cursor = 0; false at the end. The map must not change meanwhile.
+// Iteration in no order: start with *cursor = 0; false at the end. The map must not change
+// meanwhile.
 int nj_strmap_next(const struct nj_strmap *map, size_t *cursor, const char **key, void **value);
 
 #endif

@@ -45,7 +45,8 @@ unsigned nj_text_distance(const char *a, const char *b);
 // (`Front Door` -> `front_door`)
 bool nj_text_to_id(const char *name, char *out, size_t size);
 
-// Shell-like match of lower-case `name` against `pattern` with '*' and '?'. No backtracking blow-up.
+// Shell-like match of lower-case `name` against `pattern` with '*' and '?'. No backtracking
+// blow-up.
 bool nj_text_match(const char *pattern, const char *name);
 
 #endif

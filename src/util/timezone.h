@@ -11,8 +11,8 @@ struct nj_timezone;
 struct nj_local_time {
     int year, month, day; // 2026, 1..12, 1..31
     int hour, minute, second;
-    int weekday;          // 0 = Monday
-    int offset_s;         // local minus UTC
+    int weekday;  // 0 = Monday
+    int offset_s; // local minus UTC
 };
 
 // `name`: "Europe/Berlin", "UTC", or NULL/"" for the machine's own (/etc/localtime). Refuses names
