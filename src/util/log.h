@@ -46,10 +46,12 @@ int nj_log_create(const struct nj_log_options *options, const struct nj_clock *c
                   struct nj_log **out, struct nj_error *err);
 void nj_log_destroy(struct nj_log *log); // flushes; accepts NULL
 
+// For the whole log: children share the level.
 void nj_log_set_level(struct nj_log *log, enum nj_log_level level);
 bool nj_log_enabled(const struct nj_log *log, enum nj_log_level level);
 
-// A child that stamps `component` on its lines. Shares the sink; destroy before the parent.
+// A child that stamps `component` on its lines. Shares the sink, which ends with the last of them.
+// A NULL parent gives a NULL child. NJ_E_NOMEM.
 int nj_log_child(struct nj_log *parent, const char *component, struct nj_log **out);
 
 // Where a line comes from.
