@@ -25,7 +25,8 @@ int nj_batches_get(struct nj_db *db, const char *id, struct nj_batch_row *out,
                    struct nj_error *err);
 int nj_batches_open_of(struct nj_db *db, const char *camera_id, struct nj_batch_row *out,
                        struct nj_error *err); // NJ_E_NOT_FOUND: none open
-// Adds detections to an open batch: sets their batch_id, counts, moves last_activity and arrival.
+// Adds detections to an open batch, or to one that was inserted closed (the fast path's): sets
+// their batch_id, counts, moves last_activity and arrival.
 int nj_batches_append(struct nj_db *db, const char *id, const int64_t *detection_ids, size_t count,
                       nj_us activity_us, struct nj_error *err);
 // open -> closed; NJ_E_CONFLICT when it is not open (somebody else closed it).
