@@ -7,50 +7,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct position {
-    int line, column; // from 1; the column counts bytes
-};
-
-// jansson's own limit is far beyond what a small stack bears, so the depth is measured before it
-// runs. Brackets within texts do not count; whether the rest is JSON is not judged here.
-static bool too_deep(const char *text, size_t length, struct position *at)
+// Offset of the bracket that opens one level too many, or `length`. jansson's own limit is far
+// beyond what a small stack bears, so the depth is measured before it runs. Brackets within texts
+// do not count; whether the rest is JSON is not judged here.
+static size_t find_too_deep(const char *text, size_t length)
 {
     int depth = 0;
     bool quoted = false;
-    bool escaped = false;
-    *at = (struct position){1, 0};
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
-        at->column++;
-        if (escaped)
-            escaped = false;
-        else if (c == '\n')
-            *at = (struct position){at->line + 1, 0};
+        if (quoted && c == '\\')
+            i++;
         else if (c == '"')
             quoted = !quoted;
-        else if (quoted && c == '\\')
-            escaped = true;
-        else if (!quoted && (c == '[' || c == '{'))
-            depth++;
+        else if (!quoted && (c == '[' || c == '{') && ++depth > NJ_JSON_DEPTH_MAX)
+            return i;
         else if (!quoted && (c == ']' || c == '}'))
             depth--;
-        if (depth > NJ_JSON_DEPTH_MAX)
-            return true;
     }
-    return false;
+    return length;
+}
+
+static int refuse_depth(const char *text, size_t offset, struct nj_error *err)
+{
+    int line = 1;
+    int column = 1;
+    for (size_t i = 0; i < offset; i++) {
+        column = text[i] == '\n' ? 1 : column + 1;
+        line += text[i] == '\n';
+    }
+    return nj_error_set(err, NJ_E_TOO_BIG,
+                        "JSON is nested deeper than %d levels at line %d, column %d",
+                        NJ_JSON_DEPTH_MAX, line, column);
 }
 
 int nj_json_parse(const char *text, size_t length, size_t limit, json_t **out, struct nj_error *err)
 {
-    struct position at;
     if (length > limit)
         return nj_error_set(err, NJ_E_TOO_BIG, "JSON has %zu bytes, at most %zu are taken", length,
                             limit);
-    if (too_deep(text, length, &at))
-        return nj_error_set(err, NJ_E_TOO_BIG,
-                            "JSON is nested deeper than %d levels at line %d, "
-                            "column %d",
-                            NJ_JSON_DEPTH_MAX, at.line, at.column);
+    size_t deep = find_too_deep(text, length);
+    if (deep < length)
+        return refuse_depth(text, deep, err);
     json_error_t failure;
     json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &failure);
     if (value) {

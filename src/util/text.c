@@ -115,29 +115,34 @@ unsigned nj_text_distance(const char *a, const char *b)
     return row[b_length];
 }
 
+// What a character of a name becomes: itself, '_' for a separator, or NUL for nothing.
+static char id_char(char c)
+{
+    c = lower(c);
+    if (c == ' ' || c == '-' || c == '_' || c == '\t')
+        return '_';
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '\0';
+}
+
 bool nj_text_to_id(const char *name, char *out, size_t size)
 {
-    if (!size)
-        return false;
     size_t length = 0;
-    bool gap = false;
+    bool gap = false; // separators wait for a character behind them
     for (; *name; name++) {
-        char c = lower(*name);
-        if (c == ' ' || c == '-' || c == '_' || c == '\t') {
-            gap = true;
+        char c = id_char(*name);
+        if (c == '_')
+            gap = length > 0;
+        if (c == '_' || !c)
             continue;
-        }
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
-            continue;
-        size_t width = gap && length ? 2 : 1;
-        if (length + width >= size)
+        if (length + gap + 1 >= size)
             break;
-        if (width == 2)
+        if (gap)
             out[length++] = '_';
         out[length++] = c;
         gap = false;
     }
-    out[length] = '\0';
+    if (size)
+        out[length] = '\0';
     return length > 0;
 }
 
