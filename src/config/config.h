@@ -19,8 +19,11 @@ struct nj_config_input {
 
 // Reads and checks everything; reports the first mistake as "file:line:column: group.name: what is
 // wrong, what is allowed" (environment and --set name themselves as the place). Unknown keys are
-// errors with the nearest known name. The caller owns *out. Limits: file 1 MiB, depth 16, YAML
-// aliases refused.
+// errors with the nearest known name; in the environment that holds for names that begin with
+// NIGHTJAR_. The caller owns *out. Limits: file 1 MiB, depth 16, 1024 keys a mapping; YAML anchors,
+// aliases, tags, duplicate keys and further documents are refused; a file named *.json must be
+// strict JSON. NJ_E_INVALID, NJ_E_TOO_BIG, NJ_E_NOMEM, the file's NJ_E_NOT_FOUND, NJ_E_DENIED and
+// NJ_E_IO, or NJ_E_INTERNAL when a table's own default is wrong.
 int nj_config_load(const struct nj_config_input *input, struct nj_config **out,
                    struct nj_error *err);
 

@@ -17,9 +17,12 @@ enum nj_option_type {
     NJ_OPTION_TEXT,      // const char *, owned by the snapshot; "" when empty
     NJ_OPTION_PATH,      // const char *; "~" is not expanded; relative to the working folder
     NJ_OPTION_CHOICE,    // int: index into `choices`
-    NJ_OPTION_TEXT_LIST, // struct nj_text_list; YAML list, or comma separated in env and --set
+    NJ_OPTION_TEXT_LIST, // struct nj_text_list; YAML list; in env and --set comma separated or a
+                         // JSON list
     NJ_OPTION_OBJECTS    // struct nj_object_list: YAML list of mappings, each member given by
-                         // `members` (for sources:, cameras:)
+                         // `members` (for sources:, cameras:). A list directly under the group's
+                         // name fills the group's first option of this type. A member text or list
+                         // with min >= 1 and an empty fallback must be given in each mapping.
 };
 
 struct nj_text_list {
@@ -39,7 +42,8 @@ struct nj_option {
     const char *env;  // "BATCH_WINDOW_SECONDS"; NULL: NIGHTJAR_<GROUP>_<NAME> in capitals
     enum nj_option_type type;
     size_t offset;              // into the group's struct
-    double min, max;            // numbers and seconds; texts: length; lists: count. 0, 0: no limit
+    double min, max;            // numbers and seconds; texts: length; lists: count. 0, 0: no limit;
+                                // max < min: no upper limit
     const char *unit;           // "s", "ms", "items", "bytes"; NULL for none
     const char *fallback;       // default as it would be written in the environment; "" for empty
     const char *const *choices; // NJ_OPTION_CHOICE: NULL-terminated

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of options: dotted, in the environment, and the nearest one to a mistyped name.
+#include "config/config_name_priv.h"
+
+#include "util/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void nj_option_dotted_name(const struct nj_option_group *group, const struct nj_option *option,
+                           char *out, size_t size)
+{
+    snprintf(out, size, "%s.%s", group->name, option->name);
+}
+
+static void generated_env_name(const struct nj_option_group *group, const struct nj_option *option,
+                               char *out, size_t size)
+{
+    snprintf(out, size, "NIGHTJAR_%s_%s", group->name, option->name);
+    for (char *c = out; *c; c++) {
+        if (*c >= 'a' && *c <= 'z')
+            *c = (char)(*c - 'a' + 'A');
+        else if (!(*c >= 'A' && *c <= 'Z') && !(*c >= '0' && *c <= '9'))
+            *c = '_';
+    }
+}
+
+void nj_option_env_name(const struct nj_option_group *group, const struct nj_option *option,
+                        char *out, size_t size)
+{
+    if (option->env)
+        nj_text_copy(out, size, option->env);
+    else
+        generated_env_name(group, option, out, size);
+}
+
+const struct nj_option_group *nj_group_find(const struct nj_option_group *const *groups,
+                                            const char *name)
+{
+    for (size_t i = 0; groups[i]; i++) {
+        if (strcmp(groups[i]->name, name) == 0)
+            return groups[i];
+    }
+    return NULL;
+}
+
+const struct nj_option *nj_option_find(const struct nj_option_group *group, const char *name)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        if (strcmp(group->options[i].name, name) == 0)
+            return &group->options[i];
+    }
+    return NULL;
+}
+
+struct search {
+    const char *word;
+    unsigned distance; // the best so far
+    char best[NJ_CONFIG_NAME_MAX];
+};
+
+static void search_begin(struct search *search, const char *word)
+{
+    // More than a third of the letters wrong is another word, and no typing mistake.
+    *search = (struct search){.word = word, .distance = (unsigned)(strlen(word) / 3) + 2};
+}
+
+static void search_consider(struct search *search, const char *candidate, unsigned distance)
+{
+    if (distance >= search->distance)
+        return;
+    search->distance = distance;
+    nj_text_copy(search->best, sizeof(search->best), candidate);
+}
+
+static void search_end(const struct search *search, char *out, size_t size)
+{
+    if (search->best[0])
+        snprintf(out, size, "; did you mean %s?", search->best);
+    else
+        nj_text_copy(out, size, "");
+}
+
+void nj_suggest_group(const struct nj_option_group *const *groups, const char *name, char *out,
+                      size_t size)
+{
+    struct search search;
+    search_begin(&search, name);
+    for (size_t i = 0; groups[i]; i++)
+        search_consider(&search, groups[i]->name, nj_text_distance(groups[i]->name, name));
+    search_end(&search, out, size);
+}
+
+void nj_suggest_option(const struct nj_binder *binder, const struct nj_option_group *group,
+                       const char *name, char *out, size_t size)
+{
+    struct search search;
+    search_begin(&search, name);
+    for (size_t i = 0; i < group->count; i++) {
+        const char *candidate = group->options[i].name;
+        search_consider(&search, candidate, nj_text_distance(candidate, name));
+    }
+    // The right name in the wrong group beats a similar one in the right group.
+    for (size_t i = 0; binder->groups[i]; i++) {
+        const struct nj_option *option = nj_option_find(binder->groups[i], name);
+        if (!option || binder->groups[i] == group)
+            continue;
+        char dotted[NJ_CONFIG_NAME_MAX];
+        nj_option_dotted_name(binder->groups[i], option, dotted, sizeof(dotted));
+        search_consider(&search, dotted, 0);
+    }
+    search_end(&search, out, size);
+}
+
+void nj_suggest_env(const struct nj_option_group *const *groups, const char *name, char *out,
+                    size_t size)
+{
+    struct search search;
+    search_begin(&search, name);
+    for (size_t i = 0; groups[i]; i++) {
+        for (size_t k = 0; k < groups[i]->count; k++) {
+            const struct nj_option *option = &groups[i]->options[k];
+            char env[NJ_CONFIG_NAME_MAX];
+            nj_option_env_name(groups[i], option, env, sizeof(env));
+            search_consider(&search, env, nj_text_distance(env, name));
+            // An option with a name of its own is often guessed with the common prefix.
+            char generated[NJ_CONFIG_NAME_MAX];
+            generated_env_name(groups[i], option, generated, sizeof(generated));
+            search_consider(&search, env, nj_text_distance(generated, name));
+        }
+    }
+    search_end(&search, out, size);
+}
