@@ -228,6 +228,9 @@ static void example_value(struct nj_buf *out, const struct nj_option *option)
 {
     const char *fallback = fallback_text(option);
     bool list = option->type == NJ_OPTION_TEXT_LIST || option->type == NJ_OPTION_OBJECTS;
+    if (!*fallback)
+        return; // a name without a value leaves the default alone, which an empty text would not
+    nj_buf_append_char(out, ' ');
     if (list && fallback[0] != '[') {
         example_list(out, fallback);
     } else if (option->type == NJ_OPTION_TEXT || option->type == NJ_OPTION_PATH) {
@@ -256,7 +259,7 @@ static void example_option(struct nj_buf *out, const struct nj_option_group *gro
         append_allowed(out, member);
         nj_buf_append_char(out, '\n');
     }
-    nj_buf_printf(out, "  #%s: ", option->name);
+    nj_buf_printf(out, "  #%s:", option->name);
     example_value(out, option);
     nj_buf_append_char(out, '\n');
 }
