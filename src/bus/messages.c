@@ -158,6 +158,7 @@ int nj_message_detection_batch(struct nj_outbox *outbox, const struct nj_batch_r
     nj_json_time(&writer, "started_at", batch->started_us);
     nj_json_time(&writer, "closed_at", batch->closed_us);
     nj_json_text(&writer, "close_reason", batch->close_reason);
+    nj_json_int(&writer, "duration_ms", (batch->closed_us - batch->created_us) / NJ_US_PER_MS);
     return message_end(&writer, now_us, outbox,
                        (const char *const[]){topic_events, "detection.batch"});
 }

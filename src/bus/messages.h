@@ -20,7 +20,7 @@ void nj_message_event_object(const struct nj_event_row *event, struct nj_json_wr
 int nj_message_detection_new(struct nj_outbox *outbox, const struct nj_detection_row *detection,
                              nj_us now_us);
 // "detection.batch": batch_id camera_id detection_ids detection_count started_at closed_at
-// close_reason.
+// close_reason duration_ms (open to closed, wall of the store).
 int nj_message_detection_batch(struct nj_outbox *outbox, const struct nj_batch_row *batch,
                                const int64_t *detection_ids, nj_us now_us);
 // `type` "event" for a new one, "event.updated" after a change. Members as the seeds have them (id,

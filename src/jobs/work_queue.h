@@ -9,6 +9,8 @@
 #include "storage/store_work.h"
 #include "util/log.h"
 
+#include <jansson.h>
+
 enum nj_overflow { NJ_OVERFLOW_REJECT, NJ_OVERFLOW_DROP_OLDEST, NJ_OVERFLOW_DLQ };
 
 struct nj_work_queue_options {

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sink of the pipelines: detections join a batch, or take the fast path, in the transaction
+// that stores them.
+#include "batch/batch_priv.h"
+#include "bus/messages.h"
+#include "util/digest.h"
+#include "util/text.h"
+
+#include <stdio.h>
+
+// 128 random bits: two batches never share an id.
+enum { BATCH_ID_BYTES = 16 };
+
+// One call of the sink.
+struct adding {
+    struct nj_batcher *batcher;
+    struct nj_batch_options options;
+    struct nj_db *db;
+    const struct nj_stored_detections *stored;
+    struct nj_outbox *outbox;
+    struct nj_error *err;
+};
+
+static bool takes_fast_path(const struct adding *adding, const struct nj_detection_row *row)
+{
+    double threshold = adding->options.fast_path_threshold;
+    if (threshold < 0)
+        threshold = adding->batcher->config.model_fast_path_threshold;
+    if (row->confidence < threshold)
+        return false;
+    const struct nj_text_list *types = &adding->options.fast_path_types;
+    for (size_t i = 0; i < types->count; i++)
+        if (nj_text_equal_nocase(types->items[i], row->object_type))
+            return true;
+    return false;
+}
+
+static void describe_batch(const struct adding *adding, const struct nj_detection_row *row,
+                           struct nj_batch_row *out)
+{
+    *out = (struct nj_batch_row){
+        .started_us = row->detected_us,
+        .last_activity_us = row->detected_us,
+        .arrived_us = nj_db_now_us(adding->db),
+        .created_us = nj_db_now_us(adding->db),
+        .pipeline_start_us = adding->stored->pipeline_start_us,
+    };
+    nj_text_copy(out->camera_id, sizeof out->camera_id, row->camera_id);
+}
+
+static int open_batch(const struct adding *adding, const struct nj_detection_row *row,
+                      struct nj_batch_row *out)
+{
+    describe_batch(adding, row, out);
+    nj_text_copy(out->state, sizeof out->state, "open");
+    int rc = nj_random_hex(out->id, BATCH_ID_BYTES);
+    if (rc != 0)
+        return nj_error_set(adding->err, rc, "no random bytes for a batch id");
+    return nj_batches_insert(adding->db, out, adding->err);
+}
+
+// The camera's open batch into which `row` belongs; closes the one that is over.
+static int batch_for(const struct adding *adding, const struct nj_detection_row *row,
+                     struct nj_batch_row *out)
+{
+    int rc = nj_batches_open_of(adding->db, row->camera_id, out, adding->err);
+    if (rc == NJ_E_NOT_FOUND)
+        return open_batch(adding, row, out);
+    if (rc != 0)
+        return rc;
+    enum nj_close_reason reason;
+    if (!nj_batch_is_over(&adding->options, out, row->detected_us, &reason))
+        return 0;
+    rc = nj_batch_close(adding->batcher, adding->db, out, reason, adding->outbox, adding->err);
+    return rc != 0 ? rc : open_batch(adding, row, out);
+}
+
+static int join_batch(const struct adding *adding, struct nj_detection_row *row,
+                      const struct nj_batch_row *batch)
+{
+    int rc = nj_batches_append(adding->db, batch->id, &row->id, 1, row->detected_us, adding->err);
+    if (rc == 0)
+        nj_text_copy(row->batch_id, sizeof row->batch_id, batch->id);
+    return rc;
+}
+
+// All sure enough detections of one delivery share one fast-path batch: one picture, one event.
+static int add_fast_path(const struct adding *adding)
+{
+    struct nj_batch_row batch = {0};
+    for (size_t i = 0; i < adding->stored->count; i++) {
+        struct nj_detection_row *row = &adding->stored->rows[i];
+        if (!takes_fast_path(adding, row))
+            continue;
+        int rc = 0;
+        if (batch.id[0] == '\0') {
+            describe_batch(adding, row, &batch);
+            snprintf(batch.id, sizeof batch.id, "fast_path_%lld", (long long)row->id);
+            nj_text_copy(batch.state, sizeof batch.state, "closed");
+            nj_text_copy(batch.close_reason, sizeof batch.close_reason,
+                         nj_close_reason_name(NJ_CLOSE_FAST_PATH));
+            batch.closed_us = batch.created_us;
+            rc = nj_batches_insert(adding->db, &batch, adding->err);
+        }
+        if (rc == 0)
+            rc = join_batch(adding, row, &batch);
+        if (rc != 0)
+            return rc;
+        batch.detection_count += 1;
+    }
+    if (batch.id[0] == '\0')
+        return 0;
+    return nj_batch_hand_over(adding->batcher, adding->db, &batch, adding->outbox, adding->err);
+}
+
+static int add_to_window(const struct adding *adding, struct nj_detection_row *row)
+{
+    struct nj_batch_row batch;
+    int rc = batch_for(adding, row, &batch);
+    return rc != 0 ? rc : join_batch(adding, row, &batch);
+}
+
+static int stored(void *context, struct nj_db *db, const struct nj_stored_detections *stored,
+                  struct nj_outbox *outbox, struct nj_error *err)
+{
+    struct nj_batcher *batcher = context;
+    struct adding adding = {batcher, nj_batcher_options(batcher), db, stored, outbox, err};
+    for (size_t i = 0; i < stored->count; i++)
+        stored->rows[i].batch_id[0] = '\0'; // this may be the second run
+    int rc = add_fast_path(&adding);
+    for (size_t i = 0; rc == 0 && i < stored->count; i++) {
+        struct nj_detection_row *row = &stored->rows[i];
+        if (row->batch_id[0] == '\0')
+            rc = add_to_window(&adding, row);
+        if (rc == 0)
+            rc = nj_message_detection_new(outbox, row, nj_db_now_us(db));
+    }
+    return rc;
+}
+
+struct nj_detection_sink nj_batcher_sink(struct nj_batcher *batcher)
+{
+    return (struct nj_detection_sink){.stored = stored, .context = batcher};
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of batching.
+#include "batch/batch.h"
+
+#include <stddef.h>
+
+#define MEMBER(field) offsetof(struct nj_batch_options, field)
+
+static const struct nj_option options[] = {
+    {.name = "window_seconds",
+     .env = "BATCH_WINDOW_SECONDS",
+     .type = NJ_OPTION_SECONDS,
+     .offset = MEMBER(window_us),
+     .min = 1,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "90",
+     .reloadable = true,
+     .help = "Longest time from the first to the last picture of a batch."},
+    {.name = "idle_timeout_seconds",
+     .env = "BATCH_IDLE_TIMEOUT_SECONDS",
+     .type = NJ_OPTION_SECONDS,
+     .offset = MEMBER(idle_us),
+     .min = 1,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "30",
+     .reloadable = true,
+     .help = "A batch closes when nothing was added for this long."},
+    {.name = "check_interval_seconds",
+     .env = "BATCH_CHECK_INTERVAL_SECONDS",
+     .type = NJ_OPTION_SECONDS,
+     .offset = MEMBER(check_us),
+     .min = 0.1,
+     .max = 60,
+     .unit = "s",
+     .fallback = "5",
+     .help = "How often open batches are looked at."},
+    {.name = "max_detections",
+     .env = "BATCH_MAX_DETECTIONS",
+     .type = NJ_OPTION_INT,
+     .offset = MEMBER(max_detections),
+     .min = 1,
+     .max = 10000,
+     .unit = "detections",
+     .fallback = "50",
+     .reloadable = true,
+     .help = "A batch closes when it holds this many."},
+    {.name = "fast_path_confidence_threshold",
+     .env = "FAST_PATH_CONFIDENCE_THRESHOLD",
+     .type = NJ_OPTION_NUMBER,
+     .offset = MEMBER(fast_path_threshold),
+     .min = -1,
+     .max = 2,
+     .fallback = "-1",
+     .reloadable = true,
+     .help = "At this confidence a detection becomes an event at once; negative: the value of the "
+             "model's manifest; above 1: never."},
+    {.name = "fast_path_object_types",
+     .env = "FAST_PATH_OBJECT_TYPES",
+     .type = NJ_OPTION_TEXT_LIST,
+     .offset = MEMBER(fast_path_types),
+     .min = 0,
+     .max = 100,
+     .fallback = "person",
+     .reloadable = true,
+     .help = "Classes that may take the fast path."},
+};
+
+const struct nj_option_group nj_batch_option_group = {
+    .name = "batch",
+    .title = "Batches",
+    .options = options,
+    .count = sizeof options / sizeof options[0],
+    .struct_size = sizeof(struct nj_batch_options),
+};
