@@ -97,7 +97,7 @@ static int wrong_type(struct nj_error *err, const char *key, const char *expecte
 int nj_json_get_text(const json_t *object, const char *key, bool required, const char **out,
                      struct nj_error *err)
 {
-    const json_t *value;
+    const json_t *value = NULL;
     int rc = get_member(object, key, required, &value, err);
     if (rc || !value)
         return rc;
@@ -110,7 +110,7 @@ int nj_json_get_text(const json_t *object, const char *key, bool required, const
 int nj_json_get_int(const json_t *object, const char *key, bool required, int64_t *out,
                     struct nj_error *err)
 {
-    const json_t *value;
+    const json_t *value = NULL;
     int rc = get_member(object, key, required, &value, err);
     if (rc || !value)
         return rc;
@@ -123,7 +123,7 @@ int nj_json_get_int(const json_t *object, const char *key, bool required, int64_
 int nj_json_get_number(const json_t *object, const char *key, bool required, double *out,
                        struct nj_error *err)
 {
-    const json_t *value;
+    const json_t *value = NULL;
     int rc = get_member(object, key, required, &value, err);
     if (rc || !value)
         return rc;
@@ -136,7 +136,7 @@ int nj_json_get_number(const json_t *object, const char *key, bool required, dou
 int nj_json_get_bool(const json_t *object, const char *key, bool required, bool *out,
                      struct nj_error *err)
 {
-    const json_t *value;
+    const json_t *value = NULL;
     int rc = get_member(object, key, required, &value, err);
     if (rc || !value)
         return rc;

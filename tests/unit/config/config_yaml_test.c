@@ -25,8 +25,7 @@ static void empty_files_are_fine(void **state)
                                         "{}\n",
                                         "null\n",
                                         "%YAML 1.1\n---\nbatch:\n...\n",
-                                        "\xef\xbb\xbf"
-                                        "batch:\n"};
+                                        "\357\273\277batch:\n"};
     for (size_t i = 0; i < NJ_COUNT_OF(texts); i++) {
         struct nj_config *config = NULL;
         struct nj_error err = {0};
