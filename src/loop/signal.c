@@ -28,16 +28,24 @@ void nj_signal_remove(struct nj_listener *listener)
         nj_list_remove(&listener->node);
 }
 
+// Kept out of line: gcc sees the addresses of markers stored, but not that both are removed again,
+// and would warn of dangling pointers.
+static __attribute__((noinline)) void insert_marker(struct nj_list *before,
+                                                    struct nj_listener *marker)
+{
+    nj_list_append(before, &marker->node);
+}
+
 void nj_signal_fire(struct nj_signal *signal, const void *data)
 {
     struct nj_listener cursor = {.fn = pass};
     struct nj_listener end = {.fn = pass};
-    nj_list_append(signal->listeners.next, &cursor.node); // before the first
-    nj_list_append(&signal->listeners, &end.node);
+    insert_marker(signal->listeners.next, &cursor); // before the first
+    insert_marker(&signal->listeners, &end);
     while (cursor.node.next != &end.node) {
         struct nj_list *at = cursor.node.next;
         nj_list_remove(&cursor.node);
-        nj_list_append(at->next, &cursor.node); // behind the one to be called
+        insert_marker(at->next, &cursor); // behind the one to be called
         struct nj_listener *listener = NJ_CONTAINER_OF(at, struct nj_listener, node);
         listener->fn(listener, data);
     }
