@@ -20,6 +20,9 @@ static int check_json(const struct nj_source *source, struct nj_error *err)
         json_decref(value);
         return 0;
     }
+    // Without memory jansson often gives up with no words at all.
+    if (!problem.text[0] || json_error_code(&problem) == json_error_out_of_memory)
+        return nj_error_set(err, NJ_E_NOMEM, "%s: out of memory", source->name);
     struct nj_place place = {source->name, 0, 0};
     if (problem.line > 0) {
         place.line = (size_t)problem.line;

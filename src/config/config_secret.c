@@ -19,6 +19,11 @@ const char *nj_environment_get(const char *const *environment, const char *name)
     return NULL;
 }
 
+static int fail_nomem(const struct nj_binding *binding)
+{
+    return nj_error_set(binding->binder->err, NJ_E_NOMEM, "%s: out of memory", binding->name);
+}
+
 static int check_secret(const struct nj_binding *binding, const char *text, size_t length)
 {
     // strlen: a NUL inside would cut the secret short in silence.
@@ -47,6 +52,8 @@ static int resolve_file(const struct nj_binding *binding, const char *path, cons
     size_t length = 0;
     struct nj_error why = {0};
     int code = nj_file_read(path, SECRET_FILE_MAX, &text, &length, &why);
+    if (code == NJ_E_NOMEM)
+        return fail_nomem(binding);
     if (code != 0)
         return nj_binding_error(binding, "file: cannot be read: %s", why.text);
     code = check_secret(binding, text, length);
@@ -61,7 +68,7 @@ static int resolve_file(const struct nj_binding *binding, const char *path, cons
     if (copy)
         *out = copy;
     else
-        code = nj_error_set(binding->binder->err, NJ_E_NOMEM, "%s: out of memory", binding->name);
+        code = fail_nomem(binding);
 done:
     free(text);
     return code;
