@@ -49,6 +49,7 @@ struct nj_store_op {
     // The store's:
     struct nj_call call;
     struct nj_store_op *next;
+    void *waiter;
 };
 
 // NJ_E_FULL when too many wait, NJ_E_CANCELLED after close; `done` is not called then.

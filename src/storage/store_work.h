@@ -10,24 +10,30 @@ enum { NJ_QUEUE_NAME_SIZE = 48, NJ_WORK_PAYLOAD_MAX = 256 * 1024 };
 struct nj_work_row {
     int64_t id;
     char queue[NJ_QUEUE_NAME_SIZE];
-    char *payload;        // JSON; malloc'd
+    char *payload;        // JSON; malloc'd by the store, borrowed by nj_work_insert
     char unique_key[129]; // "" none; else at most one live item of the queue has it
     int priority;         // higher first
     int64_t attempts;     // started so far, this one included when claimed
     int64_t fence;        // token of the newest claim
-    nj_us not_before_us, created_us, lease_until_us; // wall of the store
+    nj_us not_before_us, created_us, lease_until_us; // wall of the store; insert: created 0 is now
     nj_us first_failed_us;                           // 0: never
     char *history;                                   // JSON array of failures; malloc'd, or NULL
 };
 void nj_work_row_finish(struct nj_work_row *row);
 
+// *out_id may be NULL. NJ_E_EXISTS: unique_key is there. NJ_E_TOO_BIG: the payload.
 int nj_work_insert(struct nj_db *db, const struct nj_work_row *row, int64_t *out_id,
-                   struct nj_error *err); // NJ_E_EXISTS: unique_key is there
+                   struct nj_error *err);
+struct nj_work_wish {
+    const char *queue;
+    nj_us lease_us;
+    size_t limit;
+};
 // Claims up to `limit` items that are due: highest priority, then oldest. Expired leases count as
-// due. out[i] are filled; *out_count says how many.
-int nj_work_claim(struct nj_db *db, const char *queue, nj_us lease_us, size_t limit,
-                  struct nj_work_row *out, size_t *out_count, struct nj_error *err);
-// All below: NJ_E_CONFLICT when the fence is not the newest one or the item is gone.
+// due. out[i] are filled and owned by the caller; *out_count says how many.
+int nj_work_claim(struct nj_db *db, const struct nj_work_wish *wish, struct nj_work_row *out,
+                  size_t *out_count, struct nj_error *err);
+// The next four: NJ_E_CONFLICT when the fence is not the newest one or the item is gone.
 int nj_work_extend(struct nj_db *db, int64_t id, int64_t fence, nj_us lease_us,
                    struct nj_error *err);
 int nj_work_delete(struct nj_db *db, int64_t id, int64_t fence, struct nj_error *err);
@@ -35,8 +41,15 @@ int nj_work_retry(struct nj_db *db, const struct nj_work_row *row, nj_us delay_u
                   struct nj_error *err); // writes history, frees the claim
 int nj_work_release(struct nj_db *db, int64_t id, int64_t fence,
                     struct nj_error *err); // gives a claim back unspent (shutdown)
-int nj_work_counts(struct nj_db *db, const char *queue, int64_t *out_waiting, int64_t *out_claimed,
-                   nj_us *out_oldest_us, struct nj_error *err);
+// Takes the oldest unclaimed item out, whatever its priority and time (overflow). NJ_E_NOT_FOUND.
+int nj_work_take_oldest(struct nj_db *db, const char *queue, struct nj_work_row *out,
+                        struct nj_error *err);
+struct nj_work_tally {
+    int64_t waiting, claimed; // an expired lease counts as claimed until somebody claims it anew
+    nj_us oldest_us;          // created_us of the oldest waiting item; 0: none waits
+};
+int nj_work_counts(struct nj_db *db, const char *queue, struct nj_work_tally *out,
+                   struct nj_error *err);
 // When the next waiting or leased item becomes due (wall); 0: none.
 int nj_work_next_due(struct nj_db *db, const char *queue, nj_us *out, struct nj_error *err);
 
@@ -51,14 +64,27 @@ struct nj_letter_row {
 };
 void nj_letter_row_finish(struct nj_letter_row *row);
 
-int nj_letters_insert(struct nj_db *db, const struct nj_letter_row *row, struct nj_error *err);
-int nj_letters_list(struct nj_db *db, const char *queue, const char *reason, size_t start,
-                    size_t limit, struct nj_letter_row **out, size_t *out_count, int64_t *out_total,
-                    struct nj_error *err); // reason NULL: any; oldest first
+int nj_letters_insert(struct nj_db *db, const struct nj_letter_row *row, int64_t *out_id,
+                      struct nj_error *err); // out_id may be NULL
+struct nj_letter_filter {
+    const char *queue;
+    const char *reason; // NULL: any
+    size_t start, limit;
+};
+struct nj_letter_page {
+    struct nj_letter_row *rows; // malloc'd, NULL when there are none
+    size_t count;
+    int64_t total; // of the filter, whatever start and limit
+};
+int nj_letters_list(struct nj_db *db, const struct nj_letter_filter *filter,
+                    struct nj_letter_page *out, struct nj_error *err); // oldest first
+void nj_letter_page_finish(struct nj_letter_page *page);
 int nj_letters_get(struct nj_db *db, int64_t id, struct nj_letter_row *out, struct nj_error *err);
 int nj_letters_delete(struct nj_db *db, int64_t id, struct nj_error *err);
+// reason NULL: any.
 int nj_letters_purge(struct nj_db *db, const char *queue, const char *reason, int64_t *out_deleted,
                      struct nj_error *err);
+// "overflow", and every other reason.
 int nj_letters_counts(struct nj_db *db, const char *queue, int64_t *out_failed,
                       int64_t *out_overflow, struct nj_error *err);
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Statements in use: ordered parameters and columns over a driver.
+#include "storage/sql_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int begin(struct nj_sql *sql, struct nj_db *db, const char *text, enum nj_store_keep keep,
+                 struct nj_error *err)
+{
+    sql->db = db;
+    sql->driver = db->driver;
+    sql->bound = 0;
+    sql->column = 0;
+    return db->driver->prepare(db->conn, text, keep, &sql->stmt, err);
+}
+
+int nj_sql_begin(struct nj_sql *sql, struct nj_db *db, const char *text, struct nj_error *err)
+{
+    return begin(sql, db, text, NJ_KEEP_STATIC, err);
+}
+
+int nj_sql_begin_once(struct nj_sql *sql, struct nj_db *db, const char *text, struct nj_error *err)
+{
+    return begin(sql, db, text, NJ_KEEP_ONCE, err);
+}
+
+void nj_sql_end(struct nj_sql *sql)
+{
+    sql->driver->finish(sql->stmt);
+    sql->stmt = NULL;
+}
+
+void nj_sql_put_int(struct nj_sql *sql, int64_t value)
+{
+    sql->driver->bind_int(sql->stmt, ++sql->bound, value);
+}
+
+void nj_sql_put_number(struct nj_sql *sql, double value)
+{
+    sql->driver->bind_number(sql->stmt, ++sql->bound, value);
+}
+
+void nj_sql_put_text(struct nj_sql *sql, const char *text)
+{
+    sql->driver->bind_text(sql->stmt, ++sql->bound, text);
+}
+
+void nj_sql_put_text_or_null(struct nj_sql *sql, const char *text)
+{
+    nj_sql_put_text(sql, text != NULL && text[0] != '\0' ? text : NULL);
+}
+
+void nj_sql_put_path(struct nj_sql *sql, const char *path)
+{
+    nj_sql_put_bytes(sql, path, strlen(path));
+}
+
+void nj_sql_put_bytes(struct nj_sql *sql, const void *bytes, size_t length)
+{
+    sql->driver->bind_bytes(sql->stmt, ++sql->bound, bytes, length);
+}
+
+int nj_sql_step(struct nj_sql *sql, struct nj_error *err)
+{
+    sql->column = 0;
+    return sql->driver->step(sql->stmt, err);
+}
+
+int64_t nj_sql_get_int(struct nj_sql *sql)
+{
+    return sql->driver->column_int(sql->stmt, sql->column++);
+}
+
+double nj_sql_get_number(struct nj_sql *sql)
+{
+    return sql->driver->column_number(sql->stmt, sql->column++);
+}
+
+void nj_sql_get_text(struct nj_sql *sql, char *out, size_t size)
+{
+    size_t length = 0;
+    const char *bytes = nj_sql_get_bytes(sql, &length);
+    if (length >= size)
+        length = size - 1;
+    memcpy(out, bytes, length);
+    out[length] = '\0';
+}
+
+const char *nj_sql_get_bytes(struct nj_sql *sql, size_t *out_length)
+{
+    size_t length = 0;
+    const char *bytes = sql->driver->column_bytes(sql->stmt, sql->column++, &length);
+    if (out_length != NULL)
+        *out_length = length;
+    return bytes;
+}
+
+int nj_sql_get_copy(struct nj_sql *sql, char **out)
+{
+    if (sql->driver->column_null(sql->stmt, sql->column)) {
+        sql->column++;
+        *out = NULL;
+        return 0;
+    }
+    size_t length = 0;
+    const char *bytes = nj_sql_get_bytes(sql, &length);
+    char *copy = malloc(length + 1);
+    if (copy == NULL)
+        return NJ_E_NOMEM;
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    *out = copy;
+    return 0;
+}
+
+int nj_sql_run(struct nj_sql *sql, int64_t *out_changes, struct nj_error *err)
+{
+    int rc = NJ_STEP_ROW;
+    while (rc == NJ_STEP_ROW)
+        rc = nj_sql_step(sql, err);
+    if (rc == NJ_STEP_DONE && out_changes != NULL)
+        *out_changes = sql->driver->changes(sql->db->conn);
+    nj_sql_end(sql);
+    return rc;
+}
+
+int nj_sql_run_int(struct nj_sql *sql, int64_t *out, struct nj_error *err)
+{
+    int rc = nj_sql_step(sql, err);
+    if (rc == NJ_STEP_ROW) {
+        *out = nj_sql_get_int(sql);
+        rc = 0;
+    } else if (rc == NJ_STEP_DONE) {
+        rc = nj_error_set(err, NJ_E_INTERNAL, "store: a query that must have a row has none");
+    }
+    nj_sql_end(sql);
+    return rc;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// SQLite's result codes as the project's, with what an operator can do.
+#include "storage/sqlite_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct mapping {
+    int code; // primary or extended
+    int error;
+    bool trouble; // of the storage below, not of the row
+    const char *advice;
+};
+
+static const struct mapping mappings[] = {
+    {SQLITE_CONSTRAINT_UNIQUE, NJ_E_EXISTS, false, NULL},
+    {SQLITE_CONSTRAINT_PRIMARYKEY, NJ_E_EXISTS, false, NULL},
+    {SQLITE_CONSTRAINT_FOREIGNKEY, NJ_E_NOT_FOUND, false,
+     "a row that it names does not exist, or is still named by others"},
+    {SQLITE_CONSTRAINT, NJ_E_INVALID, false, NULL},
+    {SQLITE_MISMATCH, NJ_E_INVALID, false, NULL},
+    {SQLITE_TOOBIG, NJ_E_TOO_BIG, false, NULL},
+    {SQLITE_NOMEM, NJ_E_NOMEM, false, NULL},
+    {SQLITE_BUSY, NJ_E_UNAVAILABLE, false, "another process holds the database"},
+    {SQLITE_LOCKED, NJ_E_UNAVAILABLE, false, "another process holds the database"},
+    {SQLITE_INTERRUPT, NJ_E_CANCELLED, false, NULL},
+    {SQLITE_FULL, NJ_E_FULL, true, "make room on its disk; writing goes on by itself then"},
+    {SQLITE_READONLY, NJ_E_DENIED, true,
+     "make file and folder writable; writing goes on by itself then"},
+    {SQLITE_PERM, NJ_E_DENIED, true, "make file and folder writable"},
+    {SQLITE_AUTH, NJ_E_DENIED, true, NULL},
+    {SQLITE_CORRUPT, NJ_E_CORRUPT, true,
+     "stop, keep the file and those beside it (-wal, -shm) for repair, put a backup in its place"},
+    {SQLITE_NOTADB, NJ_E_CORRUPT, true,
+     "the file is no database: put a backup in its place, or name another path"},
+    {SQLITE_CANTOPEN, NJ_E_IO, true, "check that path and folder exist and may be used"},
+    {SQLITE_IOERR, NJ_E_IO, true, "check the disk and its file system"},
+};
+
+static const struct mapping *find(int code)
+{
+    const struct mapping *primary = NULL;
+    for (size_t i = 0; i < sizeof(mappings) / sizeof(mappings[0]); i++) {
+        if (mappings[i].code == code)
+            return &mappings[i];
+        if (mappings[i].code == (code & 0xff))
+            primary = &mappings[i];
+    }
+    return primary;
+}
+
+// The kernel's reason is sharper than "I/O error".
+static int sharpen(int error, int system_errno)
+{
+    if (error != NJ_E_IO)
+        return error;
+    switch (system_errno) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return NJ_E_FULL;
+    case EROFS:
+    case EACCES:
+    case EPERM:
+        return NJ_E_DENIED;
+    default:
+        return error;
+    }
+}
+
+int nj_sqlite_fail(struct nj_store_conn *conn, int code, const char *what, struct nj_error *err)
+{
+    const struct mapping *known = find(code);
+    int error = known != NULL ? known->error : NJ_E_INTERNAL;
+    const char *advice = known != NULL ? known->advice : NULL;
+    const char *reason = conn->db != NULL ? sqlite3_errmsg(conn->db) : sqlite3_errstr(code);
+    int system_errno = conn->db != NULL ? sqlite3_system_errno(conn->db) : 0;
+    char kernel[96] = "";
+    if (known != NULL && known->trouble && error == NJ_E_IO && system_errno != 0) {
+        error = sharpen(error, system_errno);
+        const char *text = strerrordesc_np(system_errno);
+        sqlite3_snprintf((int)sizeof(kernel), kernel, " (%s)", text != NULL ? text : "unknown");
+    }
+    struct nj_error local;
+    nj_error_set(&local, error, "database %s: %s: %s%s [%d]%s%s", conn->path, what, reason, kernel,
+                 code, advice != NULL ? "; " : "", advice != NULL ? advice : "");
+    if (known != NULL && known->trouble)
+        conn->trouble = local;
+    if (err != NULL)
+        *err = local;
+    return error;
+}
