@@ -103,7 +103,7 @@ void nj_suggest_option(const struct nj_binder *binder, const struct nj_option_gr
     // The right name in the wrong group beats a similar one in the right group.
     for (size_t i = 0; binder->groups[i]; i++) {
         const struct nj_option *option = nj_option_find(binder->groups[i], name);
-        if (!option || binder->groups[i] == group)
+        if (!option)
             continue;
         char dotted[NJ_CONFIG_NAME_MAX];
         nj_option_dotted_name(binder->groups[i], option, dotted, sizeof(dotted));

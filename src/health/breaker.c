@@ -76,14 +76,12 @@ static void open_locked(struct nj_breaker *breaker)
     breaker->state = NJ_BREAKER_OPEN;
     breaker->opened_at_us = nj_mono_us(breaker->clock);
     breaker->opened++;
-    breaker->successes = 0;
 }
 
 static void close_locked(struct nj_breaker *breaker)
 {
     breaker->state = NJ_BREAKER_CLOSED;
     breaker->failures = 0;
-    breaker->successes = 0;
 }
 
 static bool may_enter_locked(const struct nj_breaker *breaker)
