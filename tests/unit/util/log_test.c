@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -161,6 +162,30 @@ static void line_too_long_is_cut_and_says_so(void **state)
     free(lengthy);
 }
 
+// /dev/full refuses every byte, as a full disk does.
+static void full_disk_sends_lines_to_standard_error_and_says_so_once(void **state)
+{
+    struct fixture *f = *state;
+    strcpy(f->path, "/dev/full");
+    if (access(f->path, W_OK) != 0)
+        skip();
+    char caught[NJ_TEMP_PATH_MAX];
+    int before = dup(STDERR_FILENO);
+    assert_non_null(freopen(nj_temp_dir_path(&f->dir, "stderr", caught), "w", stderr));
+    start(f, (struct nj_log_options){.level = NJ_LOG_INFO});
+    nj_log_line(f->log, NJ_LOG_INFO, "first");
+    nj_log_line(f->log, NJ_LOG_INFO, "second");
+    dup2(before, STDERR_FILENO);
+    close(before);
+    char *text = content(caught);
+    char *lost = strstr(text, "is lost");
+    assert_non_null(lost);
+    assert_null(strstr(lost + 1, "is lost"));
+    assert_non_null(strstr(text, "\"message\":\"first\""));
+    assert_non_null(strstr(text, "\"message\":\"second\""));
+    free(text);
+}
+
 static void log_without_its_folder_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -202,6 +227,8 @@ int log_test(void)
         cmocka_unit_test_setup_teardown(rotation_keeps_n_files_below_the_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(tail_keeps_the_newest_as_json, setup, teardown),
         cmocka_unit_test_setup_teardown(line_too_long_is_cut_and_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(full_disk_sends_lines_to_standard_error_and_says_so_once,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(log_without_its_folder_is_refused, setup, teardown),
         cmocka_unit_test(level_names_parse_back),
         cmocka_unit_test(build_stamp_begins_with_the_version),
