@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+// Claims, retries, dead letters, overflow, leases and counts of a work queue on a real store.
+#include "jobs/work_queue.h"
+
+#include "tests/unit/jobs/jobs_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+int work_queue_test(void);
+
+static int setup(void **state)
+{
+    struct nj_jobs_bench *bench = calloc(1, sizeof *bench);
+    assert_non_null(bench);
+    struct nj_work_queue_options options = nj_jobs_bench_options();
+    nj_jobs_bench_init(bench, &options);
+    *state = bench;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    nj_jobs_bench_finish(*state);
+    free(*state);
+    return 0;
+}
+
+static void with_options(struct nj_jobs_bench *bench, const struct nj_work_queue_options *options)
+{
+    nj_jobs_bench_finish(bench);
+    nj_jobs_bench_init(bench, options);
+}
+
+static int64_t number_of(const struct nj_work_item *item)
+{
+    return json_integer_value(json_object_get(item->payload, "n"));
+}
+
+static void options_have_the_documented_defaults(void **state)
+{
+    (void)state;
+    struct nj_work_queue_options options = nj_jobs_bench_options();
+    assert_int_equal(options.max_size, 10000);
+    assert_int_equal(options.overflow, NJ_OVERFLOW_DLQ);
+    assert_true(options.pressure_threshold > 0.79 && options.pressure_threshold < 0.81);
+    assert_int_equal(options.max_attempts, 3);
+    assert_int_equal(options.retry_base_us, NJ_US_PER_S);
+    assert_int_equal(options.retry_cap_us, 30LL * NJ_US_PER_S);
+    assert_int_equal(options.lease_us, 30LL * NJ_US_PER_S);
+}
+
+static void put_reaches_the_handler_without_the_clock_moving(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 2);
+    assert_int_equal(nj_jobs_bench_put_text(bench, "{\"n\":7}"), 0);
+    assert_int_equal(bench->held_count, 1);
+    assert_int_equal(number_of(bench->held[0]), 7);
+    assert_int_equal(bench->held[0]->attempts, 1);
+    assert_int_equal(nj_work_queue_in_flight(bench->queue), 1);
+    assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+    struct nj_work_tally tally = nj_jobs_bench_tally(bench);
+    assert_int_equal(tally.waiting + tally.claimed, 0);
+}
+
+static void capacity_is_kept_and_order_is_priority_then_age(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    for (int n = 1; n <= 6; n++) {
+        char text[32];
+        snprintf(text, sizeof text, "{\"n\":%d}", n);
+        const struct nj_work_put put = {.payload = text, .priority = n == 5};
+        assert_int_equal(nj_jobs_bench_put(bench, &put), 0);
+    }
+    nj_jobs_bench_start(bench, 2);
+    const int order[] = {5, 1, 2, 3, 4, 6};
+    for (size_t i = 0; i < NJ_COUNT_OF(order); i++) {
+        assert_true(nj_work_queue_in_flight(bench->queue) <= 2);
+        struct nj_work_item *item = nj_jobs_bench_take(bench);
+        assert_int_equal(number_of(item), order[i]);
+        assert_int_equal(nj_jobs_bench_complete(bench, item), 0);
+    }
+    assert_int_equal(bench->handed, 6);
+}
+
+static void a_freed_place_is_filled_from_what_was_claimed_ahead(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    for (int i = 0; i < 4; i++)
+        nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_start(bench, 2);
+    assert_int_equal(bench->handed, 2);
+    // No turn of the loop and no transaction in between.
+    nj_work_queue_finish(bench->queue, nj_jobs_bench_take(bench));
+    assert_int_equal(bench->handed, 3);
+}
+
+static void retries_follow_the_backoff_then_a_letter_tells_all(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{\"n\":1}");
+    for (int attempt = 1; attempt <= 3; attempt++) {
+        struct nj_work_item *item = nj_jobs_bench_take(bench);
+        assert_int_equal(item->attempts, attempt);
+        nj_jobs_bench_fail(bench, item, false);
+        nj_us base = attempt * (nj_us)NJ_US_PER_S; // 1 s, then 2 s
+        nj_jobs_bench_pass(bench, base - NJ_US_PER_MS);
+        assert_int_equal(bench->held_count, 0);
+        nj_jobs_bench_pass(bench, base / 4 + 10 * NJ_US_PER_MS);
+        assert_int_equal(bench->held_count, attempt < 3);
+    }
+    struct nj_letter_page page = nj_jobs_bench_letters(bench);
+    assert_int_equal(page.count, 1);
+    assert_string_equal(page.rows[0].reason, "failed");
+    assert_string_equal(page.rows[0].error, "the detector does not answer");
+    assert_string_equal(page.rows[0].error_type, "unavailable");
+    assert_string_equal(page.rows[0].payload, "{\"n\":1}");
+    assert_int_equal(page.rows[0].attempts, 3);
+    assert_true(page.rows[0].last_failed_us - page.rows[0].first_failed_us >= 3LL * NJ_US_PER_S);
+    nj_letter_page_finish(&page);
+    struct nj_work_queue_stats stats = nj_jobs_bench_stats(bench);
+    assert_int_equal(stats.retried, 2);
+    assert_int_equal(stats.failed, 1);
+    assert_int_equal(stats.dead_failed, 1);
+    assert_int_equal(stats.waiting, 0);
+}
+
+static void permanent_failure_is_a_letter_at_once(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_fail(bench, nj_jobs_bench_take(bench), true);
+    assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 1);
+    nj_jobs_bench_pass(bench, 60LL * NJ_US_PER_S);
+    assert_int_equal(bench->handed, 1);
+}
+
+static void payloads_that_are_no_object_never_reach_the_handler(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    const char *payloads[] = {"", "[1]", "{\"a\":1,\"a\":2}", "{", "7"};
+    for (size_t i = 0; i < NJ_COUNT_OF(payloads); i++)
+        assert_int_equal(nj_jobs_bench_put_text(bench, payloads[i]), 0);
+    nj_jobs_bench_put_text(bench, "{\"n\":1}");
+    nj_jobs_bench_start(bench, 2);
+    assert_int_equal(bench->handed, 1);
+    struct nj_letter_page page = nj_jobs_bench_letters(bench);
+    assert_int_equal(page.count, NJ_COUNT_OF(payloads));
+    assert_string_equal(page.rows[0].reason, "invalid");
+    nj_letter_page_finish(&page);
+}
+
+static void unique_key_waits_once_and_is_free_after_completion(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    const struct nj_work_put put = {.payload = "{}", .unique_key = "sha256:00"};
+    assert_int_equal(nj_jobs_bench_put(bench, &put), 0);
+    assert_int_equal(nj_jobs_bench_put(bench, &put), NJ_E_EXISTS);
+    assert_int_equal(nj_jobs_bench_stats(bench).waiting, 1);
+    nj_jobs_bench_start(bench, 1);
+    assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+    assert_int_equal(nj_jobs_bench_put(bench, &put), 0);
+}
+
+static void a_put_beyond_the_limits_is_refused(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    char *big = malloc(NJ_WORK_PAYLOAD_MAX + 2);
+    assert_non_null(big);
+    memset(big, ' ', NJ_WORK_PAYLOAD_MAX + 1);
+    big[NJ_WORK_PAYLOAD_MAX + 1] = '\0';
+    assert_int_equal(nj_jobs_bench_put_text(bench, big), NJ_E_TOO_BIG);
+    big[129] = '\0';
+    const struct nj_work_put put = {.payload = "{}", .unique_key = big};
+    assert_int_equal(nj_jobs_bench_put(bench, &put), NJ_E_INVALID);
+    free(big);
+    assert_int_equal(nj_jobs_bench_stats(bench).waiting, 0);
+}
+
+static void what_rolls_back_is_not_counted(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_put_rolled_back(bench, "{}");
+    nj_jobs_bench_put_rolled_back(bench, "{}");
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_put_rolled_back(bench, "{}");
+    struct nj_work_queue_stats stats = nj_jobs_bench_stats(bench);
+    assert_int_equal(stats.waiting, 2);
+    assert_int_equal(stats.put, 2);
+    assert_int_equal(nj_jobs_bench_tally(bench).waiting, 2);
+}
+
+struct overflow_case {
+    int policy, third; // what the third put into a queue of two returns
+    int64_t first_left, letters;
+    uint64_t dropped, rejected;
+};
+
+static void full_queue_does_what_its_policy_says(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    const struct overflow_case cases[] = {
+        {NJ_OVERFLOW_REJECT, NJ_E_FULL, 1, 0, 0, 1},
+        {NJ_OVERFLOW_DROP_OLDEST, 0, 2, 0, 1, 0},
+        {NJ_OVERFLOW_DLQ, 0, 2, 1, 0, 0},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        struct nj_work_queue_options options = nj_jobs_bench_options();
+        options.max_size = 2;
+        options.overflow = cases[i].policy;
+        with_options(bench, &options);
+        nj_jobs_bench_put_text(bench, "{\"n\":1}");
+        nj_jobs_bench_put_text(bench, "{\"n\":2}");
+        assert_true(nj_jobs_bench_stats(bench).full);
+        assert_true(nj_jobs_bench_stats(bench).pressure);
+        assert_int_equal(nj_jobs_bench_put_text(bench, "{\"n\":3}"), cases[i].third);
+        struct nj_work_queue_stats stats = nj_jobs_bench_stats(bench);
+        assert_int_equal(stats.waiting, 2);
+        assert_int_equal(stats.dropped, cases[i].dropped);
+        assert_int_equal(stats.rejected, cases[i].rejected);
+        assert_int_equal(stats.dead_overflow, cases[i].letters);
+        nj_jobs_bench_start(bench, 2);
+        assert_int_equal(number_of(bench->held[0]), cases[i].first_left);
+    }
+}
+
+static void overflow_never_takes_what_is_being_worked_on(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    struct nj_work_queue_options options = nj_jobs_bench_options();
+    options.max_size = 2;
+    with_options(bench, &options);
+    nj_jobs_bench_start(bench, 2);
+    nj_jobs_bench_put_text(bench, "{\"n\":1}");
+    nj_jobs_bench_put_text(bench, "{\"n\":2}");
+    assert_int_equal(nj_jobs_bench_put_text(bench, "{\"n\":3}"), NJ_E_FULL);
+    assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+    assert_int_equal(nj_jobs_bench_put_text(bench, "{\"n\":4}"), 0);
+    assert_int_equal(bench->held_count, 2);
+    assert_int_equal(number_of(bench->held[1]), 4);
+}
+
+static void a_known_key_makes_no_room(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    struct nj_work_queue_options options = nj_jobs_bench_options();
+    options.max_size = 1;
+    with_options(bench, &options);
+    const struct nj_work_put put = {.payload = "{}", .unique_key = "k"};
+    nj_jobs_bench_put(bench, &put);
+    assert_int_equal(nj_jobs_bench_put(bench, &put), NJ_E_EXISTS);
+    assert_int_equal(nj_jobs_bench_stats(bench).dead_overflow, 0);
+}
+
+static void leases_are_extended_as_long_as_the_handler_holds(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 2);
+    nj_jobs_bench_put_text(bench, "{}");
+    for (int i = 0; i < 20; i++)
+        nj_jobs_bench_pass(bench, 10LL * NJ_US_PER_S);
+    // Another consumer finds nothing due.
+    struct nj_work_queue *mine = bench->queue;
+    bench->queue = nj_jobs_bench_other(bench);
+    nj_jobs_bench_start(bench, 2);
+    assert_int_equal(bench->handed, 1);
+    nj_work_queue_destroy(bench->queue);
+    bench->queue = mine;
+    assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+}
+
+static void a_jump_of_the_wall_clock_does_not_claim_what_we_hold(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 4);
+    nj_jobs_bench_put_text(bench, "{\"n\":1}");
+    nj_fake_clock_jump_wall(&bench->clock, 30LL * 86400 * NJ_US_PER_S);
+    nj_jobs_bench_put_text(bench, "{\"n\":2}");
+    assert_int_equal(bench->handed, 2);
+    assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+}
+
+static void a_dead_consumers_item_comes_back_and_its_result_is_refused(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{\"n\":1}");
+    struct nj_work_item stale = *nj_jobs_bench_take(bench);
+    nj_work_queue_destroy(bench->queue); // forgets the item; the store does not
+    bench->queue = nj_jobs_bench_other(bench);
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_pass(bench, 29LL * NJ_US_PER_S);
+    assert_int_equal(bench->held_count, 0);
+    nj_jobs_bench_pass(bench, 2LL * NJ_US_PER_S);
+    assert_int_equal(bench->held_count, 1);
+    struct nj_work_item *fresh = nj_jobs_bench_take(bench);
+    assert_int_equal(fresh->attempts, 2);
+    assert_true(fresh->fence > stale.fence);
+    fresh->fence = stale.fence;
+    assert_int_equal(nj_jobs_bench_complete(bench, fresh), NJ_E_CONFLICT);
+    assert_int_equal(nj_jobs_bench_tally(bench).claimed, 1);
+}
+
+static void an_item_that_ends_its_consumer_ten_times_is_a_letter(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{}");
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(bench->held_count, 1);
+        // Forgotten without a word, as by a process that died.
+        nj_work_queue_finish(bench->queue, nj_jobs_bench_take(bench));
+        nj_jobs_bench_pass(bench, 31LL * NJ_US_PER_S);
+    }
+    assert_int_equal(bench->held_count, 0);
+    struct nj_letter_page page = nj_jobs_bench_letters(bench);
+    assert_int_equal(page.count, 1);
+    assert_string_equal(page.rows[0].reason, "failed");
+    assert_string_equal(page.rows[0].error_type, "timeout");
+    nj_letter_page_finish(&page);
+}
+
+static void pause_gives_back_what_was_claimed_ahead_unspent(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    for (int i = 0; i < 4; i++)
+        nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_start(bench, 2);
+    assert_int_equal(nj_jobs_bench_tally(bench).claimed, 4);
+    nj_work_queue_pause(bench->queue);
+    nj_jobs_bench_run(bench);
+    assert_int_equal(nj_jobs_bench_tally(bench).claimed, 2);
+    assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+    assert_int_equal(bench->handed, 2);
+    nj_jobs_bench_start(bench, 2);
+    assert_int_equal(bench->handed, 3);
+    assert_int_equal(bench->held[1]->attempts, 1);
+}
+
+static void released_item_comes_back_with_its_attempt(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_work_queue_release(bench->queue, nj_jobs_bench_take(bench));
+    nj_jobs_bench_run(bench);
+    assert_int_equal(bench->held_count, 1);
+    assert_int_equal(bench->held[0]->attempts, 1);
+}
+
+static void requeue_brings_the_job_back_with_fresh_attempts(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    assert_int_equal(nj_jobs_bench_requeue(bench, 0), NJ_E_NOT_FOUND);
+    nj_jobs_bench_start(bench, 1);
+    const struct nj_work_put put = {.payload = "{\"n\":1}", .unique_key = "k"};
+    nj_jobs_bench_put(bench, &put);
+    nj_jobs_bench_fail(bench, nj_jobs_bench_take(bench), true);
+    assert_int_equal(nj_jobs_bench_requeue(bench, 99), NJ_E_NOT_FOUND);
+    assert_int_equal(nj_jobs_bench_requeue(bench, 0), 0);
+    assert_int_equal(bench->held_count, 1);
+    assert_int_equal(number_of(bench->held[0]), 1);
+    assert_int_equal(bench->held[0]->attempts, 1);
+    assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 0);
+    assert_int_equal(nj_jobs_bench_put(bench, &put), NJ_E_EXISTS); // the key came back too
+}
+
+static void purge_counts_and_forgets_letters_of_its_reason(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "no json");
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_fail(bench, nj_jobs_bench_take(bench), true);
+    int64_t deleted = 0;
+    assert_int_equal(nj_jobs_bench_purge(bench, "invalid", &deleted), 0);
+    assert_int_equal(deleted, 1);
+    assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 1);
+    assert_int_equal(nj_jobs_bench_purge(bench, NULL, &deleted), 0);
+    assert_int_equal(deleted, 1);
+    assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 0);
+}
+
+static void counts_are_corrected_when_others_change_the_store(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    struct nj_work_queue *mine = bench->queue;
+    nj_jobs_bench_start(bench, 1);
+    bench->queue = nj_jobs_bench_other(bench);
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_work_queue_destroy(bench->queue);
+    bench->queue = mine;
+    assert_int_equal(nj_jobs_bench_stats(bench).waiting, 0);
+    nj_jobs_bench_pass(bench, 30LL * NJ_US_PER_S);
+    assert_int_equal(bench->held_count, 1);
+    assert_int_equal(nj_jobs_bench_stats(bench).waiting, 1);
+}
+
+static void stats_tell_depth_age_and_rate(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    const struct nj_metric_spec spec = {
+        .type = NJ_GAUGE, .name = "pipeline_queue_depth", .label = "queue"};
+    struct nj_metric *depth = nj_metrics_get(bench->metrics, &spec, "detection");
+    nj_jobs_bench_start(bench, 1);
+    for (int i = 0; i < 4; i++)
+        nj_jobs_bench_put_text(bench, "{}");
+    assert_int_equal(nj_metric_value(depth), 3);
+    nj_jobs_bench_pass(bench, 30LL * NJ_US_PER_S);
+    assert_int_equal(nj_jobs_bench_stats(bench).oldest_wait_us, 30LL * NJ_US_PER_S);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+    assert_int_equal(nj_metric_value(depth), 0);
+    assert_int_equal(nj_jobs_bench_stats(bench).per_minute, 4);
+    assert_int_equal(nj_jobs_bench_stats(bench).completed, 4);
+    assert_int_equal(nj_jobs_bench_stats(bench).oldest_wait_us, 0);
+    nj_jobs_bench_pass(bench, 61LL * NJ_US_PER_S);
+    assert_int_equal(nj_jobs_bench_stats(bench).per_minute, 0);
+}
+
+int work_queue_test(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_have_the_documented_defaults),
+        TEST(put_reaches_the_handler_without_the_clock_moving),
+        TEST(capacity_is_kept_and_order_is_priority_then_age),
+        TEST(a_freed_place_is_filled_from_what_was_claimed_ahead),
+        TEST(retries_follow_the_backoff_then_a_letter_tells_all),
+        TEST(permanent_failure_is_a_letter_at_once),
+        TEST(payloads_that_are_no_object_never_reach_the_handler),
+        TEST(unique_key_waits_once_and_is_free_after_completion),
+        TEST(a_put_beyond_the_limits_is_refused),
+        TEST(what_rolls_back_is_not_counted),
+        TEST(full_queue_does_what_its_policy_says),
+        TEST(overflow_never_takes_what_is_being_worked_on),
+        TEST(a_known_key_makes_no_room),
+        TEST(leases_are_extended_as_long_as_the_handler_holds),
+        TEST(a_jump_of_the_wall_clock_does_not_claim_what_we_hold),
+        TEST(a_dead_consumers_item_comes_back_and_its_result_is_refused),
+        TEST(an_item_that_ends_its_consumer_ten_times_is_a_letter),
+        TEST(pause_gives_back_what_was_claimed_ahead_unspent),
+        TEST(released_item_comes_back_with_its_attempt),
+        TEST(requeue_brings_the_job_back_with_fresh_attempts),
+        TEST(purge_counts_and_forgets_letters_of_its_reason),
+        TEST(counts_are_corrected_when_others_change_the_store),
+        TEST(stats_tell_depth_age_and_rate),
+    };
+    return cmocka_run_group_tests_name("work_queue", tests, NULL, NULL);
+}
