@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cameras: made once, seen forwards only, states that exist.
+#include "tests/unit/storage/rows_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+int store_cameras_test(void);
+
+struct camera_arg {
+    struct nj_camera_identity identity;
+    bool created;
+    nj_us seen_us;
+    const char *status, *reason;
+    struct nj_camera_row row;
+};
+
+static int ensure(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct camera_arg *a = arg;
+    return nj_cameras_ensure(db, &a->identity, &a->created, err);
+}
+
+static int touch(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct camera_arg *a = arg;
+    return nj_cameras_touch(db, a->identity.id, a->seen_us, err);
+}
+
+static int set_status(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct camera_arg *a = arg;
+    return nj_cameras_set_status(db, a->identity.id, a->status, a->reason, err);
+}
+
+static int get(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct camera_arg *a = arg;
+    return nj_cameras_get(db, a->identity.id, &a->row, err);
+}
+
+static void camera_is_made_once_and_then_kept(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct camera_arg a = {.identity = {"front_door", "Front Door", "folder"}};
+    assert_int_equal(nj_test_write(f, ensure, &a), 0);
+    assert_true(a.created);
+    a.identity.name = "Other";
+    assert_int_equal(nj_test_write(f, ensure, &a), 0);
+    assert_false(a.created);
+    assert_int_equal(nj_test_read(f, get, &a), 0);
+    assert_string_equal(a.row.name, "Front Door");
+    assert_string_equal(a.row.kind, "folder");
+    assert_string_equal(a.row.status, "unknown");
+    assert_int_equal(a.row.created_us, nj_test_now(f));
+}
+
+static void last_seen_moves_forward_only(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "a");
+    struct camera_arg a = {.identity = {"a", "a", "folder"}, .seen_us = 100};
+    a.status = "offline";
+    a.reason = "no upload";
+    assert_int_equal(nj_test_write(f, set_status, &a), 0);
+    assert_int_equal(nj_test_write(f, touch, &a), 0);
+    a.seen_us = 50;
+    assert_int_equal(nj_test_write(f, touch, &a), 0);
+    assert_int_equal(nj_test_read(f, get, &a), 0);
+    assert_int_equal(a.row.last_seen_us, 100);
+    assert_string_equal(a.row.status, "online");
+    assert_string_equal(a.row.reason, "");
+}
+
+static void status_tells_its_reason(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "a");
+    struct camera_arg a = {.identity = {"a", "a", "folder"}};
+    a.status = "offline";
+    a.reason = "no upload for an hour";
+    assert_int_equal(nj_test_write(f, set_status, &a), 0);
+    assert_int_equal(nj_test_read(f, get, &a), 0);
+    assert_string_equal(a.row.status, "offline");
+    assert_string_equal(a.row.reason, "no upload for an hour");
+    a.status = "sleepy";
+    assert_int_equal(nj_test_write(f, set_status, &a), NJ_E_INVALID);
+}
+
+static void unknown_camera_is_not_found(void **state)
+{
+    static const nj_store_body writes[] = {touch, set_status};
+    struct nj_store_fixture *f = *state;
+    struct camera_arg a = {.identity = {"x", "x", "folder"}, .status = "online", .reason = ""};
+    for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+        assert_int_equal(nj_test_write(f, writes[i], &a), NJ_E_NOT_FOUND);
+    assert_int_equal(nj_test_read(f, get, &a), NJ_E_NOT_FOUND);
+}
+
+struct list {
+    struct nj_camera_row *rows;
+    size_t count;
+};
+
+static int list(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct list *l = arg;
+    return nj_cameras_list(db, &l->rows, &l->count, err);
+}
+
+static void list_is_in_order_of_ids(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct list l = {.count = 9};
+    assert_int_equal(nj_test_read(f, list, &l), 0);
+    assert_int_equal(l.count, 0);
+    nj_test_camera(f, "b");
+    nj_test_camera(f, "a");
+    assert_int_equal(nj_test_read(f, list, &l), 0);
+    assert_int_equal(l.count, 2);
+    assert_string_equal(l.rows[0].id, "a");
+    assert_string_equal(l.rows[1].id, "b");
+    free(l.rows);
+}
+
+int store_cameras_test(void)
+{
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, nj_store_fixture_setup, nj_store_fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(camera_is_made_once_and_then_kept), CASE(last_seen_moves_forward_only),
+        CASE(status_tells_its_reason),           CASE(unknown_camera_is_not_found),
+        CASE(list_is_in_order_of_ids),
+    };
+    return cmocka_run_group_tests_name("store_cameras", tests, NULL, NULL);
+}
