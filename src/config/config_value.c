@@ -36,30 +36,31 @@ static bool has_maximum(const struct nj_option *option)
     return has_minimum(option) && option->max >= option->min;
 }
 
+// What the limits of a text or list count; "" for numbers.
+static const char *countable_unit(enum nj_option_type type)
+{
+    switch (type) {
+    case NJ_OPTION_TEXT:
+    case NJ_OPTION_PATH:
+        return "bytes";
+    case NJ_OPTION_TEXT_LIST:
+    case NJ_OPTION_OBJECTS:
+        return "items";
+    default:
+        return "";
+    }
+}
+
 void nj_option_range_text(const struct nj_option *option, char *out, size_t size)
 {
-    const char *unit = option->unit ? option->unit : "";
-    const char *blank = option->unit ? " " : "";
+    const char *unit = option->unit ? option->unit : countable_unit(option->type);
+    const char *blank = *unit ? " " : "";
     if (has_maximum(option))
         snprintf(out, size, "%.12g to %.12g%s%s", option->min, option->max, blank, unit);
     else if (has_minimum(option))
         snprintf(out, size, "at least %.12g%s%s", option->min, blank, unit);
     else
         nj_text_copy(out, size, "");
-}
-
-static const char *range_noun(enum nj_option_type type)
-{
-    switch (type) {
-    case NJ_OPTION_TEXT:
-    case NJ_OPTION_PATH:
-        return "its length in bytes";
-    case NJ_OPTION_TEXT_LIST:
-    case NJ_OPTION_OBJECTS:
-        return "the number of its items";
-    default:
-        return "it";
-    }
 }
 
 int nj_value_check_range(const struct nj_binding *binding, double value)
@@ -71,8 +72,8 @@ int nj_value_check_range(const struct nj_binding *binding, double value)
         return 0;
     char range[NJ_CONFIG_NAME_MAX];
     nj_option_range_text(option, range, sizeof(range));
-    return nj_binding_error(binding, "%.12g is out of range; %s must be %s", value,
-                            range_noun(option->type), range);
+    return nj_binding_error(binding, "%.12g is out of range; it must %s %s", value,
+                            *countable_unit(option->type) ? "have" : "be", range);
 }
 
 // "; got "x"", cut to a readable length; nothing for a secret.

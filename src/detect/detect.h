@@ -22,21 +22,24 @@ enum { NJ_DETECTIONS_MAX = 300 }; // per picture, the surest
 struct nj_detections {
     struct nj_detection items[NJ_DETECTIONS_MAX];
     size_t count;
-    nj_us prepare_us, engine_us, decode_us; // thread time of the stages; 0 where not known
+    nj_us prepare_us, engine_us, decode_us; // of the stages, per picture; 0 where not known
 };
 
 struct nj_detect_options {
-    int engine;         // choice: "onnx", "http", "null"
-    const char *device; // "cpu", "cuda:0"
-    const char *model;  // manifest path, or a name looked up in models_folder
-    const char *models_folder;
+    int engine;                 // choice: "onnx", "http", "null"
+    const char *device;         // "cpu", "cuda:0"
+    const char *model;          // manifest path, or a name looked up in models_folder
+    const char *models_folder;  // "": the usual places
     const char *engine_library; // ONNX Runtime; "": the usual places
     double threshold;           // DETECTION_CONFIDENCE_THRESHOLD; negative: the model's own
     int64_t threads;            // inference threads; 0: one a core
     const char *http_url;       // YOLO26_URL
     const char *http_api_key;   // secret
     nj_us http_connect_us, http_read_us;
+    nj_us http_retry_us; // before the second try; doubles up to 30 s
+    nj_us http_health_us;
     int64_t http_tries;
+    const char *null_script;     // of the null engine: JSON text or a file with it
     struct nj_text_list classes; // only these are reported; empty: all of the model
 };
 extern const struct nj_option_group nj_detect_option_group; // group "detect"
@@ -67,11 +70,21 @@ int nj_detector_thread_create(struct nj_detector *detector, struct nj_detector_t
                               struct nj_error *err);
 void nj_detector_thread_destroy(struct nj_detector_thread *thread);
 
-// Detects on `count` frames (1 .. model's max_batch). `crops` NULL: whole pictures. out[i] are
-// filled in order of falling confidence, after class-wise NMS and suppression in class groups.
-int nj_detector_run(struct nj_detector_thread *thread, struct nj_frame *const *frames,
-                    const struct nj_rect *crops, size_t count, struct nj_detections *out,
-                    const struct nj_cancel *cancel, struct nj_error *err);
+struct nj_detect_request {
+    struct nj_frame *const *frames; // borrowed
+    const struct nj_rect *crops;    // one a frame, in original pixels; NULL: whole pictures
+    size_t count;                   // 1 .. the model's max_batch
+    const struct nj_cancel *cancel; // may be NULL
+};
+
+// Detects on all frames of the request. out[i] (count of them) are filled in order of falling
+// confidence, after class-wise NMS and suppression in class groups.
+int nj_detector_run(struct nj_detector_thread *thread, const struct nj_detect_request *request,
+                    struct nj_detections *out, struct nj_error *err);
+
+// Asks whether the engine could work now: GET /health of the http engine, within http_health_us.
+// Engines in this process are always ready. NJ_E_UNAVAILABLE, NJ_E_TIMEOUT.
+int nj_detector_probe(struct nj_detector_thread *thread, struct nj_error *err);
 
 // The size a picture needs at least so that nothing is lost by decoding it smaller.
 void nj_detector_least_size(const struct nj_detector *detector, int32_t *width, int32_t *height);

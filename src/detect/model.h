@@ -29,10 +29,12 @@ struct nj_model {
     int32_t max_batch;          // 1: the graph's batch axis is fixed
     double threshold;           // default for reporting, 0..1
     double fast_path_threshold; // default confidence of the fast path, 0..1
-    double nms_iou;
+    double nms_iou;             // two boxes of one class that overlap more are one thing
+    double group_iou;           // the same for different classes of one group
     int32_t class_count;
     char (*class_names)[64]; // malloc'd
-    int32_t *class_groups;   // malloc'd: equal numbers may be the same thing (car, truck, bus)
+    // malloc'd: equal numbers may be the same thing (car, truck, bus); 0: alone
+    int32_t *class_groups;
 };
 
 // Reads and checks a manifest; relative weights are beside it. The error names file, key and what

@@ -43,6 +43,8 @@ void nj_mot_sums_destroy(struct nj_mot_sums *sums);
 // Ground-truth rows with score 0 are dropped first. IoU threshold .5 for CLEAR and identity.
 int nj_mot_sums_add(struct nj_mot_sums *sums, const struct nj_mot_table *gt,
                     const struct nj_mot_table *result, struct nj_error *err);
+// Adds the sums of other sequences, as if they had been added one by one.
+void nj_mot_sums_merge(struct nj_mot_sums *sums, const struct nj_mot_sums *other);
 void nj_mot_sums_metrics(const struct nj_mot_sums *sums, struct nj_mot_metrics *out);
 
 #endif

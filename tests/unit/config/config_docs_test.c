@@ -34,7 +34,7 @@ static void every_document_names_every_setting_and_its_meaning(void **state)
             "whole number, 1 to 500 items",
             "seconds, 1 to 3600 s",
             "one of fast, good, best",
-            "path, at least 1",
+            "path, at least 1 bytes",
             "Closes a batch that has this many.",
         };
         for (size_t i = 0; i < NJ_COUNT_OF(facts); i++)

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading model manifests: strict JSON, every key known, every value in its range.
+#include "detect/model.h"
+
+#include "detect/decoder_priv.h"
+#include "util/digest.h"
+#include "util/file.h"
+#include "util/json_reader.h"
+#include "util/mem.h"
+#include "util/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MANIFEST_BYTES_MAX = 256 * 1024, // 1024 classes of 63 bytes, thrice
+    SIDE_MIN_PX = 32,                // one cell of the coarsest stride
+    SIDE_MAX_PX = 4096,              // 200 MB of tensor; nothing known is beyond 1920
+    BATCH_MAX = 64,
+};
+
+static const char *const manifest_keys[] = {
+    "name",      "weights",   "sha256",  "decoder",   "input",
+    "max_batch", "threshold", "nms_iou", "group_iou", "fast_path_threshold",
+    "classes",   "groups",    NULL};
+static const char *const input_keys[] = {"width", "height", "fit", "order", "layout",
+                                         "scale", "offset", "pad", NULL};
+
+// `choices` is NULL-terminated; an absent key leaves *out alone.
+static int get_choice(const json_t *object, const char *key, const char *const *choices, int *out,
+                      struct nj_error *err)
+{
+    const char *text = NULL;
+    int rc = nj_json_get_text(object, key, false, &text, err);
+    if (rc != 0 || text == NULL)
+        return rc;
+    char allowed[160] = "";
+    for (int i = 0; choices[i] != NULL; i++) {
+        if (strcmp(choices[i], text) == 0) {
+            *out = i;
+            return 0;
+        }
+        strncat(allowed, i > 0 ? " | " : "", sizeof allowed - strlen(allowed) - 1);
+        strncat(allowed, choices[i], sizeof allowed - strlen(allowed) - 1);
+    }
+    return nj_error_set(err, NJ_E_INVALID, "\"%s\" is \"%s\", allowed is %s", key, text, allowed);
+}
+
+struct range {
+    const char *key;
+    bool required;
+    double min, max;
+};
+
+static int get_int(const json_t *object, const struct range *range, int32_t *out,
+                   struct nj_error *err)
+{
+    int64_t value = *out;
+    int rc = nj_json_get_int(object, range->key, range->required, &value, err);
+    if (rc != 0)
+        return rc;
+    if (value < (int64_t)range->min || value > (int64_t)range->max)
+        return nj_error_set(err, NJ_E_INVALID, "\"%s\" is %lld, allowed is %.0f to %.0f",
+                            range->key, (long long)value, range->min, range->max);
+    *out = (int32_t)value;
+    return 0;
+}
+
+static int get_number(const json_t *object, const struct range *range, double *out,
+                      struct nj_error *err)
+{
+    double value = *out;
+    int rc = nj_json_get_number(object, range->key, range->required, &value, err);
+    if (rc != 0)
+        return rc;
+    if (!(value >= range->min && value <= range->max))
+        return nj_error_set(err, NJ_E_INVALID, "\"%s\" is %g, allowed is %g to %g", range->key,
+                            value, range->min, range->max);
+    *out = value;
+    return 0;
+}
+
+static int check_keys(const json_t *object, const char *const *known, struct nj_error *err)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        size_t i = 0;
+        while (known[i] != NULL && strcmp(known[i], key) != 0)
+            i++;
+        if (known[i] == NULL)
+            return nj_error_set(err, NJ_E_INVALID, "unknown key \"%s\"", key);
+    }
+    return 0;
+}
+
+// One number for all channels, or an array of three.
+static int get_channels(const json_t *object, const char *key, float out[3], struct nj_error *err)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL)
+        return 0;
+    const bool is_array = json_is_array(value) && json_array_size(value) == 3;
+    float channels[3];
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *item = is_array ? json_array_get(value, i) : value;
+        const double number = json_number_value(item);
+        if (!json_is_number(item) || !(number >= -1e6 && number <= 1e6))
+            return nj_error_set(err, NJ_E_INVALID,
+                                "\"%s\" is neither a number nor three numbers, each within 1e6",
+                                key);
+        channels[i] = (float)number;
+    }
+    memcpy(out, channels, sizeof channels);
+    return 0;
+}
+
+static int parse_input_sides(const json_t *input, struct nj_tensor_spec *out, struct nj_error *err)
+{
+    static const struct range width = {"width", true, SIDE_MIN_PX, SIDE_MAX_PX};
+    static const struct range height = {"height", true, SIDE_MIN_PX, SIDE_MAX_PX};
+    static const struct range pad_range = {"pad", false, 0, 255};
+    double pad = 114; // what the YOLO families were trained with
+    int rc = get_int(input, &width, &out->width, err);
+    rc = rc != 0 ? rc : get_int(input, &height, &out->height, err);
+    rc = rc != 0 ? rc : get_number(input, &pad_range, &pad, err);
+    out->pad = (float)pad;
+    return rc;
+}
+
+static int parse_input(const json_t *input, struct nj_tensor_spec *out, struct nj_error *err)
+{
+    static const char *const fits[] = {"letterbox_top_left", "letterbox_centre", "stretch", NULL};
+    static const char *const orders[] = {"rgb", "bgr", NULL};
+    static const char *const layouts[] = {"nchw", "nhwc", NULL};
+    int fit = NJ_FIT_LETTERBOX_CENTRE;
+    int order = 0;
+    int layout = 0;
+
+    if (!json_is_object(input))
+        return nj_error_set(err, NJ_E_INVALID, "\"input\" is missing or no object");
+    for (size_t i = 0; i < 3; i++) {
+        out->scale[i] = 1;
+        out->offset[i] = 0;
+    }
+    int rc = check_keys(input, input_keys, err);
+    rc = rc != 0 ? rc : parse_input_sides(input, out, err);
+    rc = rc != 0 ? rc : get_choice(input, "fit", fits, &fit, err);
+    rc = rc != 0 ? rc : get_choice(input, "order", orders, &order, err);
+    rc = rc != 0 ? rc : get_choice(input, "layout", layouts, &layout, err);
+    rc = rc != 0 ? rc : get_channels(input, "scale", out->scale, err);
+    rc = rc != 0 ? rc : get_channels(input, "offset", out->offset, err);
+    out->fit = (enum nj_tensor_fit)fit;
+    out->bgr = order == 1;
+    out->nhwc = layout == 1;
+    return rc;
+}
+
+static int32_t find_class(const struct nj_model *model, const char *name)
+{
+    for (int32_t i = 0; i < model->class_count; i++) {
+        if (strcmp(model->class_names[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int parse_classes(const json_t *classes, struct nj_model *out, struct nj_error *err)
+{
+    const size_t count = json_is_array(classes) ? json_array_size(classes) : 0;
+    if (count < 1 || count > NJ_MODEL_CLASSES_MAX)
+        return nj_error_set(err, NJ_E_INVALID, "\"classes\" must be a list of 1 to %d names",
+                            NJ_MODEL_CLASSES_MAX);
+    out->class_names = calloc(count, sizeof *out->class_names);
+    out->class_groups = calloc(count, sizeof *out->class_groups);
+    if (out->class_names == NULL || out->class_groups == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for %zu classes", count);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(classes, i);
+        const char *name = json_string_value(item);
+        if (name == NULL || name[0] == '\0' || strlen(name) >= sizeof out->class_names[0])
+            return nj_error_set(err, NJ_E_INVALID,
+                                "\"classes\": entry %zu is no name of 1 to 63 bytes", i);
+        if (find_class(out, name) >= 0)
+            return nj_error_set(err, NJ_E_INVALID, "\"classes\": \"%s\" stands twice", name);
+        nj_text_copy(out->class_names[i], sizeof out->class_names[i], name);
+        out->class_count = (int32_t)i + 1;
+    }
+    return 0;
+}
+
+static int parse_group(const json_t *group, int32_t number, struct nj_model *out,
+                       struct nj_error *err)
+{
+    if (!json_is_array(group))
+        return nj_error_set(err, NJ_E_INVALID, "\"groups\" must be a list of lists of classes");
+    for (size_t i = 0; i < json_array_size(group); i++) {
+        const char *name = json_string_value(json_array_get(group, i));
+        const int32_t class_id = name != NULL ? find_class(out, name) : -1;
+        if (class_id < 0)
+            return nj_error_set(err, NJ_E_INVALID, "\"groups\": \"%s\" is no class of the model",
+                                name != NULL ? name : "(no text)");
+        if (out->class_groups[class_id] != 0)
+            return nj_error_set(err, NJ_E_INVALID, "\"groups\": \"%s\" stands twice", name);
+        out->class_groups[class_id] = number;
+    }
+    return 0;
+}
+
+static int parse_groups(const json_t *groups, struct nj_model *out, struct nj_error *err)
+{
+    if (groups == NULL)
+        return 0;
+    if (!json_is_array(groups))
+        return nj_error_set(err, NJ_E_INVALID, "\"groups\" must be a list of lists of classes");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < json_array_size(groups); i++)
+        rc = parse_group(json_array_get(groups, i), (int32_t)i + 1, out, err);
+    return rc;
+}
+
+static int parse_weights(const json_t *root, const char *folder, struct nj_model *out,
+                         struct nj_error *err)
+{
+    const char *weights = NULL;
+    const char *sha256 = "";
+    int rc = nj_json_get_text(root, "weights", true, &weights, err);
+    rc = rc != 0 ? rc : nj_json_get_text(root, "sha256", false, &sha256, err);
+    if (rc != 0)
+        return rc;
+    const size_t digits = strspn(sha256, "0123456789abcdef");
+    if (sha256[digits] != '\0' || (digits != 0 && digits != NJ_SHA256_HEX_SIZE - 1))
+        return nj_error_set(err, NJ_E_INVALID, "\"sha256\" must be 64 digits of 0-9 and a-f");
+    memcpy(out->weights_sha256, sha256, digits + 1);
+    if (weights[0] == '\0')
+        return nj_error_set(err, NJ_E_INVALID, "\"weights\" is empty");
+    if (weights[0] == '/')
+        rc = nj_text_copy(out->weights_path, sizeof out->weights_path, weights) ? 0 : NJ_E_TOO_BIG;
+    else
+        rc = nj_path_join(out->weights_path, sizeof out->weights_path, folder, weights);
+    return rc == 0 ? 0 : nj_error_set(err, NJ_E_TOO_BIG, "\"weights\": the path is too long");
+}
+
+static int parse_numbers(const json_t *root, struct nj_model *out, struct nj_error *err)
+{
+    static const struct range batch = {"max_batch", false, 1, BATCH_MAX};
+    static const struct range threshold = {"threshold", true, 0, 1};
+    static const struct range fast = {"fast_path_threshold", false, 0, 1};
+    static const struct range nms = {"nms_iou", false, 0, 1};
+    static const struct range group = {"group_iou", false, 0, 1};
+    out->max_batch = 1;
+    out->nms_iou = 0.45;
+    out->group_iou = 0.6;
+    out->fast_path_threshold = 0.9;
+    int rc = get_int(root, &batch, &out->max_batch, err);
+    rc = rc != 0 ? rc : get_number(root, &threshold, &out->threshold, err);
+    rc = rc != 0 ? rc : get_number(root, &fast, &out->fast_path_threshold, err);
+    rc = rc != 0 ? rc : get_number(root, &nms, &out->nms_iou, err);
+    return rc != 0 ? rc : get_number(root, &group, &out->group_iou, err);
+}
+
+static int parse_name(const json_t *root, struct nj_model *out, struct nj_error *err)
+{
+    const char *name = NULL;
+    int rc = nj_json_get_text(root, "name", true, &name, err);
+    if (rc != 0)
+        return rc;
+    if (name[0] == '\0' || !nj_text_copy(out->name, sizeof out->name, name))
+        return nj_error_set(err, NJ_E_INVALID, "\"name\" must have 1 to %d bytes",
+                            NJ_MODEL_NAME_SIZE - 1);
+    return 0;
+}
+
+static int parse_decoder(const json_t *root, struct nj_model *out, struct nj_error *err)
+{
+    const char *names[NJ_DECODER_COUNT + 1] = {NULL};
+    for (int i = 0; i < NJ_DECODER_COUNT; i++)
+        names[i] = nj_decoders[i]->name;
+    int decoder = -1;
+    int rc = get_choice(root, "decoder", names, &decoder, err);
+    if (rc == 0 && decoder < 0)
+        rc = nj_error_set(err, NJ_E_INVALID, "\"decoder\" is missing");
+    if (rc == 0)
+        out->decoder = (enum nj_model_decoder)decoder;
+    return rc;
+}
+
+static int parse(const json_t *root, const char *folder, struct nj_model *out, struct nj_error *err)
+{
+    if (!json_is_object(root))
+        return nj_error_set(err, NJ_E_INVALID, "a manifest is a JSON object");
+    int rc = check_keys(root, manifest_keys, err);
+    rc = rc != 0 ? rc : parse_name(root, out, err);
+    rc = rc != 0 ? rc : parse_weights(root, folder, out, err);
+    rc = rc != 0 ? rc : parse_decoder(root, out, err);
+    rc = rc != 0 ? rc : parse_input(json_object_get(root, "input"), &out->input, err);
+    rc = rc != 0 ? rc : parse_numbers(root, out, err);
+    rc = rc != 0 ? rc : parse_classes(json_object_get(root, "classes"), out, err);
+    return rc != 0 ? rc : parse_groups(json_object_get(root, "groups"), out, err);
+}
+
+int nj_model_parse(const char *json, size_t length, const char *folder, struct nj_model *out,
+                   struct nj_error *err)
+{
+    json_t *root = NULL;
+    int rc = nj_json_parse(json, length, MANIFEST_BYTES_MAX, &root, err);
+    if (rc != 0)
+        return rc;
+    // On the heap for its size: two of these would be 8 KiB of stack below deep callers.
+    struct nj_model *model = calloc(1, sizeof *model);
+    rc = model != NULL ? parse(root, folder, model, err)
+                       : nj_error_set(err, NJ_E_NOMEM, "no memory for a manifest");
+    json_decref(root);
+    if (rc == 0)
+        *out = *model;
+    else if (model != NULL)
+        nj_model_finish(model);
+    free(model);
+    return rc;
+}
+
+int nj_model_load(const char *manifest_path, struct nj_model *out, struct nj_error *err)
+{
+    char folder[NJ_MODEL_PATH_SIZE];
+    if (!nj_text_copy(folder, sizeof folder, manifest_path))
+        return nj_error_set(err, NJ_E_TOO_BIG, "path of the manifest is too long");
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL)
+        nj_text_copy(folder, sizeof folder, ".");
+    else
+        slash[slash == folder ? 1 : 0] = '\0';
+
+    char *json = NULL;
+    size_t length = 0;
+    int rc = nj_file_read(manifest_path, MANIFEST_BYTES_MAX, &json, &length, err);
+    if (rc != 0)
+        return rc;
+    rc = nj_model_parse(json, length, folder, out, err);
+    free(json);
+    if (rc != 0)
+        nj_error_prefix(err, "%s", manifest_path);
+    return rc;
+}
+
+void nj_model_finish(struct nj_model *model)
+{
+    if (model == NULL)
+        return;
+    free(model->class_names);
+    free(model->class_groups);
+    model->class_names = NULL;
+    model->class_groups = NULL;
+    model->class_count = 0;
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inference threads, and the choice of what they do next.
+#include "detect/scheduler.h"
+
+#include "detect/turns_priv.h"
+
+#include "util/mem.h"
+#include "util/text.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    THREADS_MAX = 256,
+    ENGINE_TIMES = 1000, // of these the average is
+};
+
+struct worker {
+    struct nj_scheduler *scheduler;
+    pthread_t thread;
+    bool started;
+    struct nj_detector_thread *detector_thread;
+    struct nj_picture_decoder *decoder;
+    // For one batch; max_batch each.
+    struct nj_detect_job **jobs;
+    struct nj_frame **frames;
+    struct nj_detections *results;
+};
+
+struct nj_scheduler {
+    struct nj_detector *detector;
+    const struct nj_clock *clock;
+    size_t max_batch;
+    int32_t least_width, least_height;
+    struct worker *workers;
+    int64_t thread_count;
+    struct nj_cancel cancel; // ends calls of the http engine at destroy
+    struct nj_metric *metric_ok, *metric_failed, *metric_expired, *metric_seconds;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    // The following fields are protected by the mutex.
+    struct nj_turns *turns;
+    bool stopping;
+    int64_t max_jobs;
+    struct nj_scheduler_stats stats;
+    int32_t engine_us[ENGINE_TIMES];
+    int64_t engine_us_sum;
+    uint64_t engine_count;
+};
+
+static int64_t usable_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    const int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+static void count_engine_time_locked(struct nj_scheduler *scheduler, nj_us engine_us)
+{
+    int32_t *slot = &scheduler->engine_us[scheduler->engine_count++ % ENGINE_TIMES];
+    scheduler->engine_us_sum += engine_us - *slot;
+    *slot = (int32_t)(engine_us < INT32_MAX ? engine_us : INT32_MAX);
+}
+
+static void count_end_locked(struct nj_scheduler *scheduler, const struct nj_detect_job *job)
+{
+    scheduler->stats.jobs++;
+    if (job->rc == 0)
+        count_engine_time_locked(scheduler, job->result.engine_us);
+    else if (job->rc == NJ_E_TIMEOUT && job->started_us == 0)
+        scheduler->stats.expired++;
+    else
+        scheduler->stats.failed++;
+}
+
+static void observe(struct nj_scheduler *scheduler, const struct nj_detect_job *job)
+{
+    if (scheduler->metric_ok == NULL)
+        return;
+    if (job->rc == 0) {
+        nj_metric_add(scheduler->metric_ok, 1);
+        nj_metric_observe(scheduler->metric_seconds, (double)job->result.engine_us / NJ_US_PER_S);
+    } else if (job->rc == NJ_E_TIMEOUT && job->started_us == 0) {
+        nj_metric_add(scheduler->metric_expired, 1);
+    } else {
+        nj_metric_add(scheduler->metric_failed, 1);
+    }
+}
+
+static void end_job(struct nj_scheduler *scheduler, struct nj_detect_job *job)
+{
+    observe(scheduler, job);
+    pthread_mutex_lock(&scheduler->mutex);
+    count_end_locked(scheduler, job);
+    pthread_mutex_unlock(&scheduler->mutex);
+    job->done(job); // the job may be gone after this
+}
+
+static void end_unrun(struct nj_scheduler *scheduler, struct nj_detect_job *job, int rc,
+                      const char *reason)
+{
+    job->started_us = 0;
+    job->finished_us = nj_mono_us(scheduler->clock);
+    job->result.count = 0;
+    job->rc = nj_error_set(&job->error, rc, "%s", reason);
+    end_job(scheduler, job);
+}
+
+// Loads the pictures of a batch; jobs whose picture fails end here. Returns how many are left.
+static size_t load_batch(struct worker *worker, size_t count)
+{
+    struct nj_scheduler *scheduler = worker->scheduler;
+    const struct nj_job_tools tools = {.decoder = worker->decoder,
+                                       .least_width = scheduler->least_width,
+                                       .least_height = scheduler->least_height};
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct nj_detect_job *job = worker->jobs[i];
+        job->error.text[0] = '\0';
+        job->result.count = 0;
+        job->rc = 0;
+        job->started_us = nj_mono_us(scheduler->clock);
+        if (job->frame == NULL)
+            job->rc = job->load != NULL
+                          ? job->load(job, &tools, &job->frame, &job->error)
+                          : nj_error_set(&job->error, NJ_E_INVALID, "a job without a picture");
+        if (job->rc == 0) {
+            worker->frames[left] = job->frame;
+            worker->jobs[left++] = job;
+        } else {
+            job->finished_us = nj_mono_us(scheduler->clock);
+            end_job(scheduler, job);
+        }
+    }
+    return left;
+}
+
+static void run_some(struct worker *worker, size_t first, size_t count)
+{
+    struct nj_scheduler *scheduler = worker->scheduler;
+    struct nj_error error = {0};
+    const struct nj_detect_request request = {
+        .frames = worker->frames + first, .count = count, .cancel = &scheduler->cancel};
+    const int rc = nj_detector_run(worker->detector_thread, &request, worker->results, &error);
+    if (rc != 0 && count > 1) {
+        // One bad picture must not fail its neighbours.
+        for (size_t i = 0; i < count; i++)
+            run_some(worker, first + i, 1);
+        return;
+    }
+    pthread_mutex_lock(&scheduler->mutex);
+    scheduler->stats.batches++;
+    pthread_mutex_unlock(&scheduler->mutex);
+    const nj_us now = nj_mono_us(scheduler->clock);
+    for (size_t i = 0; i < count; i++) {
+        struct nj_detect_job *job = worker->jobs[first + i];
+        job->rc = rc;
+        job->error = error;
+        job->finished_us = now;
+        if (rc == 0)
+            job->result = worker->results[i];
+        end_job(scheduler, job);
+    }
+}
+
+// Takes up to a batch of jobs. What has to end unrun is given one at a time, in *out_ended.
+static size_t take_locked(struct worker *worker, struct nj_detect_job **out_ended)
+{
+    struct nj_scheduler *scheduler = worker->scheduler;
+    *out_ended = nj_turns_take_ended(scheduler->turns);
+    if (*out_ended == NULL && scheduler->stopping)
+        *out_ended = nj_turns_take(scheduler->turns);
+    if (*out_ended != NULL)
+        return 0;
+    // Work is spread over the threads before it is gathered in batches.
+    const size_t threads = (size_t)scheduler->thread_count;
+    const size_t share = (nj_turns_waiting(scheduler->turns) + threads - 1) / threads;
+    const size_t most = share < scheduler->max_batch ? share : scheduler->max_batch;
+    const nj_us now = nj_mono_us(scheduler->clock);
+    size_t count = 0;
+    while (count < most) {
+        struct nj_detect_job *job = nj_turns_take(scheduler->turns);
+        if (job == NULL)
+            break;
+        if (job->deadline_us != 0 && job->deadline_us < now)
+            nj_turns_end(scheduler->turns, job);
+        else
+            worker->jobs[count++] = job;
+    }
+    if (count == 0)
+        *out_ended = nj_turns_take_ended(scheduler->turns);
+    return count;
+}
+
+static void run_batch(struct worker *worker, size_t count)
+{
+    struct nj_scheduler *scheduler = worker->scheduler;
+    const size_t loaded = load_batch(worker, count);
+    if (loaded > 0)
+        run_some(worker, 0, loaded);
+    pthread_mutex_lock(&scheduler->mutex);
+    scheduler->stats.running -= (int64_t)count;
+    pthread_mutex_unlock(&scheduler->mutex);
+}
+
+static void worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct nj_scheduler *scheduler = worker->scheduler;
+    for (;;) {
+        struct nj_detect_job *ended = NULL;
+        pthread_mutex_lock(&scheduler->mutex);
+        size_t count = take_locked(worker, &ended);
+        while (count == 0 && ended == NULL && !scheduler->stopping) {
+            nj_cond_wait(&scheduler->cond, &scheduler->mutex, -1);
+            count = take_locked(worker, &ended);
+        }
+        const bool stopping = scheduler->stopping;
+        scheduler->stats.running += (int64_t)count;
+        pthread_mutex_unlock(&scheduler->mutex);
+        if (count > 0)
+            run_batch(worker, count);
+        else if (ended != NULL && stopping)
+            end_unrun(scheduler, ended, NJ_E_CANCELLED, "detection is stopping");
+        else if (ended != NULL)
+            end_unrun(scheduler, ended, NJ_E_TIMEOUT, "a newer picture came, or its time was over");
+        else
+            return;
+    }
+}
+
+static void finish_worker(struct worker *worker)
+{
+    if (worker->started)
+        nj_thread_join(worker->thread);
+    nj_detector_thread_destroy(worker->detector_thread);
+    nj_picture_decoder_destroy(worker->decoder);
+    free(worker->jobs);
+    free(worker->frames);
+    free(worker->results);
+}
+
+static int init_worker(struct nj_scheduler *scheduler, struct worker *worker, struct nj_error *err)
+{
+    worker->scheduler = scheduler;
+    worker->jobs = calloc(scheduler->max_batch, sizeof *worker->jobs);
+    worker->frames = calloc(scheduler->max_batch, sizeof *worker->frames);
+    worker->results = calloc(scheduler->max_batch, sizeof *worker->results);
+    if (worker->jobs == NULL || worker->frames == NULL || worker->results == NULL ||
+        nj_picture_decoder_create(&worker->decoder) != 0)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for an inference thread");
+    return nj_detector_thread_create(scheduler->detector, &worker->detector_thread, err);
+}
+
+static int start_worker(struct worker *worker, int64_t number, struct nj_error *err)
+{
+    char name[16];
+    snprintf(name, sizeof name, "nj-infer-%d", (int)(number % 1000));
+    int rc = nj_thread_start(&worker->thread, name, worker_main, worker, err);
+    worker->started = rc == 0;
+    return rc;
+}
+
+static void find_metrics(struct nj_scheduler *scheduler, struct nj_metrics *metrics)
+{
+    static const double bounds_s[] = {.002, .005, .01, .02, .05, .1, .2, .5, 1, 5, 30};
+    static const struct nj_metric_spec jobs = {.type = NJ_COUNTER,
+                                               .name = "nightjar_detect_jobs_total",
+                                               .help = "Pictures given to detection, by result",
+                                               .label = "result"};
+    static const struct nj_metric_spec seconds = {.type = NJ_HISTOGRAM,
+                                                  .name = "nightjar_inference_seconds",
+                                                  .help = "Time in the inference engine a picture",
+                                                  .bounds = bounds_s,
+                                                  .bound_count = NJ_COUNT_OF(bounds_s)};
+    if (metrics == NULL)
+        return;
+    scheduler->metric_ok = nj_metrics_get(metrics, &jobs, "ok");
+    scheduler->metric_failed = nj_metrics_get(metrics, &jobs, "failed");
+    scheduler->metric_expired = nj_metrics_get(metrics, &jobs, "expired");
+    scheduler->metric_seconds = nj_metrics_get(metrics, &seconds, NULL);
+}
+
+static int init_scheduler(struct nj_scheduler *scheduler, const struct nj_scheduler_config *config,
+                          struct nj_error *err)
+{
+    scheduler->detector = config->detector;
+    scheduler->clock = config->clock;
+    scheduler->max_jobs = config->max_jobs;
+    scheduler->max_batch = (size_t)nj_detector_model(config->detector)->max_batch;
+    nj_detector_least_size(config->detector, &scheduler->least_width, &scheduler->least_height);
+    nj_cancel_init(&scheduler->cancel, NULL);
+    find_metrics(scheduler, config->metrics);
+    scheduler->thread_count = config->threads > 0 ? config->threads : usable_cores();
+    if (scheduler->thread_count > THREADS_MAX)
+        scheduler->thread_count = THREADS_MAX;
+    scheduler->turns = nj_turns_create();
+    scheduler->workers = calloc((size_t)scheduler->thread_count, sizeof *scheduler->workers);
+    if (scheduler->turns == NULL || scheduler->workers == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for the detection scheduler");
+    return 0;
+}
+
+int nj_scheduler_create(const struct nj_scheduler_config *config, struct nj_scheduler **out,
+                        struct nj_error *err)
+{
+    struct nj_scheduler *scheduler = calloc(1, sizeof *scheduler);
+    if (scheduler == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for the detection scheduler");
+    pthread_mutex_init(&scheduler->mutex, NULL);
+    int rc = nj_cond_init(&scheduler->cond);
+    rc = rc != 0 ? rc : init_scheduler(scheduler, config, err);
+    for (int64_t i = 0; rc == 0 && i < scheduler->thread_count; i++)
+        rc = init_worker(scheduler, &scheduler->workers[i], err);
+    for (int64_t i = 0; rc == 0 && i < scheduler->thread_count; i++)
+        rc = start_worker(&scheduler->workers[i], i, err);
+    if (rc != 0)
+        nj_scheduler_destroy(scheduler);
+    else
+        *out = scheduler;
+    return rc;
+}
+
+void nj_scheduler_destroy(struct nj_scheduler *scheduler)
+{
+    if (scheduler == NULL)
+        return;
+    nj_cancel_fire(&scheduler->cancel);
+    pthread_mutex_lock(&scheduler->mutex);
+    scheduler->stopping = true;
+    pthread_cond_broadcast(&scheduler->cond);
+    pthread_mutex_unlock(&scheduler->mutex);
+    for (int64_t i = 0; scheduler->workers != NULL && i < scheduler->thread_count; i++)
+        finish_worker(&scheduler->workers[i]);
+    free(scheduler->workers);
+    nj_turns_destroy(scheduler->turns);
+    pthread_cond_destroy(&scheduler->cond);
+    pthread_mutex_destroy(&scheduler->mutex);
+    free(scheduler);
+}
+
+int nj_scheduler_submit(struct nj_scheduler *scheduler, struct nj_detect_job *job)
+{
+    pthread_mutex_lock(&scheduler->mutex);
+    int rc = 0;
+    if (scheduler->stopping)
+        rc = NJ_E_CANCELLED;
+    else if ((int64_t)nj_turns_held(scheduler->turns) >= scheduler->max_jobs)
+        rc = NJ_E_FULL;
+    else
+        rc = nj_turns_add(scheduler->turns, job);
+    if (rc == 0)
+        pthread_cond_signal(&scheduler->cond);
+    pthread_mutex_unlock(&scheduler->mutex);
+    return rc;
+}
+
+void nj_scheduler_get_stats(struct nj_scheduler *scheduler, struct nj_scheduler_stats *out)
+{
+    pthread_mutex_lock(&scheduler->mutex);
+    *out = scheduler->stats;
+    out->waiting = (int64_t)nj_turns_waiting(scheduler->turns);
+    out->threads = scheduler->thread_count;
+    const uint64_t times =
+        scheduler->engine_count < ENGINE_TIMES ? scheduler->engine_count : ENGINE_TIMES;
+    out->engine_ms_avg =
+        times > 0 ? (double)scheduler->engine_us_sum / (double)times / NJ_US_PER_MS : 0;
+    pthread_mutex_unlock(&scheduler->mutex);
+}

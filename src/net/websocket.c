@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// One WebSocket: messages and control frames over a stream, and the closing handshake.
+#include "net/websocket_priv.h"
+#include "util/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int send_frame(struct nj_websocket *socket, enum nj_websocket_opcode opcode,
+                      const char *bytes, size_t length)
+{
+    uint8_t header[NJ_WEBSOCKET_HEADER_MAX_BYTES];
+    size_t header_length = nj_websocket_frame_header(header, opcode, length);
+    uv_buf_t buffers[2] = {
+        {.base = (char *)header, .len = header_length},
+        {.base = (char *)(uintptr_t)bytes, .len = length},
+    };
+    long written = nj_stream_try(socket->stream, buffers, length > 0 ? 2 : 1);
+    if (written < 0)
+        return NJ_E_IO;
+    size_t total = header_length + length, done = (size_t)written;
+    if (done == total)
+        return 0;
+    char *rest = malloc(total - done);
+    if (!rest) {
+        nj_stream_close(socket->stream);
+        return NJ_E_NOMEM;
+    }
+    size_t from_header = done < header_length ? header_length - done : 0;
+    size_t from_body = done > header_length ? done - header_length : 0;
+    if (from_header > 0)
+        memcpy(rest, header + done, from_header);
+    if (length > from_body)
+        memcpy(rest + from_header, bytes + from_body, length - from_body);
+    return nj_stream_queue(socket->stream, rest, total - done, rest, free);
+}
+
+static void wait_for_end(struct nj_websocket *socket, nj_us wait_us)
+{
+    if (nj_timer_start(&socket->timer, wait_us, 0) != 0)
+        nj_stream_close(socket->stream);
+}
+
+static void send_close(struct nj_websocket *socket, int code, const char *reason)
+{
+    char body[NJ_WEBSOCKET_CONTROL_MAX_BYTES];
+    size_t length = 0;
+    if (nj_websocket_code_valid(code)) {
+        size_t room = sizeof(body) - 2, reason_length = reason ? strlen(reason) : 0;
+        if (reason_length > room) {
+            reason_length = room;
+            while (reason_length > 0 && ((unsigned char)reason[reason_length] & 0xc0) == 0x80)
+                reason_length--;
+        }
+        body[0] = (char)(code >> 8);
+        body[1] = (char)(code & 0xff);
+        if (reason_length > 0)
+            memcpy(body + 2, reason, reason_length);
+        length = 2 + reason_length;
+    }
+    nj_fanout_leave(socket);
+    send_frame(socket, NJ_WEBSOCKET_CLOSE, body, length);
+}
+
+static void close_with(struct nj_websocket *socket, int code, const char *reason, nj_us wait_us)
+{
+    if (socket->state != NJ_WEBSOCKET_OPEN)
+        return;
+    socket->state = NJ_WEBSOCKET_CLOSING;
+    socket->close_code = code;
+    send_close(socket, code, reason);
+    wait_for_end(socket, wait_us);
+}
+
+void nj_websocket_close(struct nj_websocket *socket, int code, const char *reason)
+{
+    if (socket->state == NJ_WEBSOCKET_OPEN)
+        nj_fanout_flush_socket(socket); // what was published before comes before
+    close_with(socket, code, reason, NJ_WEBSOCKET_CLOSE_WAIT_US);
+}
+
+static void end_when_drained(struct nj_websocket *socket)
+{
+    if (socket->state == NJ_WEBSOCKET_CLOSED && nj_stream_idle(socket->stream))
+        nj_stream_close(socket->stream);
+}
+
+static void on_message(void *arg, const char *text, size_t length)
+{
+    struct nj_websocket *socket = arg;
+    if (socket->state == NJ_WEBSOCKET_OPEN)
+        socket->handlers.message(socket, text, length, socket->handlers.arg);
+}
+
+static void on_control(void *arg, enum nj_websocket_opcode opcode, const char *bytes, size_t length)
+{
+    struct nj_websocket *socket = arg;
+    if (socket->state != NJ_WEBSOCKET_OPEN || opcode != NJ_WEBSOCKET_PING)
+        return;
+    bool too_slow = socket->stream->queued_bytes + length > socket->max_queued_bytes;
+    if (too_slow && !nj_stream_idle(socket->stream))
+        nj_websocket_close(socket, NJ_WEBSOCKET_POLICY, "pings without reading");
+    else
+        send_frame(socket, NJ_WEBSOCKET_PONG, bytes, length);
+}
+
+static void on_close_frame(void *arg, int code)
+{
+    struct nj_websocket *socket = arg;
+    if (socket->state == NJ_WEBSOCKET_OPEN) {
+        send_close(socket, code, NULL); // the answer repeats the code, RFC 6455 section 5.5.1
+        wait_for_end(socket, NJ_WEBSOCKET_CLOSE_WAIT_US);
+    }
+    socket->close_code = code;
+    socket->state = NJ_WEBSOCKET_CLOSED;
+    end_when_drained(socket);
+}
+
+static void on_data(void *owner, const char *bytes, size_t length)
+{
+    struct nj_websocket *socket = owner;
+    const struct nj_websocket_codec_calls calls = {on_message, on_control, on_close_frame, socket};
+    socket->received_us = nj_mono_us(nj_loop_clock(socket->loop));
+    int code = nj_websocket_codec_feed(&socket->codec, bytes, length, &calls);
+    if (code && socket->state == NJ_WEBSOCKET_CLOSING)
+        nj_stream_close(socket->stream);
+    else if (code)
+        close_with(socket, code, NULL, NJ_WEBSOCKET_FAIL_WAIT_US);
+}
+
+static void on_ended(void *owner, bool broken)
+{
+    struct nj_websocket *socket = owner;
+    (void)broken; // without a close frame both are 1006
+    nj_stream_close(socket->stream);
+}
+
+static void on_drained(void *owner)
+{
+    struct nj_websocket *socket = owner;
+    if (socket->state == NJ_WEBSOCKET_OPEN)
+        nj_fanout_flush_socket(socket);
+    else
+        end_when_drained(socket);
+}
+
+static void on_stop(void *owner)
+{
+    nj_websocket_close(owner, NJ_WEBSOCKET_GOING_AWAY, "server is stopping");
+}
+
+static void on_closed(void *owner)
+{
+    struct nj_websocket *socket = owner;
+    nj_timer_stop(&socket->timer);
+    nj_fanout_leave(socket);
+    socket->state = NJ_WEBSOCKET_CLOSED;
+    socket->handlers.closed(socket, socket->close_code, socket->handlers.arg);
+    nj_websocket_codec_finish(&socket->codec);
+    free(socket);
+}
+
+static void on_timer(struct nj_timer *timer)
+{
+    nj_stream_close(NJ_CONTAINER_OF(timer, struct nj_websocket, timer)->stream);
+}
+
+const struct nj_stream_owner nj_websocket_stream_calls = {
+    .data = on_data,
+    .ended = on_ended,
+    .drained = on_drained,
+    .stop = on_stop,
+    .closed = on_closed,
+};
+
+struct nj_websocket *nj_websocket_create(struct nj_loop *loop,
+                                         const struct nj_websocket_options *options,
+                                         const struct nj_websocket_handlers *handlers)
+{
+    struct nj_websocket *socket = calloc(1, sizeof(*socket));
+    if (!socket)
+        return NULL;
+    socket->loop = loop;
+    socket->handlers = *handlers;
+    socket->max_queued_bytes = options->max_queued_bytes;
+    socket->close_code = NJ_WEBSOCKET_ABNORMAL;
+    socket->received_us = nj_mono_us(nj_loop_clock(loop));
+    nj_websocket_codec_init(&socket->codec, options->max_message_bytes);
+    nj_timer_init(&socket->timer, loop, on_timer);
+    nj_list_init(&socket->member.node);
+    return socket;
+}
+
+int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t length)
+{
+    if (socket->state != NJ_WEBSOCKET_OPEN || socket->stream->closing)
+        return NJ_E_CANCELLED;
+    size_t queued = socket->stream->queued_bytes;
+    bool full = length > socket->max_queued_bytes || queued > socket->max_queued_bytes - length;
+    if (full && !nj_stream_idle(socket->stream)) {
+        nj_websocket_close(socket, NJ_WEBSOCKET_POLICY, "too slow");
+        return NJ_E_FULL;
+    }
+    return send_frame(socket, NJ_WEBSOCKET_TEXT, text, length);
+}
+
+void nj_websocket_ping(struct nj_websocket *socket)
+{
+    // A client that still has output waiting shows soon enough whether it is alive.
+    if (socket->state == NJ_WEBSOCKET_OPEN && nj_stream_idle(socket->stream))
+        send_frame(socket, NJ_WEBSOCKET_PING, "", 0);
+}
+
+nj_us nj_websocket_last_received_us(const struct nj_websocket *socket)
+{
+    return socket->received_us;
+}
+
+void *nj_websocket_user(const struct nj_websocket *socket)
+{
+    return socket->user;
+}
+
+void nj_websocket_set_user(struct nj_websocket *socket, void *user)
+{
+    socket->user = user;
+}
