@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outgoing calls against the project's own server on a loop thread.
+#include "net/http_client.h"
+
+#include "loop/loop.h"
+#include "net/http_server.h"
+#include "util/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int http_client_test(void);
+
+struct peer {
+    struct nj_loop *loop;
+    struct nj_http_server *server;
+    struct nj_http_request *held;
+    struct nj_cancel *cancel; // fired by /cancel, which never answers
+    pthread_t thread;
+    struct nj_call stop;
+    char base[64];
+};
+
+static void reply(struct nj_http_request *request, int status, const void *body, size_t length)
+{
+    nj_http_reply(request, &(struct nj_http_reply){.status = status,
+                                                   .content_type = "text/plain",
+                                                   .body = body,
+                                                   .body_length = length});
+}
+
+static void handle(struct nj_http_request *request, void *arg)
+{
+    struct peer *peer = arg;
+    const char *path = nj_http_path(request);
+    size_t length;
+    const void *body = nj_http_body(request, &length);
+    if (strcmp(path, "/echo") == 0) {
+        char text[4096];
+        const char *type = nj_http_header(request, "Content-Type");
+        const char *extra = nj_http_header(request, "X-Extra");
+        int size = snprintf(text, sizeof(text), "%s|%s|%s|%.*s", nj_http_method(request),
+                            type ? type : "", extra ? extra : "", (int)length, (const char *)body);
+        reply(request, 200, text, (size_t)size);
+    } else if (strcmp(path, "/hold") == 0 || strcmp(path, "/cancel") == 0) {
+        peer->held = request;
+        if (peer->cancel)
+            nj_cancel_fire(peer->cancel);
+    } else if (strcmp(path, "/moved") == 0) {
+        const struct nj_http_header_pair to = {"Location", "/echo"};
+        nj_http_reply(request,
+                      &(struct nj_http_reply){.status = 302, .headers = &to, .header_count = 1});
+    } else {
+        reply(request, 404, "0123456789", 10);
+    }
+}
+
+static void run(void *arg)
+{
+    nj_loop_run(((struct peer *)arg)->loop);
+}
+
+static void on_stopped(void *arg)
+{
+    nj_loop_stop(((struct peer *)arg)->loop);
+}
+
+static void on_stop(struct nj_call *call)
+{
+    struct peer *peer = NJ_CONTAINER_OF(call, struct peer, stop);
+    nj_http_server_stop(peer->server, 0, on_stopped, peer);
+}
+
+static int set_up(void **state)
+{
+    struct peer *peer = calloc(1, sizeof(*peer));
+    const struct nj_http_server_options options = {.host = "127.0.0.1",
+                                                   .max_connections = 8,
+                                                   .max_head_bytes = 8192,
+                                                   .max_body_bytes = 1 << 20,
+                                                   .head_timeout_us = 60 * NJ_US_PER_S,
+                                                   .body_timeout_us = 60 * NJ_US_PER_S,
+                                                   .idle_timeout_us = 60 * NJ_US_PER_S};
+    assert_int_equal(nj_loop_create(nj_clock_real(), &peer->loop, NULL), 0);
+    assert_int_equal(nj_http_server_create(peer->loop, &options, handle, peer, &peer->server), 0);
+    assert_int_equal(nj_http_server_start(peer->server, NULL), 0);
+    snprintf(peer->base, sizeof(peer->base), "http://127.0.0.1:%d",
+             nj_http_server_port(peer->server));
+    assert_int_equal(nj_thread_start(&peer->thread, "test-peer", run, peer, NULL), 0);
+    *state = peer;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct peer *peer = *state;
+    peer->stop.fn = on_stop;
+    nj_loop_post(peer->loop, &peer->stop);
+    nj_thread_join(peer->thread);
+    if (peer->held)
+        reply(peer->held, 200, "", 0);
+    nj_http_server_destroy(peer->server);
+    nj_loop_destroy(peer->loop);
+    free(peer);
+    return 0;
+}
+
+struct answer {
+    int code, status;
+    struct nj_buf body;
+    struct nj_error err;
+};
+
+static struct answer ask(const struct nj_http_call *call)
+{
+    struct answer answer = {.status = -1};
+    struct nj_http_client *client;
+    nj_buf_init(&answer.body, 1 << 20);
+    assert_int_equal(nj_http_client_create(&client, NULL), 0);
+    answer.code = nj_http_client_call(client, call, &answer.status, &answer.body, &answer.err);
+    nj_http_client_destroy(client);
+    return answer;
+}
+
+static struct nj_http_call call_of(const char *method, const char *url)
+{
+    return (struct nj_http_call){.method = method,
+                                 .url = url,
+                                 .connect_timeout_us = 5 * NJ_US_PER_S,
+                                 .total_timeout_us = 10 * NJ_US_PER_S,
+                                 .max_response_bytes = 65536};
+}
+
+static void body_and_headers_arrive_with_the_method(void **state)
+{
+    struct peer *peer = *state;
+    char url[128];
+    snprintf(url, sizeof(url), "%s/echo", peer->base);
+    const char *const headers[] = {"Content-Type: application/json", "X-Extra: yes", NULL};
+    static const char *const methods[] = {"POST", "PUT", "PATCH"};
+    for (size_t i = 0; i < NJ_COUNT_OF(methods); i++) {
+        struct nj_http_call call = call_of(methods[i], url);
+        char expected[64];
+        call.headers = headers;
+        call.body = "{\"a\":1}";
+        call.body_length = 7;
+        struct answer answer = ask(&call);
+        snprintf(expected, sizeof(expected), "%s|application/json|yes|{\"a\":1}", methods[i]);
+        assert_int_equal(answer.code, 0);
+        assert_int_equal(answer.status, 200);
+        assert_string_equal(answer.body.data, expected);
+        nj_buf_finish(&answer.body);
+    }
+    struct nj_http_call call = call_of("GET", url);
+    struct answer answer = ask(&call);
+    assert_string_equal(answer.body.data, "GET|||");
+    nj_buf_finish(&answer.body);
+}
+
+static void file_goes_as_multipart_form(void **state)
+{
+    struct peer *peer = *state;
+    char url[128];
+    snprintf(url, sizeof(url), "%s/echo", peer->base);
+    struct nj_http_call call = call_of("POST", url);
+    const struct nj_http_part part = {"file", "a.jpg", "image/jpeg", "JPEGBYTES", 9};
+    call.part = &part;
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, 0);
+    assert_ptr_equal(strstr(answer.body.data, "POST|multipart/form-data; boundary="),
+                     answer.body.data);
+    assert_non_null(strstr(answer.body.data, "name=\"file\"; filename=\"a.jpg\""));
+    assert_non_null(strstr(answer.body.data, "Content-Type: image/jpeg\r\n\r\nJPEGBYTES\r\n"));
+    nj_buf_finish(&answer.body);
+}
+
+static void every_status_is_an_answer_and_redirects_are_not_followed(void **state)
+{
+    struct peer *peer = *state;
+    char url[128];
+    snprintf(url, sizeof(url), "%s/absent", peer->base);
+    struct nj_http_call call = call_of("GET", url);
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, 0);
+    assert_int_equal(answer.status, 404);
+    assert_string_equal(answer.body.data, "0123456789");
+    nj_buf_finish(&answer.body);
+    snprintf(url, sizeof(url), "%s/moved", peer->base);
+    answer = ask(&call);
+    assert_int_equal(answer.code, 0);
+    assert_int_equal(answer.status, 302);
+    nj_buf_finish(&answer.body);
+}
+
+static void failures_have_their_code_and_change_nothing(void **state)
+{
+    struct peer *peer = *state;
+    char url[128];
+    snprintf(url, sizeof(url), "%s/absent", peer->base);
+    struct nj_http_call call = call_of("GET", url);
+    call.max_response_bytes = 9; // the answer has 10
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, NJ_E_TOO_BIG);
+    assert_int_equal(answer.status, -1);
+    assert_int_equal(answer.body.length, 0);
+    nj_buf_finish(&answer.body);
+
+    snprintf(url, sizeof(url), "%s/hold", peer->base);
+    call = call_of("GET", url);
+    call.total_timeout_us = 50 * NJ_US_PER_MS;
+    answer = ask(&call);
+    assert_int_equal(answer.code, NJ_E_TIMEOUT);
+    nj_buf_finish(&answer.body);
+
+    static const char *const bad[] = {
+        "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://h/", "127.0.0.1/echo", "", "http://"};
+    for (size_t i = 0; i < NJ_COUNT_OF(bad); i++) {
+        call = call_of("GET", bad[i]);
+        answer = ask(&call);
+        assert_int_equal(answer.code, NJ_E_INVALID);
+        nj_buf_finish(&answer.body);
+    }
+}
+
+static void cancelling_ends_a_running_call(void **state)
+{
+    struct peer *peer = *state;
+    struct nj_cancel cancel;
+    char url[128];
+    nj_cancel_init(&cancel, NULL);
+    peer->cancel = &cancel;
+    snprintf(url, sizeof(url), "%s/cancel", peer->base);
+    struct nj_http_call call = call_of("GET", url);
+    call.cancel = &cancel;
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, NJ_E_CANCELLED);
+    nj_buf_finish(&answer.body);
+    answer = ask(&call); // fired before
+    assert_int_equal(answer.code, NJ_E_CANCELLED);
+    nj_buf_finish(&answer.body);
+}
+
+// A port that was bound and not listened on refuses connections.
+static void errors_show_no_credentials(void **state)
+{
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    char url[128], shown[128];
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    snprintf(url, sizeof(url), "http://user:hunter2@127.0.0.1:%d/x?api_key=geheim",
+             ntohs(address.sin_port));
+    snprintf(shown, sizeof(shown), "http://127.0.0.1:%d/x", ntohs(address.sin_port));
+    struct nj_http_call call = call_of("GET", url);
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, NJ_E_UNAVAILABLE);
+    assert_null(strstr(answer.err.text, "hunter2"));
+    assert_null(strstr(answer.err.text, "geheim"));
+    assert_non_null(strstr(answer.err.text, shown));
+    nj_buf_finish(&answer.body);
+    close(fd);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int http_client_test(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(body_and_headers_arrive_with_the_method),
+        CASE(file_goes_as_multipart_form),
+        CASE(every_status_is_an_answer_and_redirects_are_not_followed),
+        CASE(failures_have_their_code_and_change_nothing),
+        CASE(cancelling_ends_a_running_call),
+        CASE(errors_show_no_credentials),
+    };
+    return cmocka_run_group_tests_name("http_client", tests, NULL, NULL);
+}
