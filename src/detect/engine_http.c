@@ -217,46 +217,47 @@ static void unref_frame(void *owner)
     nj_frame_unref(owner);
 }
 
-static int chroma_shift_x(enum nj_pixel_format format)
+// Moves the planes' beginnings to pixel (x, y), both even.
+static void move_planes(struct nj_frame *view, int32_t x, int32_t y)
 {
-    return format == NJ_PIXEL_I420 || format == NJ_PIXEL_I422 ? 1 : 0;
+    const bool halved_x = view->format == NJ_PIXEL_I420 || view->format == NJ_PIXEL_I422;
+    const bool halved_y = view->format == NJ_PIXEL_I420;
+    const int32_t pixel_bytes = view->format == NJ_PIXEL_RGB24 ? 3 : 1;
+    for (int p = 0; p < 3 && view->planes[p] != NULL; p++) {
+        const ptrdiff_t row = p > 0 && halved_y ? y / 2 : y;
+        const ptrdiff_t column = p > 0 && halved_x ? x / 2 : x;
+        view->planes[p] += row * view->strides[p] + column * pixel_bytes;
+    }
 }
 
-// A part of the picture without copying: planes that begin further in. `crop` in original pixels;
-// its corner moves out to whole chroma samples. *place tells how to get back.
+// A part of the picture without copying. `crop` in original pixels; its corner moves out to whole
+// chroma samples. *place tells how to get back.
 static int view_crop(struct nj_frame *frame, const struct nj_rect *crop,
                      struct nj_answer_place *place, struct nj_frame **out, struct nj_error *err)
 {
     const float scale_x = (float)frame->width / (float)frame->full_width;
     const float scale_y = (float)frame->height / (float)frame->full_height;
+    const float left = fmaxf(crop->x * scale_x, 0);
+    const float top = fmaxf(crop->y * scale_y, 0);
     const float right = fminf((crop->x + crop->w) * scale_x, (float)frame->width);
     const float bottom = fminf((crop->y + crop->h) * scale_y, (float)frame->height);
-    if (!(crop->w > 0 && crop->h > 0 && right >= 1 && bottom >= 1) ||
-        !(crop->x * scale_x < right && crop->y * scale_y < bottom))
-        return nj_error_set(err, NJ_E_INVALID, "the crop is outside the picture");
-    const int32_t x = (int32_t)fmaxf(crop->x * scale_x, 0) & ~1;
-    const int32_t y = (int32_t)fmaxf(crop->y * scale_y, 0) & ~1;
+    if (!(right > left && bottom > top))
+        return nj_error_set(err, NJ_E_INVALID, "the crop is empty or outside the picture");
+    const int32_t x = (int32_t)left & ~1;
+    const int32_t y = (int32_t)top & ~1;
     struct nj_frame view = *frame;
     view.width = (int32_t)ceilf(right) - x;
     view.height = (int32_t)ceilf(bottom) - y;
     view.full_width = view.width;
     view.full_height = view.height;
-    const int shift_x = chroma_shift_x(frame->format);
-    const int shift_y = frame->format == NJ_PIXEL_I420 ? 1 : 0;
-    const int32_t pixel_bytes = frame->format == NJ_PIXEL_RGB24 ? 3 : 1;
-    for (int p = 0; p < 3; p++) {
-        if (frame->planes[p] == NULL)
-            continue;
-        const ptrdiff_t row = p == 0 ? y : y >> shift_y;
-        const ptrdiff_t column = p == 0 ? x : x >> shift_x;
-        view.planes[p] += row * frame->strides[p] + column * pixel_bytes;
-    }
+    move_planes(&view, x, y);
     *place = (struct nj_answer_place){.scale_x = 1 / scale_x,
                                       .scale_y = 1 / scale_y,
                                       .origin_x = (float)x / scale_x,
                                       .origin_y = (float)y / scale_y};
     // nj_frame_create calls the release also when it fails.
-    return nj_frame_create(&view, unref_frame, nj_frame_ref(frame), out);
+    int rc = nj_frame_create(&view, unref_frame, nj_frame_ref(frame), out);
+    return rc == 0 ? 0 : nj_error_set(err, rc, "no memory for a part of a picture");
 }
 
 static int encode(struct nj_frame *frame, const struct nj_rect *crop, struct nj_answer_place *place,

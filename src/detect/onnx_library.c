@@ -92,13 +92,9 @@ int nj_onnx_result(const struct nj_onnx_library *library, OrtStatus *status, con
 {
     if (status == NULL)
         return 0;
-    const OrtErrorCode code = library->api->GetErrorCode(status);
-    int rc = code == ORT_INVALID_PROTOBUF || code == ORT_INVALID_GRAPH || code == ORT_NO_MODEL ||
-                     code == ORT_FAIL
-                 ? NJ_E_CORRUPT
-                 : NJ_E_INVALID;
-    if (code == ORT_NOT_IMPLEMENTED)
-        rc = NJ_E_UNSUPPORTED;
+    // Whatever it calls it, a network that does not load or run is a damaged one.
+    int rc =
+        library->api->GetErrorCode(status) == ORT_NOT_IMPLEMENTED ? NJ_E_UNSUPPORTED : NJ_E_CORRUPT;
     rc = nj_error_set(err, rc, "%s: %s", what, library->api->GetErrorMessage(status));
     library->api->ReleaseStatus(status);
     return rc;
