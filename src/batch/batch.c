@@ -3,6 +3,7 @@
 #include "batch/batch.h"
 
 #include "batch/batch_priv.h"
+#include "health/pipeline_metrics.h"
 #include "util/json_reader.h"
 
 #include <stdlib.h>
@@ -23,15 +24,6 @@ static const struct nj_metric_spec closed_spec = {
     .name = "batches_closed_total",
     .help = "Batches closed, by reason.",
     .label = "reason",
-};
-
-static const struct nj_metric_spec duration_spec = {
-    .type = NJ_HISTOGRAM,
-    .name = "pipeline_stage_duration_seconds",
-    .help = "Duration of the pipeline's stages.",
-    .label = "stage",
-    .bounds = nj_stage_bounds,
-    .bound_count = sizeof nj_stage_bounds / sizeof nj_stage_bounds[0],
 };
 
 struct nj_batch_options nj_batcher_options(struct nj_batcher *batcher)
@@ -123,8 +115,8 @@ static void handle_closed(const struct nj_batcher *batcher, const json_t *data)
     if (batcher->config.metrics == NULL)
         return;
     nj_metric_add(nj_metrics_get(batcher->config.metrics, &closed_spec, reason), 1);
-    nj_metric_observe(nj_metrics_get(batcher->config.metrics, &duration_spec, "batch"),
-                      (double)duration_ms * NJ_US_PER_MS / NJ_US_PER_S);
+    nj_pipeline_observe(nj_pipeline_stage(batcher->config.metrics, "batch"),
+                        duration_ms * NJ_US_PER_MS);
 }
 
 static void handle_message(struct nj_bus_subscriber *subscriber,

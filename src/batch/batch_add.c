@@ -78,7 +78,9 @@ static int batch_for(const struct adding *adding, const struct nj_detection_row 
 static int join_batch(const struct adding *adding, struct nj_detection_row *row,
                       const struct nj_batch_row *batch)
 {
-    int rc = nj_batches_append(adding->db, batch->id, &row->id, 1, row->detected_us, adding->err);
+    struct nj_batch_growth growth = {
+        .detection_ids = &row->id, .count = 1, .activity_us = row->detected_us};
+    int rc = nj_batches_append(adding->db, batch->id, &growth, adding->err);
     if (rc == 0)
         nj_text_copy(row->batch_id, sizeof row->batch_id, batch->id);
     return rc;

@@ -28,7 +28,8 @@ struct nj_bus {
     void *state; // the driver's
     struct nj_loop *loop;
     size_t max_waiting;
-    struct nj_list subscribers; // loop thread
+    // Loop thread.
+    struct nj_list subscribers, cursor, end; // the latter two: markers of a round
     struct nj_call call;
     struct nj_metric *dropped;
 
@@ -60,24 +61,23 @@ static void bus_free(struct nj_bus *bus)
     free(bus);
 }
 
-// Subscribers may come and go meanwhile, so nothing is remembered but two nodes of our own:
-// `cursor` stands behind the subscriber being called, `end` before those that are added in this
-// round.
+// Subscribers may come and go meanwhile, so nothing is remembered but two markers in their list:
+// `cursor` stands behind the subscriber being called, `end` before those added in this round.
+// Rounds do not nest: they begin in handle_call only.
 static void fire(struct nj_bus *bus, const struct nj_bus_message *message)
 {
-    struct nj_list cursor, end;
-    nj_list_append(bus->subscribers.next, &cursor);
-    nj_list_append(&bus->subscribers, &end);
-    while (cursor.next != &end) {
-        struct nj_list *at = cursor.next;
-        nj_list_remove(&cursor);
-        nj_list_append(at->next, &cursor);
+    nj_list_append(bus->subscribers.next, &bus->cursor);
+    nj_list_append(&bus->subscribers, &bus->end);
+    while (bus->cursor.next != &bus->end) {
+        struct nj_list *at = bus->cursor.next;
+        nj_list_remove(&bus->cursor);
+        nj_list_append(at->next, &bus->cursor);
         struct nj_bus_subscriber *subscriber = NJ_CONTAINER_OF(at, struct nj_bus_subscriber, node);
         if (strcmp(subscriber->topic, message->topic) == 0)
             subscriber->fn(subscriber, message);
     }
-    nj_list_remove(&cursor);
-    nj_list_remove(&end);
+    nj_list_remove(&bus->cursor);
+    nj_list_remove(&bus->end);
 }
 
 // Takes all that waits; what subscribers publish meanwhile waits for the next turn.

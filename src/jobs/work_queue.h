@@ -7,6 +7,7 @@
 #include "health/metrics.h"
 #include "storage/store.h"
 #include "storage/store_work.h"
+#include "util/json_reader.h"
 #include "util/log.h"
 
 #include <jansson.h>
@@ -17,10 +18,11 @@ struct nj_work_queue_options {
     int64_t max_size;                  // QUEUE_MAX_SIZE 10000
     int overflow;                      // enum nj_overflow, QUEUE_OVERFLOW_POLICY dlq
     double pressure_threshold;         // QUEUE_BACKPRESSURE_THRESHOLD 0.8
-    int64_t max_attempts;              // 3
+    int64_t max_attempts;              // failures until the dead letter, 3
+    int64_t max_lost;                  // claims that ended without a word until the dead letter, 10
     nj_us retry_base_us, retry_cap_us; // 1 s, 30 s
     double retry_jitter;               // 0.25
-    nj_us lease_us;
+    nj_us lease_us;                    // extended every third of it while an item is held
 };
 extern const struct nj_option_group nj_work_queue_option_group; // group "queue"
 
@@ -36,9 +38,13 @@ struct nj_work_queue_config {
     struct nj_work_queue_options options;
     uint64_t seed; // of the jitter
 };
+// Reads the counts from the store, waiting for it: call it while starting. Loop thread.
 int nj_work_queue_create(const struct nj_work_queue_config *config, struct nj_work_queue **out,
                          struct nj_error *err);
-void nj_work_queue_destroy(struct nj_work_queue *queue); // stopped before
+// Paused before, and no operation that uses the queue is under way but the queue's own; memory that
+// these need goes when they have come back to the loop. Items still held come back to others when
+// their leases end. Loop thread. Accepts NULL.
+void nj_work_queue_destroy(struct nj_work_queue *queue);
 
 struct nj_work_put {
     const char *payload;    // JSON object
@@ -46,25 +52,29 @@ struct nj_work_put {
     int priority;
 };
 // Inside a write operation, together with whatever else must be one transaction. Wakes the consumer
-// after the commit. When the queue is full the policy decides: NJ_E_FULL under reject.
-// NJ_E_EXISTS when the unique key waits already.
+// after the commit. A queue is full when `max_size` items are accepted and not done, those with the
+// handler included; then the policy decides: NJ_E_FULL under reject, else the oldest that nobody
+// holds goes (NJ_E_FULL when that would be the new one itself).
+// NJ_E_EXISTS when the unique key waits already, NJ_E_TOO_BIG beyond NJ_WORK_PAYLOAD_MAX bytes.
 int nj_work_queue_put(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_put *put,
                       struct nj_error *err);
 
-// A claimed item, owned by the consumer until it calls exactly one of complete, fail or release.
+// A claimed item, owned by the consumer until it calls exactly one of finish, fail or release.
 struct nj_work_item {
-    int64_t id, fence, attempts;
+    int64_t id, fence, attempts; // attempts: claims so far, this one included
     nj_us created_us;
     json_t *payload; // borrowed
 };
 // Called from: loop thread.
 typedef void (*nj_work_handler)(struct nj_work_item *item, void *arg);
 
-// Begins to claim: at most `capacity` items are with the handler at once. Items whose payload is no
+// Begins to claim: at most `capacity` items are with the handler at once; up to 16 more are claimed
+// ahead, so that a freed place is filled without waiting for the store. Items whose payload is no
 // JSON object become dead letters ("invalid") without reaching the handler. Loop thread.
 int nj_work_queue_start(struct nj_work_queue *queue, size_t capacity, nj_work_handler handler,
                         void *arg);
-// No new claims; items with the handler go on. Loop thread.
+// No new claims, those claimed ahead are given back; items with the handler go on and keep their
+// leases. start begins again. Loop thread.
 void nj_work_queue_pause(struct nj_work_queue *queue);
 // How many are with the handler. Loop thread.
 size_t nj_work_queue_in_flight(const struct nj_work_queue *queue);
@@ -73,8 +83,8 @@ size_t nj_work_queue_in_flight(const struct nj_work_queue *queue);
 // transaction. NJ_E_CONFLICT: the lease was lost, roll everything back.
 int nj_work_queue_complete(struct nj_work_queue *queue, struct nj_db *db,
                            const struct nj_work_item *item, struct nj_error *err);
-// After that operation ended: frees the item. Loop thread. Must follow complete (also when it
-// failed for good: then call fail first).
+// After that operation ended: frees the item. Loop thread. When the operation failed and the
+// attempt shall count, call fail instead; after finish such an item comes back when its lease ends.
 void nj_work_queue_finish(struct nj_work_queue *queue, struct nj_work_item *item);
 // The attempt failed with `why`: retry later, or dead letter after max_attempts, or at once when
 // `permanent`. Frees the item. Loop thread.
@@ -84,18 +94,23 @@ void nj_work_queue_fail(struct nj_work_queue *queue, struct nj_work_item *item, 
 void nj_work_queue_release(struct nj_work_queue *queue, struct nj_work_item *item);
 
 struct nj_work_queue_stats {
-    int64_t waiting, in_flight, dead_failed, dead_overflow, max_size;
+    int64_t waiting, in_flight, dead_failed, dead_overflow, max_size; // dead_failed: and invalid
     double fill_ratio;
     bool pressure, full; // at the threshold; at max_size
     uint64_t put, completed, failed, retried, dropped, rejected;
     nj_us oldest_wait_us;
     double per_minute; // completed in the last minute
 };
-// From memory. Loop thread.
+// From memory, compared with the store every 30 s. Loop thread.
 void nj_work_queue_get_stats(struct nj_work_queue *queue, struct nj_work_queue_stats *out);
 const char *nj_work_queue_name(const struct nj_work_queue *queue);
 
-// Dead letters, inside operations. Requeue puts the original payload back and deletes the letter.
+// Dead letters, inside write operations. Requeue puts the original payload back with fresh attempts
+// and deletes the letter; 0 means the oldest of any reason. NJ_E_NOT_FOUND (also when the letter is
+// another queue's), NJ_E_FULL whatever the policy, NJ_E_EXISTS when the same job waits again.
 int nj_work_queue_requeue(struct nj_work_queue *queue, struct nj_db *db, int64_t letter_id,
-                          struct nj_error *err); // 0: the oldest
+                          struct nj_error *err);
+// Deletes this queue's letters; `reason` NULL: all.
+int nj_work_queue_purge(struct nj_work_queue *queue, struct nj_db *db, const char *reason,
+                        int64_t *out_deleted, struct nj_error *err);
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Statements in use: ordered parameters and columns over a driver.
 #include "storage/sql_priv.h"
+#include "util/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,4 +137,62 @@ int nj_sql_run_int(struct nj_sql *sql, int64_t *out, struct nj_error *err)
     }
     nj_sql_end(sql);
     return rc;
+}
+
+int nj_sql_collect(struct nj_sql *sql, const struct nj_sql_rows *how, void **out, size_t *out_count,
+                   struct nj_error *err)
+{
+    void *rows = NULL;
+    size_t count = 0, capacity = 0;
+    int rc;
+    while ((rc = nj_sql_step(sql, err)) == NJ_STEP_ROW) {
+        if (nj_array_reserve(&rows, &capacity, count + 1, how->row_size) != 0) {
+            rc = nj_error_set(err, NJ_E_NOMEM, "store: no memory for %zu rows", count + 1);
+            break;
+        }
+        how->read(sql, (char *)rows + count * how->row_size);
+        count++;
+    }
+    nj_sql_end(sql);
+    if (rc != NJ_STEP_DONE) {
+        free(rows);
+        return rc;
+    }
+    *out = rows;
+    *out_count = count;
+    return 0;
+}
+
+int nj_sql_read_one(struct nj_sql *sql, const struct nj_sql_rows *how, void *out, const char *what,
+                    struct nj_error *err)
+{
+    int rc = nj_sql_step(sql, err);
+    if (rc == NJ_STEP_ROW) {
+        how->read(sql, out);
+        rc = 0;
+    } else if (rc == NJ_STEP_DONE) {
+        rc = nj_error_set(err, NJ_E_NOT_FOUND, "%s", what);
+    }
+    nj_sql_end(sql);
+    return rc;
+}
+
+void nj_sql_text_start(struct nj_sql_text *text, const char *first)
+{
+    text->length = 0;
+    text->text[0] = '\0';
+    nj_sql_text_add(text, first);
+}
+
+void nj_sql_text_add(struct nj_sql_text *text, const char *piece)
+{
+    size_t length = strlen(piece);
+    if (length >= sizeof(text->text) - text->length) {
+        // Our own bug; an empty text is refused by the database and stores nothing.
+        text->length = sizeof(text->text) - 1;
+        text->text[0] = '\0';
+        return;
+    }
+    memcpy(text->text + text->length, piece, length + 1);
+    text->length += length;
 }

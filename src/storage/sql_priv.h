@@ -50,4 +50,24 @@ int nj_sql_run(struct nj_sql *sql, int64_t *out_changes, struct nj_error *err);
 // Steps a query for exactly one row with one integer and ends it.
 int nj_sql_run_int(struct nj_sql *sql, int64_t *out, struct nj_error *err);
 
+// Steps a query to its end, reads every row into a growing array and ends it. The caller owns *out
+// (free()); NULL when there is no row.
+struct nj_sql_rows {
+    size_t row_size;
+    void (*read)(struct nj_sql *sql, void *row);
+};
+int nj_sql_collect(struct nj_sql *sql, const struct nj_sql_rows *how, void **out, size_t *out_count,
+                   struct nj_error *err);
+// Reads the only row of a query and ends it; NJ_E_NOT_FOUND with `what` as its text.
+int nj_sql_read_one(struct nj_sql *sql, const struct nj_sql_rows *how, void *out, const char *what,
+                    struct nj_error *err);
+
+// A text put together from constant pieces; too long a text fails at nj_sql_begin_once.
+struct nj_sql_text {
+    char text[2048];
+    size_t length;
+};
+void nj_sql_text_start(struct nj_sql_text *text, const char *first);
+void nj_sql_text_add(struct nj_sql_text *text, const char *piece);
+
 #endif

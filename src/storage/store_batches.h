@@ -21,16 +21,25 @@ struct nj_batch_row {
 // NJ_E_EXISTS when the camera has an open batch already (at most one, enforced by the store) or the
 // id is taken.
 int nj_batches_insert(struct nj_db *db, const struct nj_batch_row *row, struct nj_error *err);
+// NJ_E_NOT_FOUND.
 int nj_batches_get(struct nj_db *db, const char *id, struct nj_batch_row *out,
                    struct nj_error *err);
 int nj_batches_open_of(struct nj_db *db, const char *camera_id, struct nj_batch_row *out,
                        struct nj_error *err); // NJ_E_NOT_FOUND: none open
-// Adds detections to an open batch, or to one that was inserted closed (the fast path's): sets
-// their batch_id, counts, moves last_activity and arrival.
-int nj_batches_append(struct nj_db *db, const char *id, const int64_t *detection_ids, size_t count,
-                      nj_us activity_us, struct nj_error *err);
+struct nj_batch_growth {
+    const int64_t *detection_ids;
+    size_t count;
+    nj_us activity_us; // capture time of the newest of them
+};
+// Adds detections to a batch that is open, or to a fast-path one that is not analysed yet: sets
+// their batch_id, counts, moves last_activity and arrival. Detections that are in a batch already
+// are left there and not counted. NJ_E_NOT_FOUND: no such detection; NJ_E_CONFLICT: the batch takes
+// none any more.
+int nj_batches_append(struct nj_db *db, const char *id, const struct nj_batch_growth *growth,
+                      struct nj_error *err);
 // open -> closed; NJ_E_CONFLICT when it is not open (somebody else closed it).
 int nj_batches_close(struct nj_db *db, const char *id, const char *reason, struct nj_error *err);
+// closed -> analysed; again is fine. NJ_E_CONFLICT while it is open or when it does not exist.
 int nj_batches_set_analysed(struct nj_db *db, const char *id, struct nj_error *err);
 // Open ones; *out is malloc'd.
 int nj_batches_list_open(struct nj_db *db, struct nj_batch_row **out, size_t *out_count,

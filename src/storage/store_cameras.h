@@ -16,11 +16,15 @@ struct nj_camera_row {
     nj_us created_us, last_seen_us; // wall
 };
 
+struct nj_camera_identity {
+    const char *id, *name, *kind;
+};
 // Makes the camera when it is not there; keeps an existing one. *out_created may be NULL.
-int nj_cameras_ensure(struct nj_db *db, const char *id, const char *name, const char *kind,
+int nj_cameras_ensure(struct nj_db *db, const struct nj_camera_identity *identity,
                       bool *out_created, struct nj_error *err);
-// Remembers that it was seen: last_seen moves forward only, status becomes online.
+// Remembers that it was seen: last_seen moves forward only, status becomes online. NJ_E_NOT_FOUND.
 int nj_cameras_touch(struct nj_db *db, const char *id, nj_us seen_us, struct nj_error *err);
+// NJ_E_NOT_FOUND; NJ_E_INVALID for another status than the four.
 int nj_cameras_set_status(struct nj_db *db, const char *id, const char *status, const char *reason,
                           struct nj_error *err);
 int nj_cameras_get(struct nj_db *db, const char *id, struct nj_camera_row *out,

@@ -28,10 +28,11 @@ struct nj_detection_row {
     char source_key[96];     // unique per delivery: a repeated delivery changes nothing
 };
 
-// Sets row->id. A row whose source_key exists already is left alone: returns NJ_E_EXISTS, with the
-// existing id in row->id.
+// Sets row->id, and created_us when it is 0. A row whose source_key exists already is left alone:
+// returns NJ_E_EXISTS, with the existing id in row->id.
 int nj_detections_insert(struct nj_db *db, struct nj_detection_row *row, struct nj_error *err);
-// By id; confidence, box, picture, class, ended_us and model (live tracks). NJ_E_NOT_FOUND.
+// By id; confidence, box, picture, class, ended_us and model (live tracks). A picture of our own
+// that it replaces is noted for deletion. NJ_E_NOT_FOUND.
 int nj_detections_update(struct nj_db *db, const struct nj_detection_row *row,
                          struct nj_error *err);
 int nj_detections_get(struct nj_db *db, int64_t id, struct nj_detection_row *out,

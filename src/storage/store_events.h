@@ -25,7 +25,8 @@ struct nj_event_row {
     int64_t version; // +1 at each change; for If-Match
 };
 
-// Sets row->id and links the batch's detections. NJ_E_EXISTS when the batch has its event: row->id
+// Sets row->id, created_us when it is 0, and version; the event's detections are those of its
+// batch. NJ_E_EXISTS when the batch has its event: row->id
 // is then the existing one.
 int nj_events_insert(struct nj_db *db, struct nj_event_row *row, struct nj_error *err);
 int nj_events_get(struct nj_db *db, int64_t id, struct nj_event_row *out, struct nj_error *err);
@@ -58,7 +59,8 @@ int nj_events_neighbours(struct nj_db *db, int64_t id, int64_t *out_newer, int64
 // Events of the camera that started at or after `since_us`: for "recent activity".
 int nj_events_recent(struct nj_db *db, const char *camera_id, nj_us since_us, int64_t *out,
                      struct nj_error *err);
-// Highest score per hour, newest hour last, `hours` places; -1 where nothing happened.
+// Highest score per span of 60 minutes, the one that ends now last, `hours` places; -1 where
+// nothing happened.
 int nj_events_hourly_risk(struct nj_db *db, nj_us now_us, size_t hours, int *out,
                           struct nj_error *err);
 

@@ -8,15 +8,18 @@
 // Marks the content as seen until now + ttl. NJ_E_EXISTS while an older mark lives.
 int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[65], const char *path, nj_us ttl_us,
                    struct nj_error *err);
+// Forgets up to `limit` marks that are over.
 int nj_dedupe_expire(struct nj_db *db, size_t limit, int64_t *out_deleted, struct nj_error *err);
 
 // Files that were accepted or refused: (path, size, mtime) seen once is not read again at start.
 int nj_seen_files_put(struct nj_db *db, const char *path, int64_t size, int64_t mtime_ns,
                       struct nj_error *err);
-// Calls `fn` for every known file of the folder, in no order.
+// Calls `fn` for every known file below the folder, at any depth, in the order of the bytes; the
+// path is borrowed during the call. A non-zero return ends it and is returned.
 int nj_seen_files_each(struct nj_db *db, const char *folder,
                        int (*fn)(void *arg, const char *path, int64_t size, int64_t mtime_ns),
                        void *arg, struct nj_error *err);
+// Harmless when it is not known.
 int nj_seen_files_delete(struct nj_db *db, const char *path, struct nj_error *err);
 
 struct nj_refused_row {
@@ -30,8 +33,14 @@ struct nj_refused_row {
     nj_us refused_us;
 };
 int nj_refused_insert(struct nj_db *db, const struct nj_refused_row *row, struct nj_error *err);
-int nj_refused_list(struct nj_db *db, int64_t before_id, size_t limit, struct nj_refused_row **out,
-                    size_t *out_count, struct nj_error *err);
+struct nj_refused_filter {
+    int64_t before_id; // cursor; 0: from the newest
+    size_t limit;      // 1..1000
+};
+// Newest first; *out is malloc'd (free()).
+int nj_refused_list(struct nj_db *db, const struct nj_refused_filter *filter,
+                    struct nj_refused_row **out, size_t *out_count, struct nj_error *err);
+// Calls `fn` for every reason; a non-zero return ends it and is returned.
 int nj_refused_counts(struct nj_db *db, int (*fn)(void *arg, const char *reason, int64_t count),
                       void *arg, struct nj_error *err);
 

@@ -170,6 +170,8 @@ static void run_alone(struct nj_store *store, struct nj_store_op *op)
     if (rc != 0) {
         abandon(store);
         fail_op(op, rc, &why);
+    } else {
+        nj_db_hooks_run(&store->writer); // before the next one's failure drops them
     }
     op->next = next;
 }

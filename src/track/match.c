@@ -7,6 +7,7 @@
 #include "util/mem.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,7 +197,7 @@ static int carve_dense(struct nj_match *match, struct dense *d)
     return 0;
 }
 
-// Numbers the rows and columns of one component; returns its width and height through `d`.
+// Numbers the rows and columns of one component; counts them.
 static void number_members(struct nj_match *match, struct scratch *s, int32_t first, int32_t *rows,
                            int32_t *cols)
 {
@@ -226,15 +227,29 @@ static void solve_star(struct nj_match *match, const struct scratch *s, int32_t 
     match->col_of_row[match->edges[best].row] = match->edges[best].col;
 }
 
+// Cells without an edge only fill the matrix; they match nobody.
+static void take_dense(struct nj_match *match, const struct scratch *s, const struct dense *d,
+                       bool flip)
+{
+    int32_t nodes = match->rows + match->cols;
+    for (int32_t j = 0; j < d->width; j++) {
+        int32_t i = s->owner[j + 1] - 1;
+        if (i < 0 || d->cost[(size_t)i * (size_t)d->width + (size_t)j] >= 0)
+            continue;
+        int32_t row = flip ? j : i, col = flip ? i : j;
+        match->col_of_row[s->member[row]] = s->member[nodes - 1 - col];
+    }
+}
+
 static int solve_component(struct nj_match *match, struct scratch *s, int32_t first)
 {
-    int32_t rows, cols, nodes = match->rows + match->cols;
+    int32_t rows, cols;
     number_members(match, s, first, &rows, &cols);
     if (rows == 1 || cols == 1) {
         solve_star(match, s, first);
         return 0;
     }
-    int flip = rows > cols;
+    bool flip = rows > cols;
     struct dense d = {.height = flip ? cols : rows, .width = flip ? rows : cols};
     int code = carve_dense(match, &d);
     if (code < 0)
@@ -247,14 +262,7 @@ static int solve_component(struct nj_match *match, struct scratch *s, int32_t fi
         d.cost[cell] = -match->edges[i].weight;
     }
     solve_dense(&d, s);
-    for (int32_t j = 1; j <= d.width; j++) {
-        int32_t i = s->owner[j];
-        // Cells without an edge only fill the matrix.
-        if (i == 0 || d.cost[(size_t)(i - 1) * (size_t)d.width + (size_t)(j - 1)] >= 0)
-            continue;
-        int32_t row = flip ? j - 1 : i - 1, col = flip ? i - 1 : j - 1;
-        match->col_of_row[s->member[row]] = s->member[nodes - 1 - col];
-    }
+    take_dense(match, s, &d, flip);
     return 0;
 }
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Families of the whole pipeline, described once.
+#include "health/pipeline_metrics.h"
+
+#include "util/clock.h"
+#include "util/mem.h"
+
+static const struct nj_metric_spec stage_spec = {
+    .type = NJ_HISTOGRAM,
+    .name = "pipeline_stage_duration_seconds",
+    .help = "Duration of the stages of the pipeline.",
+    .label = "stage",
+    .bounds = nj_stage_bounds,
+    .bound_count = NJ_COUNT_OF(nj_stage_bounds),
+};
+
+static const struct nj_metric_spec error_spec = {
+    .type = NJ_COUNTER,
+    .name = "pipeline_errors_total",
+    .help = "Errors of the pipeline by type.",
+    .label = "error_type",
+};
+
+struct nj_metric *nj_pipeline_stage(struct nj_metrics *metrics, const char *stage)
+{
+    return metrics != NULL ? nj_metrics_get(metrics, &stage_spec, stage) : NULL;
+}
+
+void nj_pipeline_error(struct nj_metrics *metrics, const char *error_type)
+{
+    if (metrics != NULL)
+        nj_metric_add(nj_metrics_get(metrics, &error_spec, error_type), 1);
+}
+
+void nj_pipeline_observe(struct nj_metric *stage, int64_t duration_us)
+{
+    if (stage != NULL)
+        nj_metric_observe(stage, (double)duration_us / NJ_US_PER_S);
+}

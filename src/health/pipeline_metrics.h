@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metric families that several stages share, under the names that operators of the seeds know.
+#ifndef NJ_HEALTH_PIPELINE_METRICS_H
+#define NJ_HEALTH_PIPELINE_METRICS_H
+
+#include "health/metrics.h"
+
+// pipeline_stage_duration_seconds{stage="detect" | "batch" | "analyze"}. `metrics` may be NULL:
+// the result is then NULL, which nj_pipeline_observe accepts.
+struct nj_metric *nj_pipeline_stage(struct nj_metrics *metrics, const char *stage);
+
+// pipeline_errors_total{error_type=...}: counts one.
+void nj_pipeline_error(struct nj_metrics *metrics, const char *error_type);
+
+// Adds a duration in microseconds to a stage; NULL is harmless.
+void nj_pipeline_observe(struct nj_metric *stage, int64_t duration_us);
+
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs by the calendar or the clock: daily at a local time, or every so often. Loop thread
+// only.
+#ifndef NJ_JOBS_SCHEDULE_H
+#define NJ_JOBS_SCHEDULE_H
+
+#include "loop/loop.h"
+#include "util/timezone.h"
+
+#include <stdbool.h>
+
+// Caller-owned, in place. A zeroed one may be stopped.
+struct nj_schedule {
+    void (*fn)(struct nj_schedule *schedule); // called from: loop thread; may start or stop it
+    struct nj_loop *loop;
+    struct nj_timer timer;
+    const struct nj_timezone *zone; // the schedule's from here on
+    int hour, minute;
+    nj_us due_us; // wall; daily only, else 0
+};
+
+void nj_schedule_init(struct nj_schedule *schedule, struct nj_loop *loop,
+                      void (*fn)(struct nj_schedule *schedule));
+
+// Once every day when the clocks of `zone` (outlives it; NULL: UTC) show hour:minute; where they
+// skip that time, at the instant of the jump; where they show it twice, the first time. A day that
+// passes while the program does not run, or that a correction of the clock skips, is not made up
+// for more than once; one that a correction repeats does not run twice. NJ_E_INVALID, NJ_E_NOMEM.
+int nj_schedule_start_daily(struct nj_schedule *schedule, const struct nj_timezone *zone, int hour,
+                            int minute);
+
+// Every `period_us` (> 0) of monotonic time, the first time after one period.
+int nj_schedule_start_every(struct nj_schedule *schedule, nj_us period_us);
+
+void nj_schedule_stop(struct nj_schedule *schedule);
+bool nj_schedule_active(const struct nj_schedule *schedule);
+
+// "03:00", "3:00", "23:59". NJ_E_INVALID says what is wrong with it.
+int nj_schedule_parse_time(const char *text, int *out_hour, int *out_minute, struct nj_error *err);
+
+#endif

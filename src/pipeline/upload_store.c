@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of an upload's way: rows, batch, camera and queue entry in one transaction.
+#include "health/pipeline_metrics.h"
+#include "pipeline/upload_priv.h"
+#include "util/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int write_refusal(const struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_refused_row *row = calloc(1, sizeof *row);
+    if (row == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    row->refused_us = nj_db_now_us(db);
+    nj_text_copy(row->camera_id, sizeof row->camera_id, task->item.camera_id);
+    snprintf(row->path, sizeof row->path, "%s", task->item.file_path);
+    nj_text_copy(row->reason, sizeof row->reason, task->refused);
+    nj_text_copy(row->detail, sizeof row->detail, task->error.text);
+    int rc = nj_refused_insert(db, row, err);
+    free(row);
+    return rc;
+}
+
+// A row that is there from an earlier delivery keeps its batch; only new rows go on.
+static int write_rows(struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
+{
+    size_t fresh = 0;
+    for (size_t i = 0; i < task->row_count; i++) {
+        task->rows[i].id = 0;
+        int rc = nj_detections_insert(db, &task->rows[i], err);
+        if (rc == NJ_E_EXISTS)
+            continue;
+        if (rc != 0)
+            return rc;
+        if (fresh != i) {
+            struct nj_detection_row swap = task->rows[fresh];
+            task->rows[fresh] = task->rows[i];
+            task->rows[i] = swap;
+        }
+        fresh += 1;
+    }
+    if (fresh == 0)
+        return 0;
+    const struct nj_detection_sink *sink = &task->pipeline->config.sink;
+    struct nj_stored_detections stored = {
+        .rows = task->rows, .count = fresh, .pipeline_start_us = task->item.pipeline_start_us};
+    return sink->stored(sink->context, db, &stored, &task->outbox, err);
+}
+
+static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_upload_task *task = NJ_CONTAINER_OF(op, struct nj_upload_task, op);
+    nj_outbox_reset(&task->outbox);
+    int rc = nj_cameras_touch(db, task->item.camera_id, nj_db_now_us(db), err);
+    if (rc == 0 && task->refused != NULL)
+        rc = write_refusal(task, db, err);
+    if (rc == 0)
+        rc = write_rows(task, db, err);
+    if (rc == 0)
+        rc = nj_work_queue_complete(task->pipeline->config.queue, db, task->work, err);
+    return rc;
+}
+
+static void count(struct nj_upload_task *task)
+{
+    struct nj_upload_pipeline *pipeline = task->pipeline;
+    if (task->refused != NULL) {
+        pipeline->refused += 1;
+        nj_pipeline_error(pipeline->config.metrics, "detection_validation_error");
+        return;
+    }
+    if (task->is_video)
+        pipeline->videos += 1;
+    else
+        pipeline->pictures += 1;
+    pipeline->detections += task->row_count;
+}
+
+static void handle_stored(struct nj_store_op *op)
+{
+    struct nj_upload_task *task = NJ_CONTAINER_OF(op, struct nj_upload_task, op);
+    struct nj_upload_pipeline *pipeline = task->pipeline;
+    if (op->rc == NJ_E_CONFLICT) {
+        // The lease went to another delivery, which stores the same; this one changed nothing.
+        nj_work_queue_finish(pipeline->config.queue, task->work);
+        nj_upload_task_free(task);
+        return;
+    }
+    if (op->rc != 0) {
+        task->error = op->error;
+        task->refused = NULL;
+        nj_upload_task_fail(task);
+        return;
+    }
+    count(task);
+    if (task->refused != NULL)
+        nj_log_at(pipeline->config.log, NJ_LOG_WARNING, "Upload refused",
+                  NJ_TEXT("camera_id", task->item.camera_id), NJ_TEXT("path", task->item.file_path),
+                  NJ_TEXT("reason", task->refused), NJ_TEXT("error", task->error.text));
+    nj_outbox_publish(&task->outbox, pipeline->config.bus);
+    nj_work_queue_finish(pipeline->config.queue, task->work);
+    nj_upload_task_free(task);
+}
+
+void nj_upload_task_store(struct nj_upload_task *task)
+{
+    task->op = (struct nj_store_op){
+        .apply = apply, .done = handle_stored, .loop = task->pipeline->config.loop};
+    int rc = nj_store_write(task->pipeline->config.store, &task->op);
+    if (rc == 0)
+        return;
+    nj_error_set(&task->error, rc, "the store takes no more operations now");
+    task->refused = NULL;
+    nj_upload_task_fail(task);
+}
+
+static void handle_failed(struct nj_call *call)
+{
+    struct nj_upload_task *task = NJ_CONTAINER_OF(call, struct nj_upload_task, call);
+    struct nj_upload_pipeline *pipeline = task->pipeline;
+    if (task->error.code == NJ_E_CANCELLED) {
+        nj_work_queue_release(pipeline->config.queue, task->work); // we are stopping
+    } else {
+        pipeline->failed += 1;
+        nj_pipeline_error(pipeline->config.metrics, task->error.code == NJ_E_TIMEOUT
+                                                        ? "detection_timeout_error"
+                                                        : "detection_processing_error");
+        nj_log_at(pipeline->config.log, NJ_LOG_WARNING, "Upload failed; it will be tried again",
+                  NJ_TEXT("camera_id", task->item.camera_id), NJ_TEXT("path", task->item.file_path),
+                  NJ_TEXT("error", task->error.text));
+        nj_work_queue_fail(pipeline->config.queue, task->work, false, &task->error);
+    }
+    nj_upload_task_free(task);
+}
+
+void nj_upload_task_fail(struct nj_upload_task *task)
+{
+    task->call.fn = handle_failed;
+    nj_loop_post(task->pipeline->config.loop, &task->call);
+}
+
+void nj_upload_task_free(struct nj_upload_task *task)
+{
+    task->pipeline->under_way -= 1;
+    nj_frame_unref(task->job.frame);
+    nj_video_close(task->video);
+    nj_outbox_reset(&task->outbox);
+    free(task->times);
+    free(task->rows);
+    free(task);
+}
