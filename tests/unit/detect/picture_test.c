@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shipped models on real pictures, where models and pictures are on this machine.
+#include "tests/unit/detect/detect_helper.h"
+
+#include "frames/picture.h"
+#include "util/file.h"
+#include "util/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int picture_test(void);
+
+// Pictures are data with licences of their own and no part of the project.
+static const char *media_folder(void)
+{
+    const char *given = getenv("NIGHTJAR_MEDIA_DIR");
+    return given != NULL ? given : NJ_TEST_SOURCE_DIR "/../shared/data/media";
+}
+
+static struct nj_frame *load(const char *name)
+{
+    static const struct nj_picture_limits limits = {.max_bytes = 1 << 24, .max_megapixels = 50};
+    static const struct nj_picture_request request = {.limits = &limits};
+    char path[1024];
+    char *bytes = NULL;
+    size_t length = 0;
+    struct nj_picture_decoder *decoder = NULL;
+    struct nj_frame *frame = NULL;
+    snprintf(path, sizeof path, "%s/%s", media_folder(), name);
+    if (nj_file_read(path, 1 << 24, &bytes, &length, NULL) != 0) {
+        print_message("skipped: no %s; NIGHTJAR_MEDIA_DIR may name its folder\n", path);
+        skip();
+    }
+    assert_int_equal(nj_picture_decoder_create(&decoder), 0);
+    assert_int_equal(nj_picture_decode(decoder, bytes, length, &request, &frame, NULL), 0);
+    nj_picture_decoder_destroy(decoder);
+    free(bytes);
+    return frame;
+}
+
+static struct nj_detector *load_detector(const char *model)
+{
+    char path[1024];
+    snprintf(path, sizeof path, MODELS_FOLDER "/%s.onnx", model);
+    if (access(path, R_OK) != 0) {
+        print_message("skipped: no %s (tools/fetch-models)\n", path);
+        skip();
+    }
+    struct nj_detect_options options = make_options();
+    options.engine = NJ_ENGINE_ONNX;
+    options.model = model;
+    const struct nj_detector_config config = {.options = &options, .clock = nj_clock_real()};
+    struct nj_detector *detector = NULL;
+    struct nj_error error = {0};
+    if (nj_detector_create(&config, &detector, &error) != 0)
+        fail_msg("%s", error.text);
+    return detector;
+}
+
+static void detect(const char *model, const char *name, struct nj_detections *out)
+{
+    struct nj_detector *detector = load_detector(model);
+    struct nj_detector_thread *thread = NULL;
+    struct nj_frame *frame = load(name);
+    const struct nj_detect_request request = {.frames = &frame, .count = 1};
+    assert_int_equal(nj_detector_thread_create(detector, &thread, NULL), 0);
+    assert_int_equal(nj_detector_run(thread, &request, out, NULL), 0);
+    nj_frame_unref(frame);
+    nj_detector_thread_destroy(thread);
+    nj_detector_destroy(detector);
+}
+
+// Ids of COCO.
+enum { PERSON = 0, BICYCLE = 1, CAR = 2, DOG = 16, HORSE = 17 };
+
+static float best_of(const struct nj_detections *found, int32_t class_id)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->items[i].class_id == class_id)
+            return found->items[i].confidence;
+    }
+    return 0;
+}
+
+// Confidences published for these pictures by another implementation of the same network.
+static void yolox_finds_dog_bicycle_and_car(void **state)
+{
+    (void)state;
+    static struct nj_detections found;
+    detect("yolox_nano_416", "dog.jpg", &found);
+    assert_int_equal(found.count, 3); // the car is not a truck as well
+    assert_float_equal(best_of(&found, DOG), 0.85, 0.03);
+    assert_float_equal(best_of(&found, BICYCLE), 0.81, 0.03);
+    assert_float_equal(best_of(&found, CAR), 0.79, 0.03);
+    // The dog sits below the middle of the left half; by eye x 130 to 310, y 220 to 540.
+    assert_int_equal(found.items[0].class_id, DOG);
+    assert_float_equal(found.items[0].box.x, 130, 15);
+    assert_float_equal(found.items[0].box.y, 220, 15);
+    assert_float_equal(found.items[0].box.x + found.items[0].box.w, 312, 15);
+    assert_float_equal(found.items[0].box.y + found.items[0].box.h, 541, 15);
+}
+
+static void yolox_finds_person_dog_and_horse(void **state)
+{
+    (void)state;
+    static struct nj_detections found;
+    detect("yolox_nano_416", "person.jpg", &found);
+    assert_float_equal(best_of(&found, PERSON), 0.88, 0.03);
+    assert_float_equal(best_of(&found, DOG), 0.87, 0.03);
+    assert_float_equal(best_of(&found, HORSE), 0.87, 0.03);
+}
+
+static void the_fallback_model_finds_the_same_things_less_surely(void **state)
+{
+    (void)state;
+    static struct nj_detections found;
+    detect("centernet_512", "dog.jpg", &found);
+    assert_float_equal(best_of(&found, BICYCLE), 0.53, 0.05);
+    assert_float_equal(best_of(&found, CAR), 0.53, 0.05);
+    assert_float_equal(best_of(&found, DOG), 0.37, 0.05);
+}
+
+int picture_test(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(yolox_finds_dog_bicycle_and_car),
+        cmocka_unit_test(yolox_finds_person_dog_and_horse),
+        cmocka_unit_test(the_fallback_model_finds_the_same_things_less_surely),
+    };
+    return cmocka_run_group_tests_name("detect pictures", tests, NULL, NULL);
+}
