@@ -281,25 +281,19 @@ static void consume_kept(struct nj_http_conn *conn)
         nj_stream_read_start(conn->stream);
 }
 
-static void on_data(void *owner, const char *bytes, size_t length)
+static void discard(struct nj_http_conn *conn, size_t length)
 {
-    struct nj_http_conn *conn = owner;
-    if (conn->state == NJ_HTTP_LINGER) {
-        conn->discarded += length;
-        if (conn->discarded > NJ_HTTP_LINGER_MAX_BYTES)
-            nj_stream_close(conn->stream);
-        return;
-    }
-    bool reads = conn->state == NJ_HTTP_READ_HEAD || conn->state == NJ_HTTP_READ_BODY;
-    bool was_waiting = conn->state == NJ_HTTP_READ_HEAD && conn->in.length == 0;
-    if (reads && conn->in.length > 0) {
-        keep(conn, bytes, length);
-        if (!conn->stream->closing)
-            consume_kept(conn);
-        return;
-    }
+    conn->discarded += length;
+    if (conn->discarded > NJ_HTTP_LINGER_MAX_BYTES)
+        nj_stream_close(conn->stream);
+}
+
+// Handles bytes where they lie in the shared read buffer; only what is left over is copied.
+static void consume_directly(struct nj_http_conn *conn, const char *bytes, size_t length)
+{
     struct nj_stream *stream = conn->stream;
-    size_t used = reads ? consume(conn, bytes, length) : 0;
+    bool was_waiting = conn->state == NJ_HTTP_READ_HEAD;
+    size_t used = consume(conn, bytes, length);
     if (!conn->stream) {
         finish_hand_over(conn, stream, bytes + used, length - used);
         return;
@@ -309,6 +303,21 @@ static void on_data(void *owner, const char *bytes, size_t length)
     if (used < length)
         keep(conn, bytes + used, length - used);
     watch_head(conn, was_waiting || used > 0);
+}
+
+static void on_data(void *owner, const char *bytes, size_t length)
+{
+    struct nj_http_conn *conn = owner;
+    bool reads = conn->state == NJ_HTTP_READ_HEAD || conn->state == NJ_HTTP_READ_BODY;
+    if (conn->state == NJ_HTTP_LINGER) {
+        discard(conn, length);
+    } else if (reads && conn->in.length == 0) {
+        consume_directly(conn, bytes, length);
+    } else {
+        keep(conn, bytes, length);
+        if (reads && !conn->stream->closing)
+            consume_kept(conn);
+    }
 }
 
 static void on_ended(void *owner, bool broken)

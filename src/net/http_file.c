@@ -47,36 +47,39 @@ static int64_t take_number(const char **text)
     return number;
 }
 
-// One range of RFC 9110 section 14. A malformed header, another unit and several ranges are
-// ignored, as the RFC lets a server do; a range beyond the file is 416.
-static void apply_range(struct file_reply *file, const char *range)
+// Splits "bytes=first-last" with either end left out (-1). False for another unit, several ranges
+// and what is malformed.
+static bool split_range(const char *range, int64_t *first, int64_t *last)
 {
     if (strncasecmp(range, "bytes=", 6) != 0)
-        return;
+        return false;
     const char *at = range + 6;
-    bool suffix = *at == '-';
-    at += suffix;
-    int64_t first = take_number(&at), last = file->size - 1;
-    if (first < 0 || (!suffix && *at++ != '-'))
+    *first = *at == '-' ? -1 : take_number(&at);
+    if (*at++ != '-')
+        return false;
+    *last = *at ? take_number(&at) : -1;
+    if (*at || (*first < 0 && *last < 0))
+        return false;
+    return *last < 0 || *first <= *last;
+}
+
+// One range of RFC 9110 section 14. A header that cannot be used is ignored, as the RFC lets a
+// server do; a range beyond the file is 416.
+static void apply_range(struct file_reply *file, const char *range)
+{
+    int64_t first, last;
+    if (!split_range(range, &first, &last))
         return;
-    if (!suffix && *at) {
-        last = take_number(&at);
-        if (last < first)
-            return;
-    }
-    if (*at)
-        return;
-    if (suffix) { // the last `first` bytes
-        int64_t count = first < file->size ? first : file->size;
-        first = count > 0 ? file->size - count : file->size;
-        last = file->size - 1;
+    if (first < 0) { // the last `last` bytes
+        first = last < file->size ? file->size - last : 0;
+        last = -1;
     }
     if (first >= file->size) {
         file->status = 416;
         file->length = 0;
         return;
     }
-    if (last >= file->size)
+    if (last < 0 || last >= file->size)
         last = file->size - 1;
     file->status = 206;
     file->first = first;
@@ -177,35 +180,40 @@ static void send_head(struct nj_http_request *request, const struct file_reply *
         nj_stream_close(conn->stream);
 }
 
+static void send_file(struct nj_http_request *request, const struct file_reply *file, int fd,
+                      const char *content_type)
+{
+    struct nj_http_conn *conn = request->conn;
+    bool bare = strcmp(request->head.method, "HEAD") == 0 || file->status == 304;
+    send_head(request, file, content_type);
+    if (!bare && file->length > 0 && !conn->stream->closing) {
+        conn->file = (struct nj_http_file){fd, file->first, file->length};
+        nj_http_file_send_next(conn);
+    } else {
+        close(fd);
+    }
+    nj_http_conn_replied(conn);
+}
+
 void nj_http_reply_file(struct nj_http_request *request, const char *path, const char *content_type,
                         const struct nj_http_header_pair *headers, size_t header_count)
 {
     struct nj_http_conn *conn = request->conn;
     struct stat st;
-    int fd = -1;
-    if (conn && !conn->stream->closing) {
-        fd = open_regular(path, &st);
-        bool absent = fd < 0 && (errno == ENOENT || errno == ENOTDIR);
-        if (fd < 0) {
-            nj_problem_reply(request, absent ? 404 : 500, NULL, NULL,
-                             absent ? "there is no such file" : "the file cannot be read");
-            return;
-        }
-    } else {
+    if (!conn || conn->stream->closing) {
         nj_http_reply(request, &(struct nj_http_reply){.status = 500}); // dropped quietly
+        return;
+    }
+    int fd = open_regular(path, &st);
+    if (fd < 0) {
+        bool absent = errno == ENOENT || errno == ENOTDIR;
+        nj_problem_reply(request, absent ? 404 : 500, NULL, NULL,
+                         absent ? "there is no such file" : "the file cannot be read");
         return;
     }
     struct file_reply file;
     describe(&file, request, &st);
     for (size_t i = 0; i < header_count; i++)
         add_header(&file, headers[i].name, headers[i].value);
-    send_head(request, &file, content_type);
-    bool bare = strcmp(request->head.method, "HEAD") == 0 || file.status == 304;
-    if (!bare && file.length > 0 && !conn->stream->closing) {
-        conn->file = (struct nj_http_file){fd, file.first, file.length};
-        nj_http_file_send_next(conn);
-    } else {
-        close(fd);
-    }
-    nj_http_conn_replied(conn);
+    send_file(request, &file, fd, content_type);
 }

@@ -36,6 +36,20 @@ static bool is_token(const char *text)
     return true;
 }
 
+// Looks at the control character at `i`: 1 when it ends the head, 0 when it may stand there, -1
+// when not.
+static int judge_control(struct nj_http_head_scan *scan, const char *bytes, size_t i)
+{
+    if (bytes[i] == '\r')
+        return bytes[i + 1] == '\n' ? 0 : -1;
+    if (bytes[i] != '\n')
+        return bytes[i] == '\t' ? 0 : -1;
+    if (i == 0 || bytes[i - 1] != '\r')
+        return -1;
+    scan->lines++;
+    return i >= 3 && bytes[i - 2] == '\n';
+}
+
 long nj_http_head_find(struct nj_http_head_scan *scan, const char *bytes, size_t length)
 {
     size_t i = scan->offset;
@@ -43,20 +57,11 @@ long nj_http_head_find(struct nj_http_head_scan *scan, const char *bytes, size_t
         unsigned char c = (unsigned char)bytes[i];
         if (c >= ' ' && c != 0x7f)
             continue;
-        if (c == '\r') {
-            if (i + 1 == length)
-                break; // look at it again together with its LF
-            if (bytes[i + 1] != '\n')
-                return -1;
-        } else if (c == '\n') {
-            if (i == 0 || bytes[i - 1] != '\r')
-                return -1;
-            scan->lines++;
-            if (i >= 3 && bytes[i - 2] == '\n')
-                return (long)i + 1;
-        } else if (c != '\t') {
-            return -1;
-        }
+        if (c == '\r' && i + 1 == length)
+            break; // to be looked at again together with its LF
+        int verdict = judge_control(scan, bytes, i);
+        if (verdict)
+            return verdict > 0 ? (long)i + 1 : -1;
     }
     scan->offset = i;
     return 0;
@@ -118,14 +123,21 @@ static int take_authority(struct nj_http_head *head, char **target)
     return 0;
 }
 
+static bool has_target_characters(const char *target)
+{
+    for (; *target; target++) {
+        if ((unsigned char)*target <= ' ' || (unsigned char)*target >= 0x7f || *target == '#')
+            return false;
+    }
+    return true;
+}
+
 static int parse_target(struct nj_http_head *head, char *target)
 {
     if (strlen(target) > NJ_HTTP_TARGET_MAX_BYTES)
         return refuse(head, 414, "request target is too long");
-    for (const char *at = target; *at; at++) {
-        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || *at == '#')
-            return refuse(head, 400, "request target has a character that must be escaped");
-    }
+    if (!has_target_characters(target))
+        return refuse(head, 400, "request target has a character that must be escaped");
     head->query = "";
     if (strcmp(target, "*") == 0 && strcmp(head->method, "OPTIONS") == 0) {
         head->path = target;

@@ -40,9 +40,11 @@ int nj_http_server_create(struct nj_loop *loop, const struct nj_http_server_opti
 int nj_http_server_start(struct nj_http_server *server, struct nj_error *err);
 int nj_http_server_port(const struct nj_http_server *server); // the bound one
 // Stops accepting, ends idle connections, lets running replies end until the deadline, then closes.
-// `done` is called on the loop when the last connection is gone.
+// WebSockets are closed with 1001. `done` (may be NULL) is called when the last connection is gone,
+// at once if there is none.
 void nj_http_server_stop(struct nj_http_server *server, nj_us deadline_us, void (*done)(void *arg),
                          void *arg);
+// Never started, or stopped and done. Accepts NULL.
 void nj_http_server_destroy(struct nj_http_server *server);
 
 struct nj_http_server_stats {
@@ -58,7 +60,8 @@ const char *nj_http_path(const struct nj_http_request *request);   // decoded, n
 const char *nj_http_query_raw(const struct nj_http_request *request); // "" when absent
 // Decoded query value, borrowed; NULL when absent; the first of several.
 const char *nj_http_query(struct nj_http_request *request, const char *name);
-const char *nj_http_header(const struct nj_http_request *request, const char *name); // NULL absent
+// NULL when absent. "Host" is the authority of an absolute-form target where there is one.
+const char *nj_http_header(const struct nj_http_request *request, const char *name);
 const void *nj_http_body(const struct nj_http_request *request, size_t *length);
 const char *nj_http_peer(const struct nj_http_request *request);  // address without port
 bool nj_http_is_websocket(const struct nj_http_request *request); // a valid upgrade asked
@@ -81,7 +84,7 @@ struct nj_http_reply {
 };
 
 // HEAD requests get the head alone. Content-Length, Date and Connection are the server's work.
-// A reply to GET that carries an ETag equal to If-None-Match becomes 304 by itself.
+// A header that would break out of its line makes the reply a bare 500. A reply to GET that carries an ETag equal to If-None-Match becomes 304 by itself.
 void nj_http_reply(struct nj_http_request *request, const struct nj_http_reply *reply);
 
 // Sends a regular file with ETag, Last-Modified, single byte ranges (RFC 9110 section 14) and

@@ -43,6 +43,11 @@ static bool decode_path(char *path)
     return true;
 }
 
+static bool is_dots(const char *segment, size_t length, size_t count)
+{
+    return length == count && strspn(segment, ".") >= count;
+}
+
 bool nj_http_path_normalise(char *path)
 {
     if (path[0] != '/' || !decode_path(path) || !nj_utf8_valid(path, strlen(path)))
@@ -53,8 +58,8 @@ bool nj_http_path_normalise(char *path)
         const char *segment = from + 1;
         size_t length = strcspn(segment, "/");
         bool last = segment[length] == '\0';
-        bool dot = length == 1 && segment[0] == '.';
-        if (length == 2 && segment[0] == '.' && segment[1] == '.')
+        bool dot = is_dots(segment, length, 1);
+        if (is_dots(segment, length, 2))
             return false;
         from = segment + length;
         if ((length == 0 || dot) && !last)

@@ -33,7 +33,8 @@ int nj_websocket_accept(struct nj_http_request *request, const struct nj_websock
                         const struct nj_websocket_handlers *handlers, struct nj_websocket **out,
                         struct nj_error *err);
 
-// A private message to one client. NJ_E_FULL closes it as too slow.
+// A private message to one client; it may overtake ring messages of this tick. NJ_E_FULL closes it
+// as too slow; NJ_E_CANCELLED: it is closing.
 int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t length);
 void nj_websocket_ping(struct nj_websocket *socket);
 // Sends a close frame, waits a moment for the peer's, then closes. `closed` is still called.
@@ -54,8 +55,8 @@ int nj_fanout_create(struct nj_loop *loop, const struct nj_fanout_options *optio
                      struct nj_fanout **out);
 void nj_fanout_destroy(struct nj_fanout *fanout); // after its sockets are closed
 
-// `wants` (may be NULL: everything) decides per message type tag; called once per message and
-// client, cheap. A socket may join one ring.
+// `wants` (may be NULL: everything) decides per message type tag; cheap and without
+// effects: it is asked again for what a full socket did not take. A socket may join one ring.
 int nj_fanout_join(struct nj_fanout *fanout, struct nj_websocket *socket,
                    bool (*wants)(struct nj_websocket *socket, const char *tag));
 

@@ -61,6 +61,17 @@ static int build_answer(struct nj_http_request *request, const char *subprotocol
     return nj_buf_failed(buf);
 }
 
+// The connection becomes the socket's.
+static void take_over(struct nj_http_conn *conn, struct nj_websocket *socket)
+{
+    const struct nj_buf *answer = &conn->server->scratch;
+    socket->stream = nj_http_conn_hand_over(conn);
+    nj_stream_set_owner(socket->stream, &nj_websocket_stream_calls, socket);
+    nj_stream_send(socket->stream, answer->data, answer->length);
+    if (!socket->stream->closing && nj_stream_read_start(socket->stream) != 0)
+        nj_stream_close(socket->stream);
+}
+
 int nj_websocket_accept(struct nj_http_request *request, const struct nj_websocket_options *options,
                         const struct nj_websocket_handlers *handlers, struct nj_websocket **out,
                         struct nj_error *err)
@@ -70,25 +81,24 @@ int nj_websocket_accept(struct nj_http_request *request, const struct nj_websock
         nj_http_reply(request, &(struct nj_http_reply){.status = 500}); // dropped quietly
         return nj_error_set(err, NJ_E_CANCELLED, "the client left before the handshake");
     }
-    if (!nj_http_is_websocket(request) || conn->in.length > 0) {
+    // Frames sent before the answer are only kept while the handler runs.
+    bool too_early = !conn->processing && conn->in.length > 0;
+    if (!nj_http_is_websocket(request) || too_early) {
         refuse_upgrade(request);
         return nj_error_set(err, NJ_E_INVALID, "not a WebSocket handshake");
     }
-    struct nj_http_server *server = conn->server;
-    struct nj_websocket *socket = nj_websocket_create(server->loop, options, handlers);
-    int code = socket ? build_answer(request, options->subprotocol) : NJ_E_NOMEM;
-    if (code || server->stopping) {
-        if (socket)
-            nj_websocket_codec_finish(&socket->codec);
-        free(socket);
-        nj_problem_reply(request, server->stopping ? 503 : 500, NULL, NULL, NULL);
-        return nj_error_set(err, code ? code : NJ_E_CANCELLED, "the handshake failed");
+    if (conn->server->stopping) {
+        nj_problem_reply(request, 503, NULL, NULL, NULL);
+        return nj_error_set(err, NJ_E_CANCELLED, "the server is stopping");
     }
-    socket->stream = nj_http_conn_hand_over(conn);
-    nj_stream_set_owner(socket->stream, &nj_websocket_stream_calls, socket);
-    nj_stream_send(socket->stream, server->scratch.data, server->scratch.length);
-    if (!socket->stream->closing && nj_stream_read_start(socket->stream) != 0)
-        nj_stream_close(socket->stream);
+    struct nj_websocket *socket = nj_websocket_create(conn->server->loop, options, handlers);
+    int code = socket ? build_answer(request, options->subprotocol) : NJ_E_NOMEM;
+    if (code) {
+        free(socket); // its codec holds nothing yet
+        nj_problem_reply(request, 500, NULL, NULL, NULL);
+        return nj_error_set(err, code, "the handshake failed");
+    }
+    take_over(conn, socket);
     *out = socket;
     return 0;
 }

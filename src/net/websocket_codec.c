@@ -77,6 +77,12 @@ static bool is_control(const struct nj_websocket_codec *codec)
     return (codec->header[0] & 0x08) != 0;
 }
 
+static bool is_known(enum nj_websocket_opcode opcode)
+{
+    return opcode <= NJ_WEBSOCKET_BINARY ||
+           (opcode >= NJ_WEBSOCKET_CLOSE && opcode <= NJ_WEBSOCKET_PONG);
+}
+
 // What the first two bytes decide.
 static int check_start(struct nj_websocket_codec *codec)
 {
@@ -84,8 +90,7 @@ static int check_start(struct nj_websocket_codec *codec)
     uint8_t short_length = codec->header[1] & 0x7f;
     bool masked = (codec->header[1] & 0x80) != 0;
     bool reserved_bits = (codec->header[0] & 0x70) != 0;
-    if (reserved_bits || !masked || opcode > NJ_WEBSOCKET_PONG ||
-        (opcode > NJ_WEBSOCKET_BINARY && opcode < NJ_WEBSOCKET_CLOSE))
+    if (reserved_bits || !masked || !is_known(opcode))
         return NJ_WEBSOCKET_PROTOCOL_ERROR;
     if (is_control(codec)) {
         if (!is_final(codec) || short_length > NJ_WEBSOCKET_CONTROL_MAX_BYTES)

@@ -236,6 +236,24 @@ static void frames_behind_the_handshake_are_not_lost(void **state)
     nj_buf_finish(&in);
 }
 
+static void handshake_may_arrive_byte_by_byte(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char bytes[] = "GET /" UPGRADE;
+    struct nj_buf in;
+    nj_buf_init(&in, 4096);
+    int fd = loopback_connect(&fixture->loopback);
+    for (size_t i = 0; i + 1 < sizeof(bytes) - 1; i++) {
+        loopback_send(fd, bytes + i, 1);
+        loopback_turn(&fixture->loopback);
+    }
+    loopback_send(fd, "\n\x81\x82\0\0\0\0hi", 9); // a frame rides on the last byte
+    loopback_receive(&fixture->loopback, fd, "\x81\x02hi", &in);
+    assert_non_null(strstr(in.data, "\x81\x02hi"));
+    close(fd);
+    nj_buf_finish(&in);
+}
+
 static void upgrade_may_be_answered_later(void **state)
 {
     struct fixture *fixture = *state;
@@ -559,6 +577,7 @@ int websocket_test(void)
         CASE(requests_that_are_no_handshake_are_refused),
         CASE(subprotocol_is_echoed_and_cannot_break_out),
         CASE(frames_behind_the_handshake_are_not_lost),
+        CASE(handshake_may_arrive_byte_by_byte),
         CASE(upgrade_may_be_answered_later),
         CASE(upgrade_of_a_client_that_left_fails_quietly),
         CASE(close_of_the_peer_is_answered_with_its_code),
