@@ -51,7 +51,6 @@ static boolean grow_output(j_compress_ptr info)
     uint8_t *bytes =
         output->capacity < MAX_OUTPUT_BYTES ? realloc(output->bytes, 2 * output->capacity) : NULL;
     if (!bytes) {
-        info->err->msg_code = 0;
         struct nj_jpeg_guard *guard = (struct nj_jpeg_guard *)(void *)info->err;
         guard->code = NJ_E_NOMEM;
         longjmp(guard->exit, 1);

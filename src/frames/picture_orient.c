@@ -123,20 +123,11 @@ static int widen_chroma(struct nj_frame **frame)
     return NJ_OK;
 }
 
-int nj_picture_orient(struct nj_frame **frame, int orientation)
+static int turned_copy(struct nj_frame *from, struct turn turn, struct nj_frame **out)
 {
-    if (orientation < 2 || orientation > 8)
-        return NJ_OK;
-    struct turn turn = turns[orientation];
-    int result = NJ_OK;
-    if (turn.transposed && (*frame)->format == NJ_PIXEL_I422)
-        result = widen_chroma(frame);
-    if (result < 0)
-        return result;
-    struct nj_frame *from = *frame;
     struct nj_frame *to = NULL;
-    result = nj_frame_allocate(turn.transposed ? from->height : from->width,
-                               turn.transposed ? from->width : from->height, from->format, &to);
+    int result = nj_frame_allocate(turn.transposed ? from->height : from->width,
+                                   turn.transposed ? from->width : from->height, from->format, &to);
     if (result < 0)
         return result;
     int bytes_per_pixel = from->format == NJ_PIXEL_RGB24 ? 3 : 1;
@@ -149,7 +140,24 @@ int nj_picture_orient(struct nj_frame **frame, int orientation)
     to->full_width = turn.transposed ? from->full_height : from->full_width;
     to->full_height = turn.transposed ? from->full_width : from->full_height;
     to->captured_wall_us = from->captured_wall_us;
-    nj_frame_unref(from);
-    *frame = to;
+    *out = to;
+    return NJ_OK;
+}
+
+int nj_picture_orient(struct nj_frame **frame, int orientation)
+{
+    if (orientation < 2 || orientation > 8)
+        return NJ_OK;
+    struct turn turn = turns[orientation];
+    int result = NJ_OK;
+    if (turn.transposed && (*frame)->format == NJ_PIXEL_I422)
+        result = widen_chroma(frame);
+    struct nj_frame *upright = NULL;
+    if (result == NJ_OK)
+        result = turned_copy(*frame, turn, &upright);
+    if (result < 0)
+        return result;
+    nj_frame_unref(*frame);
+    *frame = upright;
     return NJ_OK;
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small videos encoded on the spot; frame i is flat grey of level video_level(i).
+#ifndef NJ_TESTS_VIDEO_HELPER_H
+#define NJ_TESTS_VIDEO_HELPER_H
+
+struct video_recipe {
+    const char *path;    // its ending chooses the container
+    const char *encoder; // "mpeg4", "mjpeg", "ffv1", "pcm_s16le" for sound alone
+    const char *pixels;  // FFmpeg's name; NULL: yuv420p
+    int width, height, frames, fps, gop;
+    int rotation; // degrees clockwise in the container
+};
+
+int video_level(int frame);
+void make_video(const struct video_recipe *recipe);
+
+#endif
