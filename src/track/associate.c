@@ -7,11 +7,6 @@ struct window {
     int32_t begin, end;
 };
 
-struct box {
-    float x0, y0, x1, y1, area;
-    int32_t group;
-};
-
 static inline float smaller(float a, float b)
 {
     return a < b ? a : b;
@@ -22,16 +17,16 @@ static inline float larger(float a, float b)
     return a > b ? a : b;
 }
 
-static struct box grown_box(const struct nj_boxes *boxes, int32_t index, float enlarge)
+static struct nj_stage_box grown_box(const struct nj_boxes *boxes, int32_t index, float enlarge)
 {
     float w = boxes->x1[index] - boxes->x0[index], h = boxes->y1[index] - boxes->y0[index];
     float dx = w * enlarge / 2, dy = h * enlarge / 2;
-    return (struct box){.x0 = boxes->x0[index] - dx,
-                        .y0 = boxes->y0[index] - dy,
-                        .x1 = boxes->x1[index] + dx,
-                        .y1 = boxes->y1[index] + dy,
-                        .area = (w + 2 * dx) * (h + 2 * dy),
-                        .group = boxes->group[index]};
+    return (struct nj_stage_box){.x0 = boxes->x0[index] - dx,
+                                 .y0 = boxes->y0[index] - dy,
+                                 .x1 = boxes->x1[index] + dx,
+                                 .y1 = boxes->y1[index] + dy,
+                                 .area = (w + 2 * dx) * (h + 2 * dy),
+                                 .group = boxes->group[index]};
 }
 
 // First place of the list whose box begins at or right of `x`.
@@ -48,7 +43,7 @@ static int32_t lower_bound(const struct nj_stage *stage, float x)
     return low;
 }
 
-static struct window find_window(const struct nj_stage *stage, const struct box *row)
+static struct window find_window(const struct nj_stage *stage, const struct nj_stage_box *row)
 {
     if (!stage->sorted)
         return (struct window){0, stage->col_list->count};
@@ -59,15 +54,15 @@ static struct window find_window(const struct nj_stage *stage, const struct box 
 
 static int associate_row(const struct nj_stage *stage, struct nj_match *match, int32_t place)
 {
-    struct box row = grown_box(stage->rows, stage->row_list->items[place], stage->enlarge);
+    struct nj_stage_box row = grown_box(stage->rows, stage->row_list->items[place], stage->enlarge);
     struct window window = find_window(stage, &row);
     for (int32_t j = window.begin; j < window.end; j++) {
-        struct box col = grown_box(stage->cols, stage->col_list->items[j], stage->enlarge);
-        float w = smaller(row.x1, col.x1) - larger(row.x0, col.x0);
-        float h = smaller(row.y1, col.y1) - larger(row.y0, col.y0);
-        if (w <= 0 || h <= 0 || row.group != col.group)
+        const struct nj_stage_box *col = &stage->scratch[j];
+        float h = smaller(row.y1, col->y1) - larger(row.y0, col->y0);
+        float w = smaller(row.x1, col->x1) - larger(row.x0, col->x0);
+        if (h <= 0 || w <= 0 || row.group != col->group)
             continue;
-        float both = w * h, either = row.area + col.area - both;
+        float both = w * h, either = row.area + col->area - both;
         // A gate of 0 still asks for a shared pixel.
         if (both < stage->gate * either)
             continue;
@@ -83,6 +78,8 @@ static int associate_row(const struct nj_stage *stage, struct nj_match *match, i
 int nj_stage_associate(const struct nj_stage *stage, struct nj_match *match)
 {
     nj_match_begin(match, stage->row_list->count, stage->col_list->count);
+    for (int32_t j = 0; j < stage->col_list->count; j++)
+        stage->scratch[j] = grown_box(stage->cols, stage->col_list->items[j], stage->enlarge);
     for (int32_t place = 0; place < stage->row_list->count; place++) {
         int code = associate_row(stage, match, place);
         if (code < 0)

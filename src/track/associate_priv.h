@@ -15,6 +15,12 @@ struct nj_boxes {
     int32_t *group;           // only boxes of one group belong together
 };
 
+// A box as one stage sees it.
+struct nj_stage_box {
+    float x0, y0, x1, y1, area;
+    int32_t group;
+};
+
 // Indexes into nj_boxes.
 struct nj_box_list {
     int32_t *items;
@@ -24,10 +30,11 @@ struct nj_box_list {
 struct nj_stage {
     const struct nj_boxes *rows, *cols;
     const struct nj_box_list *row_list, *col_list;
-    float gate;      // least IoU
-    float enlarge;   // both boxes are grown by this part of their size
-    bool sorted;     // columns go up in x0, in the list too
-    float width_max; // of the columns
+    float gate;                   // least IoU
+    float enlarge;                // both boxes are grown by this part of their size
+    bool sorted;                  // columns go up in x0, in the list too
+    float width_max;              // of the columns
+    struct nj_stage_box *scratch; // room for all columns of the list
 };
 
 // Leaves the matching of list places in `match`. NJ_E_NOMEM.

@@ -48,6 +48,7 @@ static void lay_out(struct nj_tracker *t, struct arena *arena)
     t->taken = take(arena, max * sizeof(*t->taken));
     t->rows.items = take(arena, max * sizeof(int32_t));
     t->cols.items = take(arena, max * sizeof(int32_t));
+    t->scratch = take(arena, max * sizeof(*t->scratch));
 }
 
 int nj_tracker_create(const struct nj_track_options *options, int64_t first_id,
@@ -222,7 +223,8 @@ static int run_stage(struct nj_tracker *t, const struct stage_rule *rule,
                              .gate = (float)rule->gate,
                              .enlarge = (float)rule->enlarge,
                              .sorted = t->sorted,
-                             .width_max = t->width_max};
+                             .width_max = t->width_max,
+                             .scratch = t->scratch};
     int code = nj_stage_associate(&stage, &t->match);
     if (code < 0)
         return code;

@@ -29,6 +29,7 @@ struct nj_tracker {
     float width_max;
     // Lists of the stage at hand.
     struct nj_box_list rows, cols;
+    struct nj_stage_box *scratch;
     struct nj_match match;
     void *memory; // the one block behind all arrays
 };
