@@ -11,6 +11,6 @@ struct nj_severity_options {
 extern const struct nj_option_group nj_severity_option_group; // group "severity"
 
 // "low" "medium" "high" "critical" for a score of 0..100.
-const char *nj_severity_level(const struct nj_severity_options *options, int score);
+const char *nj_severity_level(const struct nj_severity_options *limits, int score);
 
 #endif
