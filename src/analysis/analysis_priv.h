@@ -5,6 +5,7 @@
 
 #include "analysis/analyser_driver.h"
 #include "analysis/analysis.h"
+#include "bus/outbox.h"
 #include "loop/queue.h"
 
 enum {
