@@ -104,7 +104,9 @@ static void held_track_does_not_age_and_does_not_move(void **state)
     nj_tracker_hold(tracker, 3600 * (nj_us)NJ_US_PER_S);
     nj_tracker_hold(tracker, 0); // never back
     const struct nj_track *tracks =
-        update(tracker, &in, 1, 3600 * (nj_us)NJ_US_PER_S + FRAME_US, &count);
+        update(tracker, NULL, 0, 3600 * (nj_us)NJ_US_PER_S + FRAME_US, &count);
+    assert_int_equal(count, 1); // one frame without a match, not an hour
+    tracks = update(tracker, &in, 1, 3600 * (nj_us)NJ_US_PER_S + 2 * FRAME_US, &count);
     assert_int_equal(count, 1);
     assert_int_equal(tracks[0].id, 1);
     assert_int_equal(tracks[0].hits, 3);
@@ -252,6 +254,7 @@ static void sorted_search_finds_what_plain_search_finds(void **state)
         const struct nj_track *tracks = update(tracker, in, PEOPLE, (nj_us)f * FRAME_US, &count);
         assert_int_equal(count, PEOPLE);
         for (size_t i = 0; i < count; i++) {
+            assert_int_equal(tracks[i].id, i + 1);
             assert_true(tracks[i].input >= 0);
             assert_true(fabsf(tracks[i].x - in[tracks[i].input].x) < 10);
         }
