@@ -432,14 +432,14 @@ static void burst_beyond_the_ring_reaches_clients_that_read(void **state)
     struct nj_buf in;
     nj_buf_init(&in, 1 << 20);
     for (int i = 0; i < 100; i++) { // the ring holds 8
-        char text[8];
+        char text[16];
         snprintf(text, sizeof(text), "m%02d", i);
         assert_int_equal(nj_fanout_publish(fixture->fanout, "t", text, 3), 0);
     }
     loopback_receive(&fixture->loopback, fd, NULL, &in);
     assert_int_equal(in.length, 500);
     for (int i = 0; i < 100; i++) {
-        char frame[16];
+        char frame[32];
         snprintf(frame, sizeof(frame), "\x81\x03m%02d", i);
         assert_memory_equal(in.data + i * 5, frame, 5);
     }
