@@ -14,7 +14,7 @@ void nj_http_date_format(time_t seconds, char out[NJ_HTTP_DATE_SIZE])
     struct tm tm;
     if (!gmtime_r(&seconds, &tm))
         memset(&tm, 0, sizeof(tm));
-    snprintf(out, NJ_HTTP_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT",
+    snprintf(out, NJ_HTTP_DATE_SIZE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
              day_names[(unsigned)tm.tm_wday % 7], (unsigned)tm.tm_mday % 100,
              month_names[(unsigned)tm.tm_mon % 12], (unsigned)(tm.tm_year + 1900) % 10000,
              (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
