@@ -24,7 +24,7 @@ enum {
     CROWD_ROWS_MAX = CROWD * 2,
 };
 
-// Fold A; all others are fold B. Each has a walking camera, a street and a square.
+// Fold A; all others are fold B. Each has one of the two ETH and one of the two TUD sequences.
 static const unsigned FOLD_A = 1u << 1 | 1u << 4 | 1u << 5;
 
 // Detections of one clip as the tracker takes them.
