@@ -24,10 +24,14 @@ static const struct nj_sql_rows note_rows = {sizeof(struct nj_file_note), read_r
 int nj_file_notes_put(struct nj_db *db, const struct nj_file_note *note, struct nj_error *err)
 {
     struct nj_sql sql;
-    int rc = nj_sql_begin(&sql, db,
-                          "INSERT INTO pending_file_deletes (path, is_upload, unchanged_since_us)"
-                          " VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-                          err);
+    int rc = nj_sql_begin(
+        &sql, db,
+        "INSERT INTO pending_file_deletes (path, is_upload, unchanged_since_us)"
+        " VALUES (?1, ?2, ?3) ON CONFLICT (path) DO UPDATE SET unchanged_since_us ="
+        " CASE WHEN pending_file_deletes.unchanged_since_us < excluded.unchanged_since_us"
+        " THEN excluded.unchanged_since_us"
+        " ELSE pending_file_deletes.unchanged_since_us END",
+        err);
     if (rc != 0)
         return rc;
     nj_sql_put_path(&sql, note->path);

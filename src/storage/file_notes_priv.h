@@ -15,7 +15,7 @@ struct nj_file_note {
 // values are stored: the function must never change.
 int64_t nj_file_key(const char *path);
 
-// In the transaction that deletes the rows. A path that is noted already stays as it is.
+// In the transaction that deletes the rows. A path that is noted already keeps the later time.
 int nj_file_notes_put(struct nj_db *db, const struct nj_file_note *note, struct nj_error *err);
 // Notes behind `after` ("": from the start) in the order of their paths; *out is malloc'd (free()).
 int nj_file_notes_list(struct nj_db *db, const char *after, struct nj_file_note **out,

@@ -8,20 +8,34 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct nj_media; // explicitly thread-safe
 
 // `folder` is created. `min_free` part of the disk (0..1) is left alone.
 int nj_media_create(const char *folder, double min_free, struct nj_media **out,
                     struct nj_error *err);
-void nj_media_destroy(struct nj_media *media);
+void nj_media_destroy(struct nj_media *media); // accepts NULL
 
-// Writes bytes under a name made of camera, time and a number; *out_path gets the whole path.
-// NJ_E_FULL below the watermark: counted, the caller goes on without a picture.
-int nj_media_write(struct nj_media *media, const char *camera_id, nj_us wall_us, const void *bytes,
-                   size_t length, char *out_path, size_t size, struct nj_error *err);
+struct nj_media_picture {
+    const char *camera_id; // [a-z0-9_]
+    nj_us wall_us;         // capture time
+    const void *bytes;     // JPEG
+    size_t length;
+};
+// Writes the bytes durably under a name made of camera, time and a number that never repeats;
+// out_path gets the whole path. NJ_E_FULL below the watermark: the caller goes on without a
+// picture.
+int nj_media_write(struct nj_media *media, const struct nj_media_picture *picture, char *out_path,
+                   size_t size, struct nj_error *err);
+// The folder with all links resolved; paths of pictures begin with it.
 const char *nj_media_folder(const struct nj_media *media);
-// True while the watermark refuses pictures (health, page).
+// True while the watermark refuses pictures (health, page). Asks the disk.
 bool nj_media_stopped(struct nj_media *media);
+
+struct nj_media_stats {
+    uint64_t written, refused, bytes; // since the creation
+};
+void nj_media_get_stats(struct nj_media *media, struct nj_media_stats *out);
 
 #endif
