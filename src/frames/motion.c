@@ -2,7 +2,8 @@
 // The gate's decision: which blocks moved, whether it is only the light, and what follows.
 //
 // Every block has a background that follows it within about a second while it is still, and much
-// more slowly once it differs, so that a slow walker is not absorbed while he passes. A change that
+// more slowly once it differs, so that a slow walker is not absorbed while he passes; what differs
+// but keeps its level for a while has come to stay, and becomes background. A change that
 // all blocks share (a cloud, the camera's exposure) is their median and is taken off first. A
 // block that changed alone is noise: it counts only beside another one.
 #include "frames/motion.h"
@@ -16,6 +17,7 @@
 
 static const double STILL_FOLLOW_S = 1.0;
 static const double MOVED_FOLLOW_S = 10.0;
+static const float SETTLE_S = 1.2F; // a walker's edge crosses a block's threshold sooner
 enum {
     SHIFT_MOST = 64, // levels of common change that are taken off; more is a light change anyway
     SHIFT_STEPS = 4, // histogram bins per level
@@ -121,8 +123,8 @@ struct nj_motion {
     int32_t width, height; // of the frames that the following belong to; 0: none yet
     int32_t columns, rows; // blocks
     size_t open_blocks;    // that no mask covers
-    float *means, *background;
-    uint8_t *masked, *changed;
+    struct nj_motion_blocks blocks;
+    uint8_t *masked;
     uint16_t *sums;
     uint8_t *luma;
 
@@ -173,14 +175,13 @@ int nj_motion_create(const struct nj_motion_options *options, const struct nj_po
 
 static void drop_blocks(struct nj_motion *motion)
 {
-    free(motion->means);
-    free(motion->background);
+    free(motion->blocks.means);
+    free(motion->blocks.changed);
     free(motion->masked);
-    free(motion->changed);
     free(motion->sums);
     free(motion->luma);
-    motion->means = motion->background = NULL;
-    motion->masked = motion->changed = motion->luma = NULL;
+    motion->blocks = (struct nj_motion_blocks){0};
+    motion->masked = motion->luma = NULL;
     motion->sums = NULL;
     motion->width = motion->height = 0;
 }
@@ -248,17 +249,20 @@ static int take_size(struct nj_motion *motion, const struct nj_frame *frame)
     size_t across = (size_t)motion->columns * NJ_MOTION_BLOCK_PX;
     if (count == 0) // smaller than a block: nothing is known of it
         return NJ_OK;
-    motion->means = nj_malloc_array(count, sizeof(*motion->means));
-    motion->background = nj_malloc_array(count, sizeof(*motion->background));
+    struct nj_motion_blocks *blocks = &motion->blocks;
+    blocks->means = nj_malloc_array(count, 4 * sizeof(float)); // and the three after it
+    blocks->changed = malloc(count);
     motion->masked = malloc(count);
-    motion->changed = malloc(count);
     motion->sums = nj_malloc_array(across, sizeof(*motion->sums));
     motion->luma = nj_malloc_array(across, NJ_MOTION_BLOCK_PX);
-    if (!motion->means || !motion->background || !motion->masked || !motion->changed ||
-        !motion->sums || !motion->luma) {
+    if (!blocks->means || !blocks->changed || !motion->masked || !motion->sums || !motion->luma) {
         drop_blocks(motion);
         return NJ_E_NOMEM;
     }
+    blocks->count = (int32_t)count;
+    blocks->background = blocks->means + count;
+    blocks->recent = blocks->background + count;
+    blocks->age_s = blocks->recent + count;
     motion->width = frame->width;
     motion->height = frame->height;
     draw_masks(motion);
@@ -279,7 +283,7 @@ static void measure(struct nj_motion *motion, const struct nj_frame *frame)
             stride = across;
         }
         nj_motion_block_means(luma, stride, motion->columns, motion->sums,
-                              motion->means + (ptrdiff_t)row * motion->columns);
+                              motion->blocks.means + (ptrdiff_t)row * motion->columns);
     }
 }
 
@@ -293,7 +297,7 @@ static size_t common_shift(const struct nj_motion *motion, float *out_shift)
     for (size_t i = 0; i < count; i++) {
         if (motion->masked[i])
             continue;
-        float difference = motion->means[i] - motion->background[i];
+        float difference = motion->blocks.means[i] - motion->blocks.background[i];
         changed += fabsf(difference) > threshold;
         int bin = (int)((difference + SHIFT_MOST) * SHIFT_STEPS + 0.5F);
         bins[bin < 0 ? 0 : bin >= SHIFT_BINS ? SHIFT_BINS - 1 : bin]++;
@@ -308,7 +312,7 @@ static size_t common_shift(const struct nj_motion *motion, float *out_shift)
 
 static bool has_company(const struct nj_motion *motion, int32_t column, int32_t row)
 {
-    const uint8_t *at = motion->changed + (ptrdiff_t)row * motion->columns + column;
+    const uint8_t *at = motion->blocks.changed + (ptrdiff_t)row * motion->columns + column;
     return (column > 0 && at[-1]) || (column + 1 < motion->columns && at[1]) ||
            (row > 0 && at[-motion->columns]) || (row + 1 < motion->rows && at[motion->columns]);
 }
@@ -322,7 +326,7 @@ static size_t collect(struct nj_motion *motion, struct nj_rect *box)
     int32_t bottom = -1;
     size_t found = 0;
     for (int32_t row = 0; row < motion->rows; row++) {
-        const uint8_t *changed = motion->changed + (ptrdiff_t)row * motion->columns;
+        const uint8_t *changed = motion->blocks.changed + (ptrdiff_t)row * motion->columns;
         if (!memchr(changed, 1, (size_t)motion->columns))
             continue;
         for (int32_t column = 0; column < motion->columns; column++) {
@@ -350,8 +354,11 @@ static float follow_rate(nj_us elapsed_us, double follow_s)
 
 static void learn(struct nj_motion *motion, nj_us now)
 {
-    size_t count = (size_t)motion->columns * (size_t)motion->rows;
-    memcpy(motion->background, motion->means, count * sizeof(*motion->means));
+    const struct nj_motion_blocks *blocks = &motion->blocks;
+    size_t bytes = (size_t)blocks->count * sizeof(float);
+    memcpy(blocks->background, blocks->means, bytes);
+    memcpy(blocks->recent, blocks->means, bytes);
+    memset(blocks->age_s, 0, bytes);
     motion->learned = true;
     motion->calibrated_at_us = now;
 }
@@ -375,13 +382,16 @@ static enum nj_motion_verdict judge(struct nj_motion *motion, nj_us now,
         return NJ_MOTION_CALIBRATING;
     }
     nj_us elapsed = now > motion->checked_at_us ? now - motion->checked_at_us : 0;
-    struct nj_motion_compare how = {(float)options->threshold, shift,
+    struct nj_motion_compare how = {(float)options->threshold,
+                                    shift,
                                     follow_rate(elapsed, STILL_FOLLOW_S),
-                                    follow_rate(elapsed, MOVED_FOLLOW_S)};
-    int32_t count = motion->columns * motion->rows;
-    nj_motion_compare_blocks(&how, motion->means, count, motion->background, motion->changed);
-    for (int32_t i = 0; i < count; i++)
-        motion->changed[i] = motion->changed[i] && !motion->masked[i];
+                                    follow_rate(elapsed, MOVED_FOLLOW_S),
+                                    (float)elapsed / NJ_US_PER_S,
+                                    SETTLE_S};
+    struct nj_motion_blocks *blocks = &motion->blocks;
+    nj_motion_compare_blocks(&how, blocks);
+    for (int32_t i = 0; i < blocks->count; i++)
+        blocks->changed[i] = blocks->changed[i] && !motion->masked[i];
     struct nj_rect box = {0};
     size_t found = collect(motion, &box);
     result->changed_area = (float)((double)found / open_blocks);

@@ -39,14 +39,28 @@ void nj_motion_luma_row(const uint8_t *rgb, int32_t count, uint8_t *luma)
 }
 
 NJ_KERNEL
-void nj_motion_compare_blocks(const struct nj_motion_compare *how, const float *restrict means,
-                              int32_t count, float *restrict background, uint8_t *restrict changed)
+void nj_motion_compare_blocks(const struct nj_motion_compare *how,
+                              const struct nj_motion_blocks *blocks)
 {
     const struct nj_motion_compare k = *how;
-    for (int32_t i = 0; i < count; i++) {
-        float difference = means[i] - background[i];
-        int moved = fabsf(difference - k.shift) > k.threshold;
-        changed[i] = (uint8_t)moved;
-        background[i] += difference * (moved ? k.moved_rate : k.still_rate);
+    const float *restrict means = blocks->means;
+    float *restrict background = blocks->background;
+    float *restrict recent = blocks->recent;
+    float *restrict age_s = blocks->age_s;
+    uint8_t *restrict changed = blocks->changed;
+    NJ_KERNEL_LOOP
+    for (int32_t i = 0; i < blocks->count; i++) {
+        float mean = means[i];
+        float difference = mean - background[i];
+        int stirs = fabsf(mean - recent[i]) > k.threshold * 0.5F;
+        float age = stirs ? 0.0F : age_s[i] + k.elapsed_s;
+        int differs = fabsf(difference - k.shift) > k.threshold;
+        int settled = age >= k.settle_s;
+        float rate = differs ? k.moved_rate : k.still_rate;
+        rate = differs & settled ? 1.0F : rate;
+        recent[i] = stirs ? mean : recent[i];
+        age_s[i] = age;
+        background[i] += difference * rate;
+        changed[i] = (uint8_t)(differs & !settled);
     }
 }

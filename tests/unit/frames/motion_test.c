@@ -124,6 +124,22 @@ static void slow_walker_is_seen_all_the_way(void **state)
     scene_finish(&scene);
 }
 
+static void who_comes_and_stands_becomes_background_and_his_leaving_is_motion(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_init(&scene, &defaults);
+    settle(&scene);
+    scene.walker_x = 300;
+    int moving = 0;
+    for (int i = 0; i < 40; i++)
+        moving += step(&scene).verdict == NJ_MOTION_MOVING;
+    assert_in_range(moving, 10, 16);
+    scene.walker_x = 304;
+    assert_int_equal(step(&scene).verdict, NJ_MOTION_MOVING);
+    scene_finish(&scene);
+}
+
 static void inference_is_held_after_the_last_motion(void **state)
 {
     (void)state;
@@ -299,6 +315,7 @@ int motion_test(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(still_frames_are_skipped_but_for_one_each_max_skip),
         cmocka_unit_test(slow_walker_is_seen_all_the_way),
+        cmocka_unit_test(who_comes_and_stands_becomes_background_and_his_leaving_is_motion),
         cmocka_unit_test(inference_is_held_after_the_last_motion),
         cmocka_unit_test(sudden_light_is_learned_anew_and_not_motion),
         cmocka_unit_test(slow_light_is_not_motion_and_hides_no_walker),
