@@ -34,6 +34,7 @@ bool nj_http_framing_begin(struct nj_http_framing *framing, const char *head, si
 {
     http_parser_init(&framing->parser, HTTP_REQUEST);
     framing->parser.data = framing;
+    framing->chunks = (struct nj_http_chunks){0};
     framing->body = body;
     framing->complete = false;
     framing->keep_alive = false;
@@ -43,6 +44,9 @@ bool nj_http_framing_begin(struct nj_http_framing *framing, const char *head, si
 
 long nj_http_framing_feed(struct nj_http_framing *framing, const char *bytes, size_t length)
 {
+    bool chunked = (framing->parser.flags & F_CHUNKED) != 0;
+    if (chunked && !nj_http_chunks_check(&framing->chunks, bytes, length))
+        return -1;
     size_t used = http_parser_execute(&framing->parser, &settings, bytes, length);
     return is_failed(framing) ? -1 : (long)used;
 }

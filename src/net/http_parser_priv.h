@@ -4,6 +4,7 @@
 #ifndef NJ_NET_HTTP_PARSER_PRIV_H
 #define NJ_NET_HTTP_PARSER_PRIV_H
 
+#include "net/http_chunks.h"
 #include "util/buf.h"
 
 #include <http_parser.h>
@@ -12,6 +13,7 @@
 
 struct nj_http_framing {
     struct http_parser parser;
+    struct nj_http_chunks chunks;
     struct nj_buf *body; // body bytes are appended here
     bool complete;
     bool keep_alive;
