@@ -14,7 +14,15 @@
 #include "track/stability.h"
 #include "track/track.h"
 
+struct nj_live_options {
+    double new_track_margin; // a track begins from detections this much above the threshold
+    nj_us frame_deadline_us; // a frame that waited longer for inference is dropped
+    int64_t picture_quality; // JPEG 1..100 of our own pictures
+};
+extern const struct nj_option_group nj_live_option_group; // group "live"
+
 struct nj_live_config {
+    const struct nj_live_options *options;
     const struct nj_source_entry *entry; // outlives the pipeline
     const struct nj_motion_options *motion;
     const struct nj_track_options *track;
@@ -29,7 +37,6 @@ struct nj_live_config {
     struct nj_bus *bus;
     struct nj_metrics *metrics;
     struct nj_log *log;
-    int picture_quality; // JPEG 1..100 of our own pictures
 };
 
 struct nj_live_pipeline;

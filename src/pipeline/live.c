@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// Life of a live camera's pipeline, and what its capture thread does with a frame.
+#include "pipeline/live.h"
+
+#include "pipeline/live_priv.h"
+#include "util/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MASKS_MAX = 16,
+    MASK_POINTS_MAX = 64,
+};
+// last_seen is for people and for "offline"; a write a frame would only wear the disk.
+static const nj_us touch_every_us = 5 * (nj_us)NJ_US_PER_S;
+
+static void handle_frame(void *context, struct nj_frame *frame)
+{
+    struct nj_live_pipeline *pipeline = context;
+    struct nj_motion_result motion;
+    if (frame->captured_mono_us - pipeline->touched_us >= touch_every_us) {
+        pipeline->touched_us = frame->captured_mono_us;
+        nj_live_touch(pipeline);
+    }
+    if (nj_motion_check(pipeline->motion, frame, &motion) == 0 && !motion.infer) {
+        pipeline->skipped_still += 1;
+        pipeline->held_us = frame->captured_mono_us;
+        return;
+    }
+    nj_frame_slot_put(pipeline->slot, frame);
+    nj_live_submit(pipeline);
+}
+
+static void handle_reset(void *context)
+{
+    struct nj_live_pipeline *pipeline = context;
+    nj_motion_reset(pipeline->motion);
+    pipeline->reset_wanted = true;
+}
+
+void nj_live_submit(struct nj_live_pipeline *pipeline)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    struct nj_frame *frame = NULL;
+    if (!pipeline->busy && !pipeline->stopping)
+        frame = nj_frame_slot_take(pipeline->slot);
+    pipeline->busy = pipeline->busy || frame != NULL;
+    pthread_mutex_unlock(&pipeline->lock);
+    if (frame == NULL)
+        return;
+    pipeline->job = (struct nj_detect_job){
+        .source = pipeline->config.entry->id,
+        .deadline_us =
+            nj_mono_us(pipeline->config.clock) + pipeline->config.options->frame_deadline_us,
+        .frame = frame,
+        .done = nj_live_handle_detected,
+    };
+    if (nj_scheduler_submit(pipeline->config.scheduler, &pipeline->job) == 0)
+        return;
+    nj_frame_unref(frame); // the scheduler is full: this frame drops, the next one tries again
+    pipeline->expired += 1;
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->busy = false;
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+// "x,y x,y x,y" in parts of the picture.
+static int parse_mask(const char *text, float *points, size_t *out_count)
+{
+    size_t count = 0;
+    while (*text != '\0') {
+        char *end = NULL;
+        if (count == 2 * (size_t)MASK_POINTS_MAX)
+            return NJ_E_TOO_BIG;
+        float value = strtof(text, &end);
+        if (end == text || value < 0 || value > 1)
+            return NJ_E_INVALID;
+        points[count++] = value;
+        text = end + strspn(end, ", ");
+    }
+    if (count < 6 || count % 2 != 0)
+        return NJ_E_INVALID;
+    *out_count = count / 2;
+    return 0;
+}
+
+static int make_motion(struct nj_live_pipeline *pipeline, struct nj_error *err)
+{
+    const struct nj_source_entry *entry = pipeline->config.entry;
+    float points[MASKS_MAX][2 * MASK_POINTS_MAX];
+    struct nj_polygon masks[MASKS_MAX];
+    if (entry->masks.count > MASKS_MAX)
+        return nj_error_set(err, NJ_E_TOO_BIG, "camera %s: %zu masks, at most %d are possible",
+                            entry->id, entry->masks.count, MASKS_MAX);
+    for (size_t i = 0; i < entry->masks.count; i++) {
+        masks[i].points = points[i];
+        int rc = parse_mask(entry->masks.items[i], points[i], &masks[i].count);
+        if (rc != 0)
+            return nj_error_set(err, rc,
+                                "camera %s: mask '%s': three to %d points \"x,y x,y x,y\" in parts "
+                                "of the picture, 0 to 1",
+                                entry->id, entry->masks.items[i], MASK_POINTS_MAX);
+    }
+    return nj_motion_create(pipeline->config.motion, masks, entry->masks.count, &pipeline->motion,
+                            err);
+}
+
+struct camera_op {
+    struct nj_store_op op;
+    const struct nj_source_entry *entry;
+    int64_t last_track;
+};
+
+static int apply_camera(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct camera_op *camera = NJ_CONTAINER_OF(op, struct camera_op, op);
+    const struct nj_source_entry *entry = camera->entry;
+    struct nj_camera_identity identity = {
+        .id = entry->id,
+        .name = entry->name[0] != '\0' ? entry->name : entry->id,
+        .kind = "file",
+    };
+    int rc = nj_cameras_ensure(db, &identity, NULL, err);
+    if (rc == 0)
+        rc = nj_detections_last_track(db, entry->id, &camera->last_track, err);
+    return rc;
+}
+
+// Thresholds of a tracker follow the detector: each model has scores of its own.
+static int make_tracking(struct nj_live_pipeline *pipeline, int64_t last_track,
+                         struct nj_error *err)
+{
+    double threshold = nj_detector_threshold(pipeline->config.detector);
+    struct nj_track_options options = *pipeline->config.track;
+    options.high_score = threshold;
+    options.new_score = threshold + pipeline->config.options->new_track_margin;
+    if (options.low_score > threshold)
+        options.low_score = threshold;
+    int rc = nj_tracker_create(&options, last_track + 1, &pipeline->tracker, err);
+    if (rc == 0)
+        rc = nj_stability_create(pipeline->config.stability, &pipeline->stability, err);
+    if (rc != 0)
+        return rc;
+    pipeline->row_capacity = (size_t)options.max_tracks;
+    pipeline->rows = calloc(pipeline->row_capacity, sizeof *pipeline->rows);
+    pipeline->inputs = calloc(NJ_DETECTIONS_MAX, sizeof *pipeline->inputs);
+    if (pipeline->rows == NULL || pipeline->inputs == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    return nj_frame_slot_create(&pipeline->slot);
+}
+
+static int make_parts(struct nj_live_pipeline *pipeline, struct nj_error *err)
+{
+    struct camera_op camera = {.op = {.apply = apply_camera}, .entry = pipeline->config.entry};
+    struct nj_source_config source = {
+        .entry = pipeline->config.entry,
+        .clock = pipeline->config.clock,
+        .sink = {.frame = handle_frame, .reset = handle_reset, .context = pipeline},
+        .log = pipeline->config.log,
+    };
+    int rc = nj_store_write_wait(pipeline->config.store, &camera.op, err);
+    if (rc == 0)
+        rc = make_tracking(pipeline, camera.last_track, err);
+    if (rc == 0)
+        rc = make_motion(pipeline, err);
+    return rc == 0 ? nj_source_create(&source, &pipeline->source, err) : rc;
+}
+
+int nj_live_pipeline_create(const struct nj_live_config *config, struct nj_live_pipeline **out,
+                            struct nj_error *err)
+{
+    struct nj_live_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (pipeline == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "camera %s: out of memory", config->entry->id);
+    pipeline->config = *config;
+    pthread_mutex_init(&pipeline->lock, NULL);
+    int rc = make_parts(pipeline, err);
+    if (rc != 0) {
+        nj_live_pipeline_destroy(pipeline);
+        return rc;
+    }
+    *out = pipeline;
+    return 0;
+}
+
+int nj_live_pipeline_start(struct nj_live_pipeline *pipeline, struct nj_error *err)
+{
+    return nj_source_start(pipeline->source, err);
+}
+
+void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline)
+{
+    nj_source_stop(pipeline->source);
+    pthread_mutex_lock(&pipeline->lock);
+    bool flush_here = !pipeline->stopping && !pipeline->busy;
+    pipeline->stopping = true;
+    pipeline->busy = pipeline->busy || flush_here;
+    pthread_mutex_unlock(&pipeline->lock);
+    if (!flush_here)
+        return; // the inference under way flushes when it ends
+    nj_live_flush(pipeline);
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->busy = false;
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+bool nj_live_pipeline_idle(struct nj_live_pipeline *pipeline)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    bool idle = !pipeline->busy && pipeline->writing == 0;
+    pthread_mutex_unlock(&pipeline->lock);
+    return idle;
+}
+
+void nj_live_pipeline_destroy(struct nj_live_pipeline *pipeline)
+{
+    if (pipeline == NULL)
+        return;
+    nj_source_destroy(pipeline->source);
+    nj_frame_slot_destroy(pipeline->slot);
+    nj_motion_destroy(pipeline->motion);
+    nj_tracker_destroy(pipeline->tracker);
+    nj_stability_destroy(pipeline->stability);
+    nj_frame_unref(pipeline->view_frame);
+    pthread_mutex_destroy(&pipeline->lock);
+    free(pipeline->inputs);
+    free(pipeline->rows);
+    free(pipeline);
+}
+
+const struct nj_source_entry *nj_live_pipeline_entry(const struct nj_live_pipeline *pipeline)
+{
+    return pipeline->config.entry;
+}
+
+void nj_live_pipeline_view(struct nj_live_pipeline *pipeline, struct nj_live_view *out)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    out->frame = pipeline->view_frame != NULL ? nj_frame_ref(pipeline->view_frame) : NULL;
+    out->track_count = pipeline->view_count;
+    memcpy(out->tracks, pipeline->view_tracks, pipeline->view_count * sizeof out->tracks[0]);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+void nj_live_pipeline_get_stats(struct nj_live_pipeline *pipeline, struct nj_live_stats *out)
+{
+    *out = (struct nj_live_stats){
+        .inferred = pipeline->inferred,
+        .skipped_still = pipeline->skipped_still,
+        .dropped = nj_frame_slot_dropped(pipeline->slot) + pipeline->expired,
+        .rows = pipeline->row_count,
+        .updates = pipeline->update_count,
+    };
+    nj_source_get_stats(pipeline->source, &out->source);
+}
