@@ -32,7 +32,7 @@ int nj_picture_probe(const void *bytes, size_t length, const struct nj_picture_l
 
 struct nj_picture_request {
     const struct nj_picture_limits *limits;
-    int32_t least_width, least_height; // decoding may scale down (JPEG in eighths) but not below
+    int32_t least_width, least_height; // decoding may scale down (JPEG by halves) but not below
                                        // the size at which the picture fits this box; 0: full size
     bool strict; // a truncated picture is NJ_E_CORRUPT instead of grey at its end
 };
