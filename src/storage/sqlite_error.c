@@ -12,6 +12,9 @@ struct mapping {
     const char *advice;
 };
 
+static const char full_advice[] = "make room on its disk; writing goes on by itself then";
+static const char denied_advice[] = "make file and folder writable; writing goes on by itself then";
+
 static const struct mapping mappings[] = {
     {SQLITE_CONSTRAINT_UNIQUE, NJ_E_EXISTS, false, NULL},
     {SQLITE_CONSTRAINT_PRIMARYKEY, NJ_E_EXISTS, false, NULL},
@@ -24,9 +27,8 @@ static const struct mapping mappings[] = {
     {SQLITE_BUSY, NJ_E_UNAVAILABLE, false, "another process holds the database"},
     {SQLITE_LOCKED, NJ_E_UNAVAILABLE, false, "another process holds the database"},
     {SQLITE_INTERRUPT, NJ_E_CANCELLED, false, NULL},
-    {SQLITE_FULL, NJ_E_FULL, true, "make room on its disk; writing goes on by itself then"},
-    {SQLITE_READONLY, NJ_E_DENIED, true,
-     "make file and folder writable; writing goes on by itself then"},
+    {SQLITE_FULL, NJ_E_FULL, true, full_advice},
+    {SQLITE_READONLY, NJ_E_DENIED, true, denied_advice},
     {SQLITE_PERM, NJ_E_DENIED, true, "make file and folder writable"},
     {SQLITE_AUTH, NJ_E_DENIED, true, NULL},
     {SQLITE_CORRUPT, NJ_E_CORRUPT, true,
@@ -68,20 +70,39 @@ static int sharpen(int error, int system_errno)
     }
 }
 
+// The kernel's reason for the newest failure. SQLite often keeps it only at the file itself, of
+// which there are two: the database and its log.
+static int find_errno(sqlite3 *db)
+{
+    int reason = sqlite3_system_errno(db);
+    sqlite3_file *log = NULL;
+    if (reason == 0 &&
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log) == SQLITE_OK &&
+        log != NULL && log->pMethods != NULL)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
+    if (reason == 0)
+        (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &reason);
+    return reason;
+}
+
 int nj_sqlite_fail(struct nj_store_conn *conn, int code, const char *what, struct nj_error *err)
 {
     const struct mapping *known = find(code);
     int error = known != NULL ? known->error : NJ_E_INTERNAL;
     const char *advice = known != NULL ? known->advice : NULL;
     const char *reason = conn->db != NULL ? sqlite3_errmsg(conn->db) : sqlite3_errstr(code);
-    int system_errno = conn->db != NULL ? sqlite3_system_errno(conn->db) : 0;
+    int system_errno = 0;
     char kernel[96] = "";
-    if (known != NULL && known->trouble && error == NJ_E_IO && system_errno != 0) {
+    if (error == NJ_E_IO && conn->db != NULL)
+        system_errno = find_errno(conn->db);
+    if (system_errno != 0) {
         error = sharpen(error, system_errno);
         const char *text = strerrordesc_np(system_errno);
         sqlite3_snprintf((int)sizeof(kernel), kernel, " (%s)", text != NULL ? text : "unknown");
     }
     struct nj_error local;
+    if (error != (known != NULL ? known->error : NJ_E_INTERNAL))
+        advice = error == NJ_E_FULL ? full_advice : denied_advice;
     nj_error_set(&local, error, "database %s: %s: %s%s [%d]%s%s", conn->path, what, reason, kernel,
                  code, advice != NULL ? "; " : "", advice != NULL ? advice : "");
     if (known != NULL && known->trouble)

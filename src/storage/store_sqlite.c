@@ -320,7 +320,10 @@ static int backup(struct nj_store_conn *conn, const char *path, struct nj_error 
     struct nj_store_stmt *stmt;
     if (access(path, F_OK) == 0)
         return nj_error_set(err, NJ_E_EXISTS, "%s exists already; name a new file", path);
-    int rc = nj_sqlite_prepare(conn, "VACUUM INTO ?1", NJ_KEEP_STATIC, &stmt, err);
+    // The copy counts as a change, which readers refuse.
+    int rc = nj_sqlite_execute(conn, "PRAGMA query_only=OFF", err);
+    if (rc == 0)
+        rc = nj_sqlite_prepare(conn, "VACUUM INTO ?1", NJ_KEEP_STATIC, &stmt, err);
     if (rc != 0)
         return rc;
     nj_sqlite_bind_text(stmt, 1, path);
