@@ -3,6 +3,7 @@
 #include "storage/sqlite_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct mapping {
@@ -85,29 +86,46 @@ static int find_errno(sqlite3 *db)
     return reason;
 }
 
+// Adds a part when there is one; cut when the record is full.
+static void append(struct nj_error *err, const char *before, const char *part, const char *after)
+{
+    size_t length = strlen(err->text);
+    if (part != NULL)
+        (void)snprintf(err->text + length, sizeof(err->text) - length, "%s%s%s", before, part,
+                       after);
+}
+
+// What a code means and what helps.
+static struct mapping explain(struct nj_store_conn *conn, int code, int *out_errno)
+{
+    static const struct mapping unknown = {0, NJ_E_INTERNAL, false, NULL};
+    const struct mapping *known = find(code);
+    struct mapping meaning = known != NULL ? *known : unknown;
+    *out_errno = 0;
+    if (meaning.error != NJ_E_IO || conn->db == NULL)
+        return meaning;
+    *out_errno = find_errno(conn->db);
+    meaning.error = sharpen(NJ_E_IO, *out_errno);
+    if (meaning.error == NJ_E_FULL)
+        meaning.advice = full_advice;
+    else if (meaning.error == NJ_E_DENIED)
+        meaning.advice = denied_advice;
+    return meaning;
+}
+
 int nj_sqlite_fail(struct nj_store_conn *conn, int code, const char *what, struct nj_error *err)
 {
-    const struct mapping *known = find(code);
-    int error = known != NULL ? known->error : NJ_E_INTERNAL;
-    const char *advice = known != NULL ? known->advice : NULL;
-    const char *reason = conn->db != NULL ? sqlite3_errmsg(conn->db) : sqlite3_errstr(code);
-    int system_errno = 0;
-    char kernel[96] = "";
-    if (error == NJ_E_IO && conn->db != NULL)
-        system_errno = find_errno(conn->db);
-    if (system_errno != 0) {
-        error = sharpen(error, system_errno);
-        const char *text = strerrordesc_np(system_errno);
-        sqlite3_snprintf((int)sizeof(kernel), kernel, " (%s)", text != NULL ? text : "unknown");
-    }
+    int reason = 0;
+    struct mapping meaning = explain(conn, code, &reason);
+    const char *text = conn->db != NULL ? sqlite3_errmsg(conn->db) : sqlite3_errstr(code);
+    const char *kernel = reason != 0 ? strerrordesc_np(reason) : NULL;
     struct nj_error local;
-    if (error != (known != NULL ? known->error : NJ_E_INTERNAL))
-        advice = error == NJ_E_FULL ? full_advice : denied_advice;
-    nj_error_set(&local, error, "database %s: %s: %s%s [%d]%s%s", conn->path, what, reason, kernel,
-                 code, advice != NULL ? "; " : "", advice != NULL ? advice : "");
-    if (known != NULL && known->trouble)
+    nj_error_set(&local, meaning.error, "database %s: %s: %s [%d]", conn->path, what, text, code);
+    append(&local, " (", kernel, ")");
+    append(&local, "; ", meaning.advice, "");
+    if (meaning.trouble)
         conn->trouble = local;
     if (err != NULL)
         *err = local;
-    return error;
+    return meaning.error;
 }
