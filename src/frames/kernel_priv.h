@@ -26,11 +26,9 @@
 #if defined(__clang__)
 // A build without optimisation cannot do what these ask, and need not.
 #pragma clang diagnostic ignored "-Wpass-failed"
-#define NJ_KERNEL_LOOP   _Pragma("clang loop vectorize(assume_safety)")
-#define NJ_KERNEL_UNROLL _Pragma("clang loop unroll_count(8)")
+#define NJ_KERNEL_LOOP _Pragma("clang loop vectorize(assume_safety)")
 #else
-#define NJ_KERNEL_LOOP   _Pragma("GCC ivdep")
-#define NJ_KERNEL_UNROLL _Pragma("GCC unroll 8")
+#define NJ_KERNEL_LOOP _Pragma("GCC ivdep")
 #endif
 
 #endif

@@ -26,7 +26,7 @@ struct nj_picture_info {
 };
 
 // Header only. NJ_E_INVALID: no picture of a known kind; NJ_E_TOO_BIG: beyond the limits;
-// NJ_E_CORRUPT: damaged.
+// NJ_E_CORRUPT: damaged; NJ_E_UNSUPPORTED: a JPEG of a kind no camera makes (lossless, 12 bits).
 int nj_picture_probe(const void *bytes, size_t length, const struct nj_picture_limits *limits,
                      struct nj_picture_info *out, struct nj_error *err);
 

@@ -185,7 +185,7 @@ static int pass_init(struct pass *pass, const struct nj_frame *frame, const stru
     for (int i = 0; i < pass->plane_count; i++)
         plane_init(&pass->planes[i], frame, i, i ? &pass->chroma_x : &pass->luma_x,
                    i ? &pass->chroma_y : &pass->luma_y);
-    size_t row_items = 3 * ((size_t)frame->width + 1); // packed RGB, and the pixel past the edge
+    size_t row_items = 3 * ((size_t)frame->width + NJ_TAPS_ROW_SLACK); // of packed RGB
     pass->sums = nj_malloc_array(row_items, sizeof(*pass->sums));
     pass->row = nj_malloc_array(row_items, sizeof(*pass->row));
     pass->pairs = nj_malloc_array((size_t)at->width, sizeof(*pass->pairs));

@@ -15,7 +15,12 @@ struct nj_taps {
     bool bilinear;
     int32_t *first;
     float *weight;
+    // Bilinear: per four outputs the 16 bytes that pick their pairs out of the eight 256ths at the
+    // first one's place. Steps up to 2 always fit; the row is then read up to
+    // NJ_TAPS_ROW_SLACK items past its end.
+    uint8_t *shuffles;
 };
+enum { NJ_TAPS_GROUP = 4, NJ_TAPS_ROW_SLACK = 8 };
 
 // Centre of output i lies at start + i * step - 0.5 in input samples. Steps up to 2 become
 // bilinear, larger ones the mean over the area that an output sample covers.
@@ -40,6 +45,9 @@ struct nj_rows {
     uint32_t *sums;
 };
 void nj_rows_blend(const struct nj_rows *rows, int32_t y, int32_t count, uint16_t *out);
+
+// Two 256ths per output: first[i] in the low half, its right neighbour in the high one.
+void nj_row_pairs(const uint16_t *row, const struct nj_taps *taps, uint32_t *pairs);
 
 // row: 256ths; `step` is the distance of neighbours (3 in packed RGB). out in levels 0..255.
 // `pairs` is scratch of taps->count items.

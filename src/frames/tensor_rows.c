@@ -27,6 +27,15 @@ static void bilinear_taps(struct nj_taps *taps, const struct nj_taps_axis *axis)
     }
 }
 
+static void shuffles_init(struct nj_taps *taps)
+{
+    uint8_t *to = taps->shuffles;
+    for (int32_t i = 0; i + NJ_TAPS_GROUP <= taps->count; i += NJ_TAPS_GROUP)
+        for (int32_t k = 0; k < NJ_TAPS_GROUP; k++)
+            for (int32_t byte = 0; byte < 4; byte++)
+                *to++ = (uint8_t)(2 * (taps->first[i + k] - taps->first[i]) + byte);
+}
+
 static void area_taps(struct nj_taps *taps, const struct nj_taps_axis *axis)
 {
     for (int32_t i = 0; i < axis->count; i++) {
@@ -62,14 +71,17 @@ int nj_taps_init(struct nj_taps *taps, const struct nj_taps_axis *axis)
         taps->taps = axis->length;
     taps->first = nj_malloc_array((size_t)axis->count, sizeof(*taps->first));
     taps->weight = nj_malloc_array((size_t)axis->count * (size_t)taps->taps, sizeof(*taps->weight));
-    if (!taps->first || !taps->weight) {
+    taps->shuffles = area ? NULL : malloc((size_t)(axis->count / NJ_TAPS_GROUP) * 16 + 1);
+    if (!taps->first || !taps->weight || (!area && !taps->shuffles)) {
         nj_taps_finish(taps);
         return NJ_E_NOMEM;
     }
-    if (area)
+    if (area) {
         area_taps(taps, axis);
-    else
-        bilinear_taps(taps, axis);
+        return NJ_OK;
+    }
+    bilinear_taps(taps, axis);
+    shuffles_init(taps);
     return NJ_OK;
 }
 
@@ -77,6 +89,7 @@ void nj_taps_finish(struct nj_taps *taps)
 {
     free(taps->first);
     free(taps->weight);
+    free(taps->shuffles);
     *taps = (struct nj_taps){0};
 }
 
@@ -135,29 +148,15 @@ void nj_rows_blend(const struct nj_rows *rows, int32_t y, int32_t count, uint16_
     narrow_sums(rows->sums, count, out);
 }
 
-// Two neighbours in one load; the byte order decides which half is which, so undo it there.
-static inline uint32_t load_pair(const uint16_t *at)
-{
-    uint32_t pair;
-    memcpy(&pair, at, sizeof(pair));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    pair = pair << 16 | pair >> 16;
-#endif
-    return pair;
-}
-
 static void collect_pairs(const uint16_t *row, int32_t step, const struct nj_taps *taps,
                           uint32_t *pairs)
 {
-    const int32_t *first = taps->first;
     if (step == 1) {
-        NJ_KERNEL_UNROLL
-        for (int32_t i = 0; i < taps->count; i++)
-            pairs[i] = load_pair(row + first[i]);
+        nj_row_pairs(row, taps, pairs);
         return;
     }
     for (int32_t i = 0; i < taps->count; i++) {
-        const uint16_t *at = row + (ptrdiff_t)first[i] * step;
+        const uint16_t *at = row + (ptrdiff_t)taps->first[i] * step;
         pairs[i] = (uint32_t)at[0] | (uint32_t)at[step] << 16;
     }
 }
