@@ -17,7 +17,7 @@ int work_queue_sim_test(void);
 
 enum {
     STEPS = 60,
-    SEEDS = 1000,    // some seconds
+    SEEDS = 600,     // some seconds
     FILE_EVERY = 100 // seeds whose store is a file, and whose deaths lose what was not durable
 };
 

@@ -5,8 +5,8 @@
 #include "jobs/dead_letter.h"
 #include "util/mem.h"
 
-#include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { CAPACITY_MAX = 4, MAX_QUEUED = 8, JITTER_PERCENT = 25 };
+enum { CAPACITY_MAX = 4, MAX_QUEUED = 8, GROUP_MAX = 4, JITTER_PERCENT = 25 };
 
 static const char queue_name[] = "sim";
 
@@ -50,7 +50,7 @@ static void open_store(struct nj_world *world)
     if (world->on_file)
         file_path(world, world->generation, "", path);
     const struct nj_store_options options = {
-        .path = path, .readers = 1, .max_queued = MAX_QUEUED, .group_max = 4};
+        .path = path, .readers = 1, .max_queued = MAX_QUEUED, .group_max = GROUP_MAX};
     struct nj_error err = {0};
     if (nj_store_open(&options, &world->clock.clock, &world->store, &err) < 0)
         fail_msg("seed %llu: %s", (unsigned long long)world->seed, err.text);
@@ -422,7 +422,7 @@ void nj_world_die(struct nj_world *world)
 
 struct blocker {
     struct nj_store_op op;
-    pthread_mutex_t mutex;
+    sem_t *gate;
     bool done; // only the loop thread's
 };
 
@@ -430,9 +430,9 @@ static int apply_blocker(struct nj_store_op *op, struct nj_db *db, struct nj_err
 {
     (void)db;
     (void)err;
-    struct blocker *blocker = NJ_CONTAINER_OF(op, struct blocker, op);
-    pthread_mutex_lock(&blocker->mutex);
-    pthread_mutex_unlock(&blocker->mutex);
+    sem_t *gate = NJ_CONTAINER_OF(op, struct blocker, op)->gate;
+    (void)sem_wait(gate);
+    (void)sem_post(gate);
     return 0;
 }
 
@@ -445,29 +445,26 @@ static void handle_blocker(struct nj_store_op *op)
 void nj_world_stall(struct nj_world *world)
 {
     nj_world_rest(world);
-    struct blocker blockers[MAX_QUEUED + 1];
+    sem_t gate;
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    struct blocker blockers[MAX_QUEUED + GROUP_MAX + 1];
     size_t count = 0;
-    for (size_t i = 0; i < NJ_COUNT_OF(blockers); i++) {
-        blockers[i] = (struct blocker){
-            .op = {.apply = apply_blocker, .done = handle_blocker, .loop = world->loop}};
-        pthread_mutex_init(&blockers[i].mutex, NULL);
-        pthread_mutex_lock(&blockers[i].mutex);
-        if (nj_store_write(world->store, &blockers[i].op) == 0)
-            count++;
-        else
+    for (; count < NJ_COUNT_OF(blockers); count++) {
+        blockers[count] = (struct blocker){
+            .op = {.apply = apply_blocker, .done = handle_blocker, .loop = world->loop},
+            .gate = &gate};
+        if (nj_store_write(world->store, &blockers[count].op) < 0)
             break;
     }
     nj_world_fail(world);
     nj_world_release(world);
     nj_world_pass(world);
     nj_world_fail(world);
-    for (size_t i = 0; i < count; i++)
-        pthread_mutex_unlock(&blockers[i].mutex);
+    (void)sem_post(&gate);
     nj_world_rest(world);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         require(world, blockers[i].done, "the store goes on after a stall");
-        pthread_mutex_destroy(&blockers[i].mutex);
-    }
+    (void)sem_destroy(&gate);
 }
 
 // --- Letters -------------------------------------------------------------------------------------
