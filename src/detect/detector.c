@@ -46,7 +46,7 @@ static int select_classes(struct nj_detector *detector, const struct nj_text_lis
 {
     if (classes->count == 0)
         return 0;
-    detector->wanted = calloc((size_t)detector->model.class_count, sizeof *detector->wanted);
+    detector->wanted = calloc(NJ_MODEL_CLASSES_MAX, sizeof *detector->wanted);
     if (detector->wanted == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the classes of a detector");
     for (size_t i = 0; i < classes->count; i++) {

@@ -16,7 +16,6 @@ enum {
     MANIFEST_BYTES_MAX = 256 * 1024, // 1024 classes of 63 bytes, thrice
     SIDE_MIN_PX = 32,                // one cell of the coarsest stride
     SIDE_MAX_PX = 4096,              // 200 MB of tensor; nothing known is beyond 1920
-    BATCH_MAX = 64,
 };
 
 static const char *const manifest_keys[] = {
@@ -244,7 +243,7 @@ static int parse_weights(const json_t *root, const char *folder, struct nj_model
 
 static int parse_numbers(const json_t *root, struct nj_model *out, struct nj_error *err)
 {
-    static const struct range batch = {"max_batch", false, 1, BATCH_MAX};
+    static const struct range batch = {"max_batch", false, 1, NJ_MODEL_BATCH_MAX};
     static const struct range threshold = {"threshold", true, 0, 1};
     static const struct range fast = {"fast_path_threshold", false, 0, 1};
     static const struct range nms = {"nms_iou", false, 0, 1};

@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NJ_MODEL_NAME_SIZE = 64, NJ_MODEL_CLASSES_MAX = 1024, NJ_MODEL_PATH_SIZE = 4096 };
+enum {
+    NJ_MODEL_NAME_SIZE = 64,
+    NJ_MODEL_CLASSES_MAX = 1024,
+    NJ_MODEL_PATH_SIZE = 4096,
+    NJ_MODEL_BATCH_MAX = 64
+};
 
 enum nj_model_decoder {
     NJ_DECODER_YOLOX,      // [1, cells, 5 + classes], grid offsets, strides 8 16 32
@@ -26,7 +31,7 @@ struct nj_model {
     char weights_sha256[65]; // "" unchecked (a user's own model)
     enum nj_model_decoder decoder;
     struct nj_tensor_spec input;
-    int32_t max_batch;          // 1: the graph's batch axis is fixed
+    int32_t max_batch;          // 1 .. NJ_MODEL_BATCH_MAX; 1: the graph's batch axis is fixed
     double threshold;           // default for reporting, 0..1
     double fast_path_threshold; // default confidence of the fast path, 0..1
     double nms_iou;             // two boxes of one class that overlap more are one thing

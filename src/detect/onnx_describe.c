@@ -7,7 +7,7 @@
 #include <string.h>
 
 // A network that claims more than this for one picture is damaged or hostile.
-static const int64_t output_floats_max = 64 * 1024 * 1024;
+static const int64_t output_floats_max = (int64_t)64 * 1024 * 1024;
 
 static int read_shape(struct nj_onnx_session *session, const OrtTensorTypeAndShapeInfo *tensor,
                       struct nj_engine_shape *out, struct nj_error *err)

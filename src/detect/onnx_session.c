@@ -13,6 +13,7 @@
 enum { WEIGHTS_BYTES_MAX = 1024 * 1024 * 1024 }; // detectors of this kind end at some 300 MB
 
 // The library's own lines say nothing that its statuses do not.
+// NOLINTNEXTLINE(readability-function-size): the signature is the library's.
 static void ORT_API_CALL discard_log(void *arg, OrtLoggingLevel severity, const char *category,
                                      const char *id, const char *place, const char *message)
 {

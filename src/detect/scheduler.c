@@ -24,10 +24,10 @@ struct worker {
     bool started;
     struct nj_detector_thread *detector_thread;
     struct nj_picture_decoder *decoder;
-    // For one batch; max_batch each.
-    struct nj_detect_job **jobs;
-    struct nj_frame **frames;
-    struct nj_detections *results;
+    // One batch. Pages of what the model's max_batch does not reach are never touched.
+    struct nj_detect_job *jobs[NJ_MODEL_BATCH_MAX];
+    struct nj_frame *frames[NJ_MODEL_BATCH_MAX];
+    struct nj_detections results[NJ_MODEL_BATCH_MAX];
 };
 
 struct nj_scheduler {
@@ -242,19 +242,12 @@ static void finish_worker(struct worker *worker)
         nj_thread_join(worker->thread);
     nj_detector_thread_destroy(worker->detector_thread);
     nj_picture_decoder_destroy(worker->decoder);
-    free(worker->jobs);
-    free(worker->frames);
-    free(worker->results);
 }
 
 static int init_worker(struct nj_scheduler *scheduler, struct worker *worker, struct nj_error *err)
 {
     worker->scheduler = scheduler;
-    worker->jobs = calloc(scheduler->max_batch, sizeof *worker->jobs);
-    worker->frames = calloc(scheduler->max_batch, sizeof *worker->frames);
-    worker->results = calloc(scheduler->max_batch, sizeof *worker->results);
-    if (worker->jobs == NULL || worker->frames == NULL || worker->results == NULL ||
-        nj_picture_decoder_create(&worker->decoder) != 0)
+    if (nj_picture_decoder_create(&worker->decoder) != 0)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for an inference thread");
     return nj_detector_thread_create(scheduler->detector, &worker->detector_thread, err);
 }

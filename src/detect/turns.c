@@ -123,7 +123,8 @@ int nj_turns_add(struct nj_turns *turns, struct nj_detect_job *job)
 
 static struct nj_detect_job *take_perishable(struct nj_turns *turns)
 {
-    struct nj_list *node = nj_list_pop(&turns->perishable_ring);
+    struct nj_list *node = turns->perishable_ring.next; // the ring is not empty
+    nj_list_remove(node);
     struct turn_source *source = NJ_CONTAINER_OF(node, struct turn_source, perishable_node);
     struct nj_detect_job *job = source->perishable;
     source->perishable = NULL;
@@ -133,7 +134,8 @@ static struct nj_detect_job *take_perishable(struct nj_turns *turns)
 
 static struct nj_detect_job *take_durable(struct nj_turns *turns)
 {
-    struct nj_list *node = nj_list_pop(&turns->durable_ring);
+    struct nj_list *node = turns->durable_ring.next; // the ring is not empty
+    nj_list_remove(node);
     struct turn_source *source = NJ_CONTAINER_OF(node, struct turn_source, durable_node);
     struct nj_detect_job *job = fifo_pop(&source->durable);
     if (source->durable.first != NULL)

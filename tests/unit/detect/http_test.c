@@ -24,6 +24,7 @@ struct service {
     int socket;
     char url[64];
     pthread_t thread;
+    bool ended; // the thread is joined
     const struct answer *answers;
     size_t count;
     atomic_size_t served;
@@ -67,12 +68,12 @@ static void serve(void *arg)
             return;
         read_request(service, peer);
         const struct answer *answer = &service->answers[i];
+        atomic_fetch_add(&service->served, 1);
         if (answer->status != 0)
             dprintf(peer,
                     "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                     "Connection: close\r\n\r\n%s",
                     answer->status, strlen(answer->body), answer->body);
-        atomic_fetch_add(&service->served, 1);
         close(peer);
     }
 }
@@ -97,10 +98,18 @@ static void start_service(struct service *service, const struct answer *answers,
     assert_int_equal(nj_thread_start(&service->thread, "service", serve, service, NULL), 0);
 }
 
+// Waits until all answers are given; the request may be looked at then.
+static void end_service(struct service *service)
+{
+    if (!service->ended)
+        nj_thread_join(service->thread);
+    service->ended = true;
+}
+
 static void stop_service(struct service *service)
 {
     shutdown(service->socket, SHUT_RDWR);
-    nj_thread_join(service->thread);
+    end_service(service);
     close(service->socket);
     free(service->request);
 }
@@ -164,6 +173,7 @@ static void a_picture_goes_out_as_a_file_and_boxes_come_back(void **state)
     start_service(&service, answers, 1);
     start_client(&client, service.url);
     assert_int_equal(run(&client, NULL, &out, NULL), 0);
+    end_service(&service);
     assert_memory_equal(service.request, "POST /detect HTTP/1.1\r\n", 23);
     assert_true(contains(&service, "name=\"file\""));
     assert_true(contains(&service, "Content-Type: image/jpeg"));
@@ -263,9 +273,10 @@ static void probe_asks_for_health(void **state)
     start_service(&service, answers, 3);
     start_client(&client, service.url);
     assert_int_equal(nj_detector_probe(client.thread, NULL), 0);
+    assert_int_equal(nj_detector_probe(client.thread, NULL), NJ_E_UNAVAILABLE);
+    assert_int_equal(nj_detector_probe(client.thread, NULL), NJ_E_UNAVAILABLE);
+    end_service(&service);
     assert_memory_equal(service.request, "GET /health HTTP/1.1\r\n", 22);
-    assert_int_equal(nj_detector_probe(client.thread, NULL), NJ_E_UNAVAILABLE);
-    assert_int_equal(nj_detector_probe(client.thread, NULL), NJ_E_UNAVAILABLE);
     stop_client(&client);
     stop_service(&service);
 }
