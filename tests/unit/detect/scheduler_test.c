@@ -247,6 +247,41 @@ static void sources_share_fairly(void **state)
     assert_string_equal(f->gate.order, "0abcaaaaa");
 }
 
+static void a_model_that_allows_it_gets_batches_across_sources(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const sources[] = {"a", "b", "c", "d"};
+    char folder[64];
+    make_folder(folder);
+    write_file(folder, "m.json",
+               "{\"name\":\"m\",\"weights\":\"w\",\"decoder\":\"yolox\",\"threshold\":0.2,"
+               "\"max_batch\":3,\"input\":{\"width\":32,\"height\":32},\"classes\":[\"dog\"]}");
+    struct nj_detect_options options = make_options();
+    options.models_folder = folder;
+    options.model = "m";
+    const struct nj_detector_config config = {.options = &options, .clock = &f->clock.clock};
+    nj_detector_destroy(f->detector);
+    f->detector = NULL;
+    assert_int_equal(nj_detector_create(&config, &f->detector, NULL), 0);
+    remove_folder(folder);
+    start(f, 1, 50);
+    block(f);
+    for (size_t i = 0; i < 4; i++)
+        submit(f, sources[i], 0);
+    struct test_job *bad = next_job(f, "e", 0);
+    bad->fails = true;
+    assert_int_equal(nj_scheduler_submit(f->scheduler, &bad->job), 0);
+    open_gate(f);
+    wait_for_ends(f, 6);
+    struct nj_scheduler_stats stats;
+    nj_scheduler_get_stats(f->scheduler, &stats);
+    assert_int_equal(stats.batches, 3);
+    // The blocker alone, then three, then one of two: what does not load leaves the batch.
+    assert_string_equal(f->gate.order, "0abced");
+    assert_int_equal(bad->job.rc, NJ_E_CORRUPT);
+    assert_int_equal(f->jobs[4].job.rc, 0);
+}
+
 static void destroy_ends_what_waits_as_cancelled(void **state)
 {
     struct fixture *f = *state;
@@ -277,6 +312,8 @@ int scheduler_test(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(too_many_jobs_are_refused_without_done, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sources_share_fairly, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_model_that_allows_it_gets_batches_across_sources, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(destroy_ends_what_waits_as_cancelled, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);
