@@ -58,6 +58,9 @@ struct nj_work_put {
 // NJ_E_EXISTS when the unique key waits already, NJ_E_TOO_BIG beyond NJ_WORK_PAYLOAD_MAX bytes.
 int nj_work_queue_put(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_put *put,
                       struct nj_error *err);
+// True when the next put would meet the policy; for makers that can wait instead. Counts what this
+// and other operations put and have not committed yet.
+bool nj_work_queue_is_full(struct nj_work_queue *queue);
 
 // A claimed item, owned by the consumer until it calls exactly one of finish, fail or release.
 struct nj_work_item {

@@ -87,11 +87,16 @@ static int insert(struct nj_work_queue *queue, struct nj_db *db, const struct nj
     return rc;
 }
 
+bool nj_work_queue_is_full(struct nj_work_queue *queue)
+{
+    return nj_work_count_seen(queue).live >= queue->config.options.max_size;
+}
+
 int nj_work_queue_put(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_put *put,
                       struct nj_error *err)
 {
     const struct nj_work_queue_options *options = &queue->config.options;
-    bool full = nj_work_count_seen(queue).live >= options->max_size;
+    bool full = nj_work_queue_is_full(queue);
     if (full && options->overflow == NJ_OVERFLOW_REJECT)
         return refuse_full(queue, err);
     int64_t id = 0;
