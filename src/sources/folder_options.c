@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Option table of the folder source.
+#include "sources/folder.h"
+
+#include "util/mem.h"
+
+#define FIELD(member) offsetof(struct nj_folder_options, member)
+
+static const struct nj_option options[] = {
+    {.name = "root",
+     .env = "FOSCAM_BASE_PATH",
+     .type = NJ_OPTION_PATH,
+     .offset = FIELD(root),
+     .min = 1,
+     .max = 3000,
+     .fallback = "cameras",
+     .help =
+         "Folder that is watched for uploads; each folder in it is a camera. It is made when it "
+         "is not there."},
+    {.name = "polling",
+     .env = "FILE_WATCHER_POLLING",
+     .type = NJ_OPTION_BOOL,
+     .offset = FIELD(polling),
+     .fallback = "false",
+     .help = "Look through the folders again and again instead of asking the kernel; for network "
+             "file systems, whose changes the kernel does not tell."},
+    {.name = "polling_interval_seconds",
+     .env = "FILE_WATCHER_POLLING_INTERVAL",
+     .type = NJ_OPTION_SECONDS,
+     .offset = FIELD(polling_interval_us),
+     .min = 0.01,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "1",
+     .help = "How often to look while polling."},
+    {.name = "dedupe_ttl_seconds",
+     .env = "DEDUPE_TTL_SECONDS",
+     .type = NJ_OPTION_SECONDS,
+     .offset = FIELD(dedupe_ttl_us),
+     .min = 60,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "300",
+     .help = "A file with the content of one that was accepted less than this ago is counted as a "
+             "duplicate and not analysed again."},
+    {.name = "settle_seconds",
+     .type = NJ_OPTION_SECONDS,
+     .offset = FIELD(settle_us),
+     .min = 0,
+     .max = 600,
+     .unit = "s",
+     .fallback = "2",
+     .help = "Where the kernel cannot tell that a file is complete: its size must not change for "
+             "this long."},
+    {.name = "min_image_bytes",
+     .type = NJ_OPTION_INT,
+     .offset = FIELD(min_image_bytes),
+     .min = 1,
+     .max = 1073741824,
+     .unit = "bytes",
+     .fallback = "10240",
+     .help = "Smaller pictures are refused: they are what is left of a broken upload."},
+    {.name = "min_video_bytes",
+     .type = NJ_OPTION_INT,
+     .offset = FIELD(min_video_bytes),
+     .min = 1,
+     .max = 1073741824,
+     .unit = "bytes",
+     .fallback = "1024",
+     .help = "Smaller videos are refused."},
+    {.name = "max_video_bytes",
+     .type = NJ_OPTION_INT,
+     .offset = FIELD(max_video_bytes),
+     .min = 1024,
+     .max = 1099511627776.0,
+     .unit = "bytes",
+     .fallback = "4294967296",
+     .help = "Larger videos are refused."},
+    {.name = "max_cameras",
+     .type = NJ_OPTION_INT,
+     .offset = FIELD(max_cameras),
+     .min = 1,
+     .max = 10000,
+     .unit = "cameras",
+     .fallback = "256",
+     .help = "Cameras that are made on first sight at most; files of further folders are refused."},
+};
+
+const struct nj_option_group nj_folder_option_group = {
+    .name = "folder",
+    .title = "Watched folder",
+    .options = options,
+    .count = NJ_COUNT_OF(options),
+    .struct_size = sizeof(struct nj_folder_options),
+};
