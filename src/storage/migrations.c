@@ -36,7 +36,7 @@ static int note_version(const struct nj_store_driver *driver, struct nj_store_co
 static int apply_one(const struct nj_store_driver *driver, struct nj_store_conn *conn,
                      int64_t version, nj_us now_us, struct nj_error *err)
 {
-    int rc = driver->begin(conn, err);
+    int rc = driver->begin(conn, true, err);
     if (rc != 0)
         return rc;
     rc = driver->execute(conn, driver->migrations[version - 1], err);

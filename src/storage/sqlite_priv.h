@@ -24,6 +24,7 @@ struct nj_store_conn {
     sqlite3 *db;
     char *path;
     enum nj_store_role role;
+    bool relaxed;            // commits are not flushed now
     struct nj_error trouble; // newest storage failure; code 0: none
     int log_pages;           // pages in the write-ahead log after the newest commit
     int checkpoint_at;       // pages that make the next checkpoint due

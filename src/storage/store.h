@@ -40,10 +40,14 @@ struct nj_store_op {
     // thread. A negative return rolls the savepoint back. It may run again when the commit that it
     // shared failed: it must have no effect outside `db` and its own result fields.
     int (*apply)(struct nj_store_op *op, struct nj_db *db, struct nj_error *err);
-    // After the commit is durable (or the failure is final): on the loop thread when `loop` is set,
-    // else on the store's thread. `op->rc` and `op->error` tell.
+    // After the commit is durable (see `relaxed`), or the failure is final: on the loop thread when
+    // `loop` is set, else on the store's thread. `op->rc` and `op->error` tell.
     void (*done)(struct nj_store_op *op);
     struct nj_loop *loop;
+    // Writes: `done` need not wait for the disk. What was done survives the end of this process,
+    // but not a loss of power; for what is simply done again then (claims, leases). Flushing is
+    // half of the cost of a lonely operation.
+    bool relaxed;
     int rc;
     struct nj_error error;
     // The store's:

@@ -49,7 +49,8 @@ struct nj_store_driver {
 
     // Runs a script of the driver's own statements (migrations).
     int (*execute)(struct nj_store_conn *conn, const char *script, struct nj_error *err);
-    int (*begin)(struct nj_store_conn *conn, struct nj_error *err);
+    // Writers: `durable` commits wait for the disk, others survive the end of the process only.
+    int (*begin)(struct nj_store_conn *conn, bool durable, struct nj_error *err);
     // After a failure nothing of the transaction is stored, and it is over.
     int (*commit)(struct nj_store_conn *conn, struct nj_error *err);
     void (*rollback)(struct nj_store_conn *conn);

@@ -8,7 +8,7 @@ void nj_store_run_read(struct nj_store *store, struct nj_db *db, struct nj_store
     op->error.code = 0;
     op->error.text[0] = '\0';
     db->now_us = nj_wall_us(store->clock);
-    op->rc = db->driver->begin(db->conn, &op->error);
+    op->rc = db->driver->begin(db->conn, true, &op->error);
     if (op->rc != 0)
         return;
     op->rc = op->apply(op, db, &op->error);

@@ -224,8 +224,23 @@ static int control(struct nj_store_conn *conn, const char *sql, struct nj_error 
     return rc;
 }
 
-static int begin(struct nj_store_conn *conn, struct nj_error *err)
+// In WAL mode a later flush covers all commits before it, and damage is impossible either way.
+static int set_durable(struct nj_store_conn *conn, bool durable, struct nj_error *err)
 {
+    if (conn->relaxed == !durable || conn->role != NJ_STORE_WRITER)
+        return 0;
+    int rc = nj_sqlite_execute(
+        conn, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
+    if (rc == 0)
+        conn->relaxed = !durable;
+    return rc;
+}
+
+static int begin(struct nj_store_conn *conn, bool durable, struct nj_error *err)
+{
+    int rc = set_durable(conn, durable, err);
+    if (rc != 0)
+        return rc;
     // A writer takes the lock at once: a later upgrade could fail in the middle of the group.
     return control(conn, conn->role == NJ_STORE_WRITER ? "BEGIN IMMEDIATE" : "BEGIN", err);
 }

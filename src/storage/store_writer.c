@@ -135,13 +135,21 @@ static void abandon(struct nj_store *store)
     note_trouble(store);
 }
 
+static bool is_durable(const struct group *group)
+{
+    for (const struct nj_store_op *op = group->first; op != NULL; op = op->next)
+        if (!op->relaxed)
+            return true;
+    return false;
+}
+
 // Applies all of the group and commits. 0 when every op->rc is final; else nothing of the group is
 // stored, and *why says what was wrong.
 static int try_group(struct nj_store *store, const struct group *group, struct nj_error *why)
 {
     struct nj_db *db = &store->writer;
     bool shared = group->count > 1;
-    int rc = db->driver->begin(db->conn, why);
+    int rc = db->driver->begin(db->conn, is_durable(group), why);
     if (rc != 0)
         return rc;
     bool any = false;

@@ -251,6 +251,55 @@ static void full_queue_refuses_and_close_finishes_what_was_accepted(void **state
     assert_int_not_equal(access(log, F_OK), 0); // the log is empty and gone
 }
 
+struct level_op {
+    struct nj_store_op op;
+    int64_t level; // SQLite's own word: 2 flushes every commit, 1 does not
+};
+
+static int read_level(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_sql sql;
+    int rc = nj_sql_begin_once(&sql, db, "PRAGMA synchronous", err);
+    if (rc != 0)
+        return rc;
+    rc = nj_sql_run_int(&sql, &NJ_CONTAINER_OF(op, struct level_op, op)->level, err);
+    return rc != 0 ? rc : insert_camera(db, 1, err);
+}
+
+static void only_relaxed_operations_are_not_flushed(void **state)
+{
+    static const struct {
+        bool relaxed;
+        int64_t level;
+    } cases[] = {{false, 2}, {true, 1}, {true, 1}, {false, 2}};
+    struct nj_store_fixture *f = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct level_op op = {.op = {.apply = read_level, .relaxed = cases[i].relaxed}};
+        assert_int_equal(nj_store_write_wait(f->store, &op.op, &f->err), 0);
+        assert_int_equal(op.level, cases[i].level);
+    }
+}
+
+static void ignore_done(struct nj_store_op *op)
+{
+    (void)op;
+}
+
+static void relaxed_operation_in_company_is_flushed_with_it(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_store_close(f->store);
+    f->options.group_wait_us = 60 * (nj_us)NJ_US_PER_S;
+    f->options.group_max = 2;
+    assert_int_equal(nj_store_open(&f->options, &f->clock.clock, &f->store, NULL), 0);
+    struct level_op relaxed = {.op = {.apply = read_level, .done = ignore_done, .relaxed = true}};
+    struct level_op other = {.op = {.apply = read_level}};
+    assert_int_equal(nj_store_write(f->store, &relaxed.op), 0);
+    assert_int_equal(nj_store_write_wait(f->store, &other.op, &f->err), 0);
+    assert_int_equal(relaxed.level, 2);
+    assert_int_equal(other.level, 2);
+}
+
 static void done_arrives_on_the_loop_thread(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -359,6 +408,8 @@ int store_test(void)
         CASE(lonely_operation_that_fails_stores_nothing),
         CASE(group_wait_gathers_company),
         CASE(full_queue_refuses_and_close_finishes_what_was_accepted),
+        CASE(only_relaxed_operations_are_not_flushed),
+        CASE(relaxed_operation_in_company_is_flushed_with_it),
         CASE(done_arrives_on_the_loop_thread),
         CASE(reader_sees_one_state_of_the_database),
         CASE(reader_cannot_write),
