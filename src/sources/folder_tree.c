@@ -116,13 +116,15 @@ static bool is_below(const char *path, const char *folder, size_t length)
 
 void nj_folder_tree_forget(struct nj_folder_source *source, const char *path)
 {
-    size_t length = strlen(path);
+    char own[NJ_STORE_PATH_SIZE]; // `path` may be the one of the folder that goes
     void *value = NULL;
+    nj_text_copy(own, sizeof own, path);
+    size_t length = strlen(own);
     for (bool found = true; found;) {
         size_t cursor = 0;
         found = false;
         while (!found && nj_strmap_next(source->tree.paths, &cursor, NULL, &value))
-            found = is_below(((struct nj_folder_dir *)value)->path, path, length);
+            found = is_below(((struct nj_folder_dir *)value)->path, own, length);
         if (found)
             drop(source, value, true);
     }

@@ -2,6 +2,8 @@
 // Live sources: frames come numbered and stamped, once or in a loop, and stop at once.
 #include "loop/thread.h"
 #include "sources/source_driver.h"
+#include "tests/fake/temp_dir.h"
+#include "tests/unit/frames/video_helper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -172,6 +174,65 @@ static void wrong_entries_are_refused_by_name(void **state)
     }
 }
 
+// Plays a clip of 20 frames, 10 a second, and waits for `frames` of them.
+static struct nj_source_stats play_clip(struct nj_source_entry entry, struct viewer *viewer,
+                                        int frames)
+{
+    struct nj_temp_dir dir;
+    char path[NJ_TEMP_PATH_MAX];
+    struct nj_source_stats stats;
+    nj_temp_dir_init(&dir);
+    const struct video_recipe recipe = {.path = nj_temp_dir_path(&dir, "clip.avi", path),
+                                        .encoder = "mjpeg",
+                                        .pixels = "yuvj420p",
+                                        .width = 64,
+                                        .height = 48,
+                                        .frames = 20,
+                                        .fps = 10,
+                                        .gop = 1};
+    make_video(&recipe);
+    entry.id = "clip";
+    entry.kind = KIND_FILE;
+    entry.path = path;
+    struct nj_source *source = make(&entry, viewer);
+    assert_int_equal(nj_source_start(source, NULL), 0);
+    wait_frames(viewer, frames);
+    nj_source_stop(source);
+    nj_source_get_stats(source, &stats);
+    nj_source_destroy(source);
+    nj_temp_dir_finish(&dir);
+    return stats;
+}
+
+static void clip_plays_as_a_camera(void **state)
+{
+    static const struct {
+        struct nj_source_entry entry;
+        int wanted, least_resets;
+        nj_us least_us; // real time that it must take
+    } cases[] = {
+        {{.path = "once, as fast as it goes"}, 20, 0, 0},
+        {{.path = "thinned out to 5 a second", .fps = 5}, 10, 0, 0},
+        {{.path = "in a loop", .loop = true}, 45, 2, 0},
+        {{.path = "at its own pace", .paced = true}, 4, 0, 3 * NJ_US_PER_S / 10},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct viewer viewer;
+        viewer_init(&viewer);
+        nj_us begun_us = nj_mono_us(nj_clock_real());
+        struct nj_source_stats stats = play_clip(cases[i].entry, &viewer, cases[i].wanted);
+        assert_true(nj_mono_us(nj_clock_real()) - begun_us >= cases[i].least_us);
+        assert_true(viewer.resets >= cases[i].least_resets);
+        assert_true(viewer.ordered);
+        assert_int_equal(stats.width, 64);
+        assert_int_equal(stats.frames, viewer.frames);
+        if (!cases[i].entry.loop && !cases[i].entry.paced)
+            assert_int_equal(viewer.frames, cases[i].wanted);
+        viewer_finish(&viewer);
+    }
+}
+
 static void file_that_is_no_video_is_tried_again(void **state)
 {
     static const struct nj_source_entry entry = {
@@ -202,6 +263,7 @@ int source_test(void)
         cmocka_unit_test(looped_source_starts_over_and_says_so),
         cmocka_unit_test(waiting_source_stops_at_once),
         cmocka_unit_test(wrong_entries_are_refused_by_name),
+        cmocka_unit_test(clip_plays_as_a_camera),
         cmocka_unit_test(file_that_is_no_video_is_tried_again),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
