@@ -297,6 +297,32 @@ static void polling_waits_until_a_file_is_settled(void **state)
     assert_int_equal(nj_bench_sql_int(bench, count_work), 1);
 }
 
+static void stopping_at_any_moment_neither_loses_nor_doubles(void **state)
+{
+    struct nj_folder_bench *bench = *state;
+    enum { FILES = 300 };
+    char name[64];
+    nj_bench_mkdir(bench, "cam");
+    for (unsigned i = 0; i < FILES; i++) {
+        (void)snprintf(name, sizeof name, "cam/%u.jpg", i);
+        nj_bench_write_picture(bench, name, i);
+        if (i % 20 != 0)
+            continue;
+        nj_folder_bench_start(bench);
+        if (i % 40 == 0)
+            nj_folder_bench_wait(bench, nj_bench_accepted, 1);
+        nj_folder_bench_stop(bench);
+    }
+    nj_folder_bench_start(bench);
+    nj_folder_bench_wait(bench, nj_bench_accepted, 1);
+    nj_folder_bench_wait(bench, nj_bench_idle, 0);
+    assert_int_equal(nj_bench_sql_int(bench, count_work), FILES);
+    assert_int_equal(nj_bench_sql_int(bench, "SELECT COUNT(DISTINCT json_extract(payload,"
+                                             " '$.file_path')) FROM work_items"),
+                     FILES);
+    assert_int_equal(nj_bench_sql_int(bench, "SELECT COUNT(*) FROM refused_files"), 0);
+}
+
 int folder_test(void)
 {
 #define TEST(name)                                                                                 \
@@ -311,6 +337,7 @@ int folder_test(void)
         TEST(full_queue_pushes_back_and_forgets_nothing),
         TEST(root_that_goes_and_comes_back_is_watched_again),
         TEST(removed_root_and_folders_are_no_end),
+        TEST(stopping_at_any_moment_neither_loses_nor_doubles),
         TEST(polling_waits_until_a_file_is_settled),
     };
     return cmocka_run_group_tests_name("folder", tests, NULL, NULL);
