@@ -155,6 +155,6 @@ bool nj_folder_accept(struct nj_folder_source *source, struct nj_folder_file *fi
         free(file);
         return true;
     }
-    nj_folder_put_back(source, file);
+    nj_folder_put_back(source, file, false);
     return false;
 }

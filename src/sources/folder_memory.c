@@ -105,11 +105,22 @@ static int apply_forget(struct nj_store_op *op, struct nj_db *db, struct nj_erro
     return rc;
 }
 
+// Files that went before they were settled stay in the map; those that are there enter it again.
+static void forget_unsettled(struct nj_folder_source *source)
+{
+    struct nj_strmap *fresh = nj_strmap_create(free);
+    if (!fresh)
+        return;
+    nj_strmap_destroy(source->unsettled);
+    source->unsettled = fresh;
+}
+
 void nj_folder_tidy(struct nj_folder_source *source)
 {
     struct tidy_op tidy = {.op = {.apply = apply_find_gone}, .source = source};
     bool more = false;
     source->tidy_at_us = nj_mono_us(source->clock) + tidy_interval_us;
+    forget_unsettled(source);
     if (source->tree.root_fd < 0 || !nj_folder_tree_alive(source))
         return; // without the root every file looks gone
     if (nj_store_read_wait(source->config.store, &tidy.op, NULL) == 0) {

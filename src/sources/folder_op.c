@@ -192,7 +192,7 @@ static void finish(struct nj_folder_source *source, struct nj_folder_op *op)
     } else {
         bool full = op->op.rc == NJ_E_FULL;
         nj_seen_set_remove(&source->seen, op->verdict.key);
-        nj_folder_put_back(source, op->file);
+        nj_folder_put_back(source, op->file, full);
         nj_folder_hold(source, full ? FULL_WAIT_US : FAILED_WAIT_US, op->op.error.text);
         if (full)
             nj_folder_count(source, &source->stats.pushed_back);

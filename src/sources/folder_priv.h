@@ -157,7 +157,9 @@ bool nj_folder_read_events(struct nj_folder_source *source);
 // folder_scan.c
 // Notes a file; when too many wait, its folder is scanned later instead.
 void nj_folder_note(struct nj_folder_source *source, const char *path, bool unsure);
-void nj_folder_put_back(struct nj_folder_source *source, struct nj_folder_file *file);
+// `first`: nothing is wrong with the file. Else it goes behind the others, so that it never keeps
+// them from their turn.
+void nj_folder_put_back(struct nj_folder_source *source, struct nj_folder_file *file, bool first);
 struct nj_folder_file *nj_folder_take(struct nj_folder_source *source);
 // Goes on with the scan for a bounded while; false when nothing is to be scanned now.
 bool nj_folder_scan_step(struct nj_folder_source *source);

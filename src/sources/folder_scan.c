@@ -50,9 +50,9 @@ void nj_folder_note(struct nj_folder_source *source, const char *path, bool unsu
     nj_folder_count(source, &source->stats.noticed);
 }
 
-void nj_folder_put_back(struct nj_folder_source *source, struct nj_folder_file *file)
+void nj_folder_put_back(struct nj_folder_source *source, struct nj_folder_file *file, bool first)
 {
-    nj_list_append(source->files.next, &file->node); // before the first
+    nj_list_append(first ? source->files.next : &source->files, &file->node);
     source->file_count++;
 }
 
