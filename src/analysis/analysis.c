@@ -82,8 +82,10 @@ static void handle_item(struct nj_work_item *item, void *arg)
 
 int nj_analysis_start(struct nj_analysis *analysis, struct nj_error *err)
 {
-    int rc =
-        nj_work_queue_start(analysis->config.queue, NJ_ANALYSIS_AT_ONCE, handle_item, analysis);
+    // No more than there are threads: what waits, waits in the queue, where the fast path
+    // overtakes.
+    size_t at_once = analysis->driver->blocking ? analysis->thread_count : NJ_ANALYSIS_AT_ONCE;
+    int rc = nj_work_queue_start(analysis->config.queue, at_once, handle_item, analysis);
     return rc == 0 ? 0 : nj_error_set(err, rc, "analysis: its queue did not start");
 }
 

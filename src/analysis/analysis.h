@@ -39,12 +39,18 @@ struct nj_analysis_config {
 
 struct nj_analysis; // loop thread only
 
+// The caller owns *out. NJ_E_NOT_FOUND or NJ_E_CORRUPT for the zone, NJ_E_INVALID for the address
+// or the budget of the model, NJ_E_NOMEM.
 int nj_analysis_create(const struct nj_analysis_config *config, struct nj_analysis **out,
                        struct nj_error *err);
 int nj_analysis_start(struct nj_analysis *analysis, struct nj_error *err);
-void nj_analysis_stop(struct nj_analysis *analysis); // no new claims
+// No new claims; a model that is being asked is left alone, and its batch comes again after the
+// next start of the program. Ends when nj_analysis_idle says so.
+void nj_analysis_stop(struct nj_analysis *analysis);
 bool nj_analysis_idle(const struct nj_analysis *analysis);
+// Stopped and idle before. Accepts NULL.
 void nj_analysis_destroy(struct nj_analysis *analysis);
+// Reload: for batches that are claimed from now on.
 void nj_analysis_set_severity(struct nj_analysis *analysis,
                               const struct nj_severity_options *severity);
 

@@ -41,6 +41,8 @@ int nj_analysis_load(struct nj_analysis_task *task, struct nj_db *db, struct nj_
         return 0; // retention was faster
     if (rc != 0 || strcmp(context->batch.state, "analysed") == 0)
         return rc;
+    if (strcmp(context->batch.state, "open") == 0)
+        return nj_error_set(err, NJ_E_CONFLICT, "batch %s is still open", task->batch_id);
     rc = load_detections(task, db, err);
     if (rc != 0 || context->detection_count == 0)
         return rc;
@@ -67,6 +69,8 @@ static void write_types(const struct nj_analysis_context *context, char *out, si
     out[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         size_t used = strlen(out);
+        if (used + strlen(classes[i].name) + 2 > size)
+            return; // no half names
         snprintf(out + used, size - used, "%s%s", i > 0 ? "," : "", classes[i].name);
     }
 }
@@ -80,7 +84,7 @@ void nj_analysis_make_event(struct nj_analysis_task *task)
         .started_us = context->batch.started_us,
         .ended_us = context->batch.last_activity_us,
         .risk_score = finding->risk_score,
-        .detection_count = (int64_t)context->detection_count,
+        .detection_count = context->batch.detection_count,
         .is_fast_path = context->fast_path,
         .version = 1,
     };

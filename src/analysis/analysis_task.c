@@ -147,8 +147,8 @@ static int ask(struct nj_analysis_task *task, void *analyser, struct nj_error *e
         return rc;
     if (rc == 0)
         nj_breaker_success(breaker);
-    else if (rc == NJ_E_CANCELLED)
-        nj_breaker_cancelled(breaker);
+    else if (rc == NJ_E_CANCELLED || rc == NJ_E_NOMEM || rc == NJ_E_TOO_BIG)
+        nj_breaker_cancelled(breaker); // says nothing about the service
     else
         nj_breaker_failure(breaker);
     return rc;
@@ -159,10 +159,15 @@ void nj_analysis_task_run(struct nj_analysis_task *task, void *analyser)
     struct nj_error why = {0};
     task->op.error = (struct nj_error){0};
     int rc = ask(task, analyser, &why);
-    if (rc == NJ_E_CANCELLED)
+    if (rc == NJ_E_CANCELLED) {
         task->op.error = why;
-    else if (rc != 0)
+    } else if (rc != 0) {
+        nj_pipeline_error(task->analysis->config.metrics, "llm_error");
+        nj_log_at(task->analysis->config.log, NJ_LOG_WARNING,
+                  "The language model gave no answer; the rules score this batch",
+                  NJ_TEXT("batch_id", task->batch_id), NJ_TEXT("error", why.text));
         rc = nj_analysis_fall_back(task, &why, &task->op.error);
+    }
     task->op.rc = rc;
     task->call.fn = handle_analysed;
     nj_loop_post(task->analysis->config.loop, &task->call);

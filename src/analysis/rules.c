@@ -102,19 +102,29 @@ size_t nj_rules_count_classes(const struct nj_analysis_context *context,
     return used;
 }
 
-// Most objects of the class on one picture: the same person on five pictures is one person.
+// Tracks overlap in time; detections of uploads share a picture (two pictures may have one capture
+// time, as EXIF counts in seconds).
+static bool together(const struct nj_detection_row *first, const struct nj_detection_row *other)
+{
+    if (first->track_id > 0)
+        return other->detected_us <= first->detected_us && other->ended_us >= first->detected_us;
+    return other->detected_us == first->detected_us &&
+           other->video_offset_ms == first->video_offset_ms &&
+           strcmp(other->file_path, first->file_path) == 0;
+}
+
+// Most objects of the class at one moment: the same person on five pictures is one person.
 static size_t most_at_once(const struct nj_analysis_context *context, const char *name)
 {
     size_t most = 0;
     for (size_t i = 0; i < context->detection_count; i++) {
         const struct nj_detection_row *first = &context->detections[i];
+        if (!nj_text_equal_nocase(first->object_type, name))
+            continue;
         size_t count = 0;
         for (size_t k = 0; k < context->detection_count; k++) {
             const struct nj_detection_row *other = &context->detections[k];
-            bool together = first->track_id > 0 ? other->detected_us <= first->detected_us &&
-                                                      other->ended_us >= first->detected_us
-                                                : other->detected_us == first->detected_us;
-            if (together && strcmp(other->object_type, name) == 0)
+            if (together(first, other) && nj_text_equal_nocase(other->object_type, name))
                 count += 1;
         }
         most = count > most ? count : most;
@@ -160,7 +170,7 @@ static void score_time(struct scoring *scoring, bool by_night)
 {
     int seconds = (int)(presence_us(scoring->context) / NJ_US_PER_S);
     int dwell = seconds / DWELL_SECONDS_PER_POINT;
-    add(scoring, dwell < DWELL_MAX ? dwell : DWELL_MAX, "stayed %d s", seconds);
+    add(scoring, dwell < DWELL_MAX ? dwell : DWELL_MAX, "went on for %d s", seconds);
     const struct nj_local_time *local = &scoring->context->local;
     if (!by_night)
         return;

@@ -41,7 +41,9 @@ void nj_batcher_set_options(struct nj_batcher *batcher, const struct nj_batch_op
     pthread_mutex_unlock(&batcher->lock);
 }
 
-// Idle counts on arrival as well: a slow upload of old pictures keeps its batch open.
+// The sweep knows arrival only: capture times may lie in the past. A slow upload of old pictures
+// keeps its batch open for a window of its own. After a clock that was set back nothing would age,
+// so an arrival in the future counts as idle.
 static bool sweep_closes(const struct nj_batch_options *options, const struct nj_batch_row *batch,
                          nj_us now_us, enum nj_close_reason *out)
 {
@@ -49,7 +51,8 @@ static bool sweep_closes(const struct nj_batch_options *options, const struct nj
         *out = NJ_CLOSE_MAX_SIZE;
     else if (now_us - batch->created_us >= options->window_us)
         *out = NJ_CLOSE_TIMEOUT;
-    else if (now_us - batch->arrived_us >= options->idle_us)
+    else if (now_us - batch->arrived_us >= options->idle_us ||
+             batch->arrived_us - now_us >= options->idle_us)
         *out = NJ_CLOSE_IDLE;
     else
         return false;

@@ -8,8 +8,10 @@
 
 #include <stdio.h>
 
-// 128 random bits: two batches never share an id.
-enum { BATCH_ID_BYTES = 16 };
+enum {
+    BATCH_ID_BYTES = 16, // 128 random bits: two batches never share an id
+    WINDOW_ROWS = 64,    // detections written at once
+};
 
 // One call of the sink.
 struct adding {
@@ -59,27 +61,13 @@ static int open_batch(const struct adding *adding, const struct nj_detection_row
     return nj_batches_insert(adding->db, out, adding->err);
 }
 
-// The camera's open batch into which `row` belongs; closes the one that is over.
-static int batch_for(const struct adding *adding, const struct nj_detection_row *row,
-                     struct nj_batch_row *out)
-{
-    int rc = nj_batches_open_of(adding->db, row->camera_id, out, adding->err);
-    if (rc == NJ_E_NOT_FOUND)
-        return open_batch(adding, row, out);
-    if (rc != 0)
-        return rc;
-    enum nj_close_reason reason;
-    if (!nj_batch_is_over(&adding->options, out, row->detected_us, &reason))
-        return 0;
-    rc = nj_batch_close(adding->batcher, adding->db, out, reason, adding->outbox, adding->err);
-    return rc != 0 ? rc : open_batch(adding, row, out);
-}
-
 static int join_batch(const struct adding *adding, struct nj_detection_row *row,
                       const struct nj_batch_row *batch)
 {
-    struct nj_batch_growth growth = {
-        .detection_ids = &row->id, .count = 1, .activity_us = row->detected_us};
+    struct nj_batch_growth growth = {.detection_ids = &row->id,
+                                     .count = 1,
+                                     .activity_us = row->detected_us,
+                                     .oldest_us = row->detected_us};
     int rc = nj_batches_append(adding->db, batch->id, &growth, adding->err);
     if (rc == 0)
         nj_text_copy(row->batch_id, sizeof row->batch_id, batch->id);
@@ -115,11 +103,73 @@ static int add_fast_path(const struct adding *adding)
     return nj_batch_hand_over(adding->batcher, adding->db, &batch, adding->outbox, adding->err);
 }
 
-static int add_to_window(const struct adding *adding, struct nj_detection_row *row)
+// The camera's open batch, and the detections that join it with one write.
+struct window {
+    struct nj_batch_row batch; // with what joined; no id: not looked up yet
+    int64_t ids[WINDOW_ROWS];
+    size_t count;
+    nj_us oldest_us, newest_us;
+};
+
+static int write_window(const struct adding *adding, struct window *window)
 {
-    struct nj_batch_row batch;
-    int rc = batch_for(adding, row, &batch);
-    return rc != 0 ? rc : join_batch(adding, row, &batch);
+    struct nj_batch_growth growth = {.detection_ids = window->ids,
+                                     .count = window->count,
+                                     .activity_us = window->newest_us,
+                                     .oldest_us = window->oldest_us};
+    if (window->count == 0)
+        return 0;
+    window->count = 0;
+    return nj_batches_append(adding->db, window->batch.id, &growth, adding->err);
+}
+
+static int close_window(const struct adding *adding, struct window *window,
+                        enum nj_close_reason reason)
+{
+    int rc = write_window(adding, window);
+    if (rc == 0)
+        rc = nj_batch_close(adding->batcher, adding->db, &window->batch, reason, adding->outbox,
+                            adding->err);
+    window->batch.id[0] = '\0';
+    return rc;
+}
+
+// Makes window->batch the one that `row` belongs to; closes the one that is over.
+static int find_window(const struct adding *adding, const struct nj_detection_row *row,
+                       struct window *window)
+{
+    enum nj_close_reason reason;
+    int rc = 0;
+    if (window->batch.id[0] == '\0')
+        rc = nj_batches_open_of(adding->db, row->camera_id, &window->batch, adding->err);
+    if (rc == NJ_E_NOT_FOUND)
+        return open_batch(adding, row, &window->batch);
+    if (rc != 0 || !nj_batch_is_over(&adding->options, &window->batch, row->detected_us, &reason))
+        return rc;
+    rc = close_window(adding, window, reason);
+    return rc != 0 ? rc : open_batch(adding, row, &window->batch);
+}
+
+static int add_to_window(const struct adding *adding, struct nj_detection_row *row,
+                         struct window *window)
+{
+    int rc = find_window(adding, row, window);
+    if (rc != 0)
+        return rc;
+    struct nj_batch_row *batch = &window->batch;
+    const nj_us at_us = row->detected_us;
+    if (window->count == 0 || at_us < window->oldest_us)
+        window->oldest_us = at_us;
+    if (window->count == 0 || at_us > window->newest_us)
+        window->newest_us = at_us;
+    window->ids[window->count++] = row->id;
+    nj_text_copy(row->batch_id, sizeof row->batch_id, batch->id);
+    batch->detection_count += 1;
+    batch->started_us = at_us < batch->started_us ? at_us : batch->started_us;
+    batch->last_activity_us = at_us > batch->last_activity_us ? at_us : batch->last_activity_us;
+    if (batch->detection_count >= adding->options.max_detections)
+        return close_window(adding, window, NJ_CLOSE_MAX_SIZE);
+    return window->count == WINDOW_ROWS ? write_window(adding, window) : 0;
 }
 
 static int stored(void *context, struct nj_db *db, const struct nj_stored_detections *stored,
@@ -129,15 +179,16 @@ static int stored(void *context, struct nj_db *db, const struct nj_stored_detect
     struct adding adding = {batcher, nj_batcher_options(batcher), db, stored, outbox, err};
     for (size_t i = 0; i < stored->count; i++)
         stored->rows[i].batch_id[0] = '\0'; // this may be the second run
+    struct window window = {.count = 0};
     int rc = add_fast_path(&adding);
     for (size_t i = 0; rc == 0 && i < stored->count; i++) {
         struct nj_detection_row *row = &stored->rows[i];
         if (row->batch_id[0] == '\0')
-            rc = add_to_window(&adding, row);
+            rc = add_to_window(&adding, row, &window);
         if (rc == 0)
             rc = nj_message_detection_new(outbox, row, nj_db_now_us(db));
     }
-    return rc;
+    return rc != 0 ? rc : write_window(&adding, &window);
 }
 
 struct nj_detection_sink nj_batcher_sink(struct nj_batcher *batcher)

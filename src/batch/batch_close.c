@@ -6,6 +6,7 @@
 #include "util/text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { PAYLOAD_MAX = 200 * 1024 };
 
@@ -25,7 +26,8 @@ bool nj_batch_is_over(const struct nj_batch_options *options, const struct nj_ba
         *out = NJ_CLOSE_MAX_SIZE;
     else if (last - first >= options->window_us)
         *out = NJ_CLOSE_TIMEOUT;
-    else if (activity_us - batch->last_activity_us >= options->idle_us)
+    else if (activity_us - batch->last_activity_us >= options->idle_us ||
+             batch->started_us - activity_us >= options->idle_us)
         *out = NJ_CLOSE_IDLE;
     else
         return false;
@@ -54,7 +56,7 @@ static int put_payload(struct nj_batcher *batcher, struct nj_db *db,
     int rc = nj_buf_failed(&buf);
     if (rc != 0)
         rc = nj_error_set(err, rc, "batch %s: its queue entry is too large", batch->id);
-    bool fast = batch->close_reason[0] == 'f';
+    bool fast = strcmp(batch->close_reason, nj_close_reason_name(NJ_CLOSE_FAST_PATH)) == 0;
     if (rc == 0)
         rc = nj_work_queue_put(batcher->config.analysis_queue, db,
                                &(struct nj_work_put){
@@ -64,30 +66,7 @@ static int put_payload(struct nj_batcher *batcher, struct nj_db *db,
                                },
                                err);
     nj_buf_finish(&buf);
-    return rc;
-}
-
-static int load_ids(struct nj_db *db, const struct nj_batch_row *batch, int64_t **out,
-                    size_t *out_count, struct nj_error *err)
-{
-    struct nj_detection_filter filter = {.batch_id = batch->id,
-                                         .limit = (size_t)batch->detection_count + 1};
-    struct nj_detection_row *rows = NULL;
-    size_t count = 0;
-    int rc = nj_detections_list(db, &filter, &rows, &count, err);
-    if (rc != 0)
-        return rc;
-    int64_t *ids = calloc(count + 1, sizeof *ids);
-    if (ids == NULL) {
-        free(rows);
-        return nj_error_set(err, NJ_E_NOMEM, "batch %s: no memory for its detections", batch->id);
-    }
-    for (size_t i = 0; i < count; i++)
-        ids[i] = rows[count - 1 - i].id; // the list is newest first
-    free(rows);
-    *out = ids;
-    *out_count = count;
-    return 0;
+    return rc == NJ_E_EXISTS ? 0 : rc; // the entry waits already
 }
 
 int nj_batch_hand_over(struct nj_batcher *batcher, struct nj_db *db,
@@ -96,7 +75,7 @@ int nj_batch_hand_over(struct nj_batcher *batcher, struct nj_db *db,
 {
     int64_t *ids = NULL;
     size_t count = 0;
-    int rc = load_ids(db, batch, &ids, &count, err);
+    int rc = nj_batches_detection_ids(db, batch->id, &ids, &count, err);
     if (rc != 0)
         return rc;
     struct nj_batch_row counted = *batch;

@@ -42,8 +42,8 @@ int nj_batch_hand_over(struct nj_batcher *batcher, struct nj_db *db,
                        const struct nj_batch_row *batch, struct nj_outbox *outbox,
                        struct nj_error *err);
 
-// The reason for which `batch` must close when a detection of `activity_us` (capture time) comes at
-// `now_us`; false when it may go on.
+// The reason for which `batch` must close before a detection of `activity_us` (capture time) comes;
+// false when that may join it.
 bool nj_batch_is_over(const struct nj_batch_options *options, const struct nj_batch_row *batch,
                       nj_us activity_us, enum nj_close_reason *out);
 

@@ -39,6 +39,10 @@ int nj_outbox_add(struct nj_outbox *outbox, const char *topic, const char *tag, 
     message->topic = topic;
     message->tag = tag;
     message->json = nj_buf_take(json, &message->length);
+    if (message->json == NULL) {
+        free(message);
+        return NJ_E_NOMEM;
+    }
     if (outbox->last != NULL)
         outbox->last->next = message;
     else

@@ -33,6 +33,7 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     const struct nj_detection_sink *sink = &write->pipeline->config.sink;
     nj_outbox_reset(&write->outbox);
     write->row.id = 0;
+    write->row.batch_id[0] = '\0'; // a first run may have been rolled back
     int rc = nj_detections_insert(db, &write->row, err);
     write->born = rc == 0;
     if (rc == NJ_E_EXISTS)

@@ -28,6 +28,7 @@ static int write_rows(struct nj_upload_task *task, struct nj_db *db, struct nj_e
     size_t fresh = 0;
     for (size_t i = 0; i < task->row_count; i++) {
         task->rows[i].id = 0;
+        task->rows[i].batch_id[0] = '\0'; // a first run may have been rolled back
         int rc = nj_detections_insert(db, &task->rows[i], err);
         if (rc == NJ_E_EXISTS)
             continue;

@@ -125,8 +125,10 @@ int nj_batches_append(struct nj_db *db, const char *id, const struct nj_batch_gr
     int rc = nj_sql_begin(&sql, db,
                           "UPDATE batches SET detection_count = detection_count + ?1,"
                           " arrived_us = ?2, last_activity_us ="
-                          " CASE WHEN last_activity_us < ?3 THEN ?3 ELSE last_activity_us END"
-                          " WHERE id = ?4 AND (state = 'open'"
+                          " CASE WHEN last_activity_us < ?3 THEN ?3 ELSE last_activity_us END,"
+                          " started_us ="
+                          " CASE WHEN ?4 <> 0 AND ?4 < started_us THEN ?4 ELSE started_us END"
+                          " WHERE id = ?5 AND (state = 'open'"
                           " OR (state = 'closed' AND close_reason = 'fast_path'))",
                           err);
     if (rc != 0)
@@ -134,11 +136,35 @@ int nj_batches_append(struct nj_db *db, const char *id, const struct nj_batch_gr
     nj_sql_put_int(&sql, joined);
     nj_sql_put_int(&sql, nj_db_now_us(db));
     nj_sql_put_int(&sql, growth->activity_us);
+    nj_sql_put_int(&sql, growth->oldest_us);
     nj_sql_put_text(&sql, id);
     int64_t changes = 0;
     rc = nj_sql_run(&sql, &changes, err);
     if (rc == 0 && changes == 0)
         rc = nj_error_set(err, NJ_E_CONFLICT, "batch %s takes no more detections", id);
+    return rc;
+}
+
+static void read_id(struct nj_sql *sql, void *row)
+{
+    int64_t *out = row;
+    *out = nj_sql_get_int(sql);
+}
+
+int nj_batches_detection_ids(struct nj_db *db, const char *id, int64_t **out, size_t *out_count,
+                             struct nj_error *err)
+{
+    static const struct nj_sql_rows id_rows = {sizeof(int64_t), read_id};
+    struct nj_sql sql;
+    void *ids = NULL;
+    int rc = nj_sql_begin(
+        &sql, db, "SELECT id FROM detections WHERE batch_id = ?1 ORDER BY detected_us, id", err);
+    if (rc != 0)
+        return rc;
+    nj_sql_put_text(&sql, id);
+    rc = nj_sql_collect(&sql, &id_rows, &ids, out_count, err);
+    if (rc == 0)
+        *out = ids;
     return rc;
 }
 

@@ -30,13 +30,17 @@ struct nj_batch_growth {
     const int64_t *detection_ids;
     size_t count;
     nj_us activity_us; // capture time of the newest of them
+    nj_us oldest_us;   // of the oldest; 0: not before the batch's beginning
 };
 // Adds detections to a batch that is open, or to a fast-path one that is not analysed yet: sets
-// their batch_id, counts, moves last_activity and arrival. Detections that are in a batch already
-// are left there and not counted. NJ_E_NOT_FOUND: no such detection; NJ_E_CONFLICT: the batch takes
-// none any more.
+// their batch_id, counts, moves beginning, last_activity and arrival. Detections that are in a
+// batch already are left there and not counted. NJ_E_NOT_FOUND: no such detection; NJ_E_CONFLICT:
+// the batch takes none any more.
 int nj_batches_append(struct nj_db *db, const char *id, const struct nj_batch_growth *growth,
                       struct nj_error *err);
+// Ids of its detections, oldest capture first; *out is malloc'd (free()), NULL when there are none.
+int nj_batches_detection_ids(struct nj_db *db, const char *id, int64_t **out, size_t *out_count,
+                             struct nj_error *err);
 // open -> closed; NJ_E_CONFLICT when it is not open (somebody else closed it).
 int nj_batches_close(struct nj_db *db, const char *id, const char *reason, struct nj_error *err);
 // closed -> analysed; again is fine. NJ_E_CONFLICT while it is open or when it does not exist.
