@@ -14,8 +14,8 @@ enum {
     NJ_LLM_FIXED_TOKENS = 900 // what a question holds besides its lines of detections, at most
 };
 
-// Makes a text from outside harmless as a quoted name: one line, printable, at most size - 1 bytes,
-// without any character that a chat template, a markup or JSON gives a meaning.
+// Makes a text from outside harmless as a quoted name: one line, printable, shorter than `size` (>
+// 4), without any character that a chat template, a markup or JSON gives a meaning.
 void nj_llm_sanitise(const char *text, char *out, size_t size);
 
 // Appends the instructions, and what was seen. `budget_tokens` is what both together may cost;

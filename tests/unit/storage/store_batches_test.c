@@ -97,13 +97,13 @@ static void append_links_counts_and_moves_times(void **state)
     nj_us started = nj_test_now(f);
     int64_t ids[2] = {add_detection(f), add_detection(f)};
     nj_fake_clock_advance(&f->clock, 7);
-    struct batch_arg a = {.id = "b1", .growth = {ids, 2, started + 5}};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 2, started + 5, 0}};
     assert_int_equal(nj_test_write(f, append, &a), 0);
     assert_int_equal(nj_test_read(f, get, &a), 0);
     assert_int_equal(a.row.detection_count, 2);
     assert_int_equal(a.row.last_activity_us, started + 5);
     assert_int_equal(a.row.arrived_us, started + 7);
-    a.growth = (struct nj_batch_growth){ids, 2, started + 1}; // again, and older
+    a.growth = (struct nj_batch_growth){ids, 2, started + 1, 0}; // again, and older
     assert_int_equal(nj_test_write(f, append, &a), 0);
     assert_int_equal(nj_test_read(f, get, &a), 0);
     assert_int_equal(a.row.detection_count, 2);
@@ -112,13 +112,42 @@ static void append_links_counts_and_moves_times(void **state)
         nj_test_sql_int(f->db_path, "SELECT COUNT(*) FROM detections WHERE batch_id = 'b1'"), 2);
 }
 
+static int get_ids(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct nj_batch_growth *out = arg;
+    int64_t *ids = NULL;
+    int rc = nj_batches_detection_ids(db, "b1", &ids, &out->count, err);
+    out->detection_ids = ids;
+    return rc;
+}
+
+static void append_of_an_older_picture_moves_the_beginning(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "a");
+    assert_int_equal(nj_test_batch(f, "b1", "a", "open"), 0);
+    nj_us started = nj_test_now(f);
+    int64_t ids[2] = {add_detection(f), add_detection(f)};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 1, started, started - 9}};
+    assert_int_equal(nj_test_write(f, append, &a), 0);
+    a.growth = (struct nj_batch_growth){ids + 1, 1, started, 0}; // says nothing
+    assert_int_equal(nj_test_write(f, append, &a), 0);
+    assert_int_equal(nj_test_read(f, get, &a), 0);
+    assert_int_equal(a.row.started_us, started - 9);
+    struct nj_batch_growth all = {0};
+    assert_int_equal(nj_test_read(f, get_ids, &all), 0);
+    assert_int_equal(all.count, 2);
+    assert_memory_equal(all.detection_ids, ids, sizeof ids);
+    free((void *)(uintptr_t)all.detection_ids);
+}
+
 static void append_refuses_missing_detections_and_closed_batches(void **state)
 {
     struct nj_store_fixture *f = *state;
     nj_test_camera(f, "a");
     assert_int_equal(nj_test_batch(f, "b1", "a", "open"), 0);
     int64_t ids[] = {add_detection(f), 4711};
-    struct batch_arg a = {.id = "b1", .growth = {ids, 2, 1}};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 2, 1, 0}};
     assert_int_equal(nj_test_write(f, append, &a), NJ_E_NOT_FOUND);
     // The first of the two went back with the operation.
     assert_int_equal(
@@ -135,7 +164,7 @@ static void fast_path_batch_takes_detections_until_it_is_analysed(void **state)
     assert_int_equal(nj_test_batch(f, "b1", "a", "closed"), 0);
     nj_test_sql(f->db_path, "UPDATE batches SET close_reason = 'fast_path'");
     int64_t ids[] = {add_detection(f)};
-    struct batch_arg a = {.id = "b1", .growth = {ids, 1, 1}};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 1, 1, 0}};
     assert_int_equal(nj_test_write(f, append, &a), 0);
     assert_int_equal(nj_test_write(f, set_analysed, &a), 0);
     ids[0] = add_detection(f);
@@ -200,6 +229,7 @@ int store_batches_test(void)
         CASE(batch_id_is_unique),
         CASE(batch_of_an_unknown_camera_is_refused),
         CASE(append_links_counts_and_moves_times),
+        CASE(append_of_an_older_picture_moves_the_beginning),
         CASE(append_refuses_missing_detections_and_closed_batches),
         CASE(fast_path_batch_takes_detections_until_it_is_analysed),
         CASE(closing_twice_is_a_conflict),
