@@ -57,7 +57,7 @@ void nj_message_detection_object(const struct nj_detection_row *detection,
     nj_json_object_end(writer);
 }
 
-static void write_event_members(const struct nj_event_row *event, struct nj_json_writer *writer)
+void nj_message_event_members(const struct nj_event_row *event, struct nj_json_writer *writer)
 {
     nj_json_int(writer, "id", event->id);
     nj_json_int(writer, "event_id", event->id);
@@ -86,7 +86,7 @@ void nj_message_event_object(const struct nj_event_row *event, struct nj_json_wr
                              const char *key)
 {
     nj_json_object_begin(writer, key);
-    write_event_members(event, writer);
+    nj_message_event_members(event, writer);
     nj_json_object_end(writer);
 }
 
@@ -169,7 +169,7 @@ int nj_message_event(struct nj_outbox *outbox, const char *type, const struct nj
     struct nj_buf buf;
     struct nj_json_writer writer;
     message_begin(&buf, &writer, type);
-    write_event_members(event, &writer);
+    nj_message_event_members(event, &writer);
     return message_end(&writer, now_us, outbox, (const char *const[]){topic_events, type});
 }
 

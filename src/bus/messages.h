@@ -13,6 +13,8 @@ void nj_message_detection_object(const struct nj_detection_row *detection,
                                  struct nj_json_writer *writer, const char *key);
 void nj_message_event_object(const struct nj_event_row *event, struct nj_json_writer *writer,
                              const char *key);
+// The members alone, for an object that has more.
+void nj_message_event_members(const struct nj_event_row *event, struct nj_json_writer *writer);
 
 // Whole messages {"type":...,"data":{...},"timestamp":...} into the outbox, topic "events".
 // "detection.new": detection_id batch_id camera_id label confidence bbox (0..1) timestamp, and the

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// The description of the API (OpenAPI 3.1), made from the table of routes.
+#include "http/http_priv.h"
+#include "util/build_info.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void write_parameter(struct nj_json_writer *writer, const char *place,
+                            const struct nj_route_query *query)
+{
+    nj_json_object_begin(writer, NULL);
+    nj_json_text(writer, "name", query->name);
+    nj_json_text(writer, "in", place);
+    nj_json_bool(writer, "required", strcmp(place, "path") == 0);
+    nj_json_text(writer, "description", query->help);
+    nj_json_object_begin(writer, "schema");
+    nj_json_text(writer, "type", query->type);
+    nj_json_object_end(writer);
+    nj_json_object_end(writer);
+}
+
+static void write_parameters(struct nj_json_writer *writer, const struct nj_route *route)
+{
+    nj_json_array_begin(writer, "parameters");
+    for (const char *at = route->pattern; (at = strchr(at, '{')) != NULL; at++) {
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 1, "}"), at + 1);
+        write_parameter(writer, "path",
+                        &(struct nj_route_query){name, "string", "Part of the path."});
+    }
+    for (const struct nj_route_query *query = route->queries; query != NULL && query->name != NULL;
+         query++)
+        write_parameter(writer, "query", query);
+    nj_json_array_end(writer);
+}
+
+static void write_schema(struct nj_json_writer *writer, const char *schema)
+{
+    char reference[96];
+    nj_json_object_begin(writer, "schema");
+    if (schema != NULL) {
+        snprintf(reference, sizeof reference, "#/components/schemas/%s", schema);
+        nj_json_text(writer, "$ref", reference);
+    } else {
+        nj_json_text(writer, "type", "object");
+    }
+    nj_json_object_end(writer);
+}
+
+static void write_content(struct nj_json_writer *writer, const char *type, const char *schema)
+{
+    nj_json_object_begin(writer, "content");
+    nj_json_object_begin(writer, type);
+    if (strcmp(type, "application/json") == 0 || strcmp(type, "application/problem+json") == 0)
+        write_schema(writer, schema);
+    nj_json_object_end(writer);
+    nj_json_object_end(writer);
+}
+
+static void write_responses(struct nj_json_writer *writer, const struct nj_route *route)
+{
+    bool websocket = route->type != NULL && strcmp(route->type, "websocket") == 0;
+    nj_json_object_begin(writer, "responses");
+    nj_json_object_begin(writer, websocket ? "101" : "200");
+    nj_json_text(writer, "description", websocket ? "The WebSocket begins." : "As asked.");
+    if (!websocket)
+        write_content(writer, route->type != NULL ? route->type : "application/json",
+                      route->schema);
+    nj_json_object_end(writer);
+    nj_json_object_begin(writer, "default");
+    nj_json_text(writer, "description", "A problem (RFC 9457).");
+    write_content(writer, "application/problem+json", "Problem");
+    nj_json_object_end(writer);
+    nj_json_object_end(writer);
+}
+
+// "get /api/events/{id}" -> "get_api_events_id"
+static void write_operation_id(struct nj_json_writer *writer, const struct nj_route *route)
+{
+    char id[160];
+    size_t length = 0;
+    const char *parts[] = {route->method, route->pattern};
+    for (size_t i = 0; i < 2; i++) {
+        for (const char *at = parts[i]; *at != '\0' && length + 1 < sizeof id; at++) {
+            char c = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
+            bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+            if (word)
+                id[length++] = c;
+            else if (length > 0 && id[length - 1] != '_')
+                id[length++] = '_';
+        }
+    }
+    while (length > 0 && id[length - 1] == '_')
+        length--;
+    id[length] = '\0';
+    nj_json_text(writer, "operationId", id);
+}
+
+static void write_body(struct nj_json_writer *writer, const struct nj_route *route)
+{
+    if (strcmp(route->method, "PATCH") != 0)
+        return;
+    nj_json_object_begin(writer, "requestBody");
+    nj_json_bool(writer, "required", true);
+    write_content(writer, "application/json", "EventPatch");
+    nj_json_object_end(writer);
+}
+
+static void write_operation(struct nj_json_writer *writer, const struct nj_route *route)
+{
+    char method[8];
+    size_t i = 0;
+    for (; route->method[i] != '\0' && i + 1 < sizeof method; i++)
+        method[i] = (char)(route->method[i] | 0x20);
+    method[i] = '\0';
+    nj_json_object_begin(writer, method);
+    write_operation_id(writer, route);
+    nj_json_text(writer, "summary", route->summary);
+    if (route->open) {
+        nj_json_array_begin(writer, "security");
+        nj_json_array_end(writer);
+    }
+    write_parameters(writer, route);
+    write_body(writer, route);
+    write_responses(writer, route);
+    nj_json_object_end(writer);
+}
+
+static void write_paths(struct nj_json_writer *writer)
+{
+    nj_json_object_begin(writer, "paths");
+    for (size_t i = 0; i < nj_route_count; i++) {
+        const char *pattern = nj_routes[i].pattern;
+        if (i == 0 || strcmp(nj_routes[i - 1].pattern, pattern) != 0)
+            nj_json_object_begin(writer, pattern);
+        write_operation(writer, &nj_routes[i]);
+        if (i + 1 == nj_route_count || strcmp(nj_routes[i + 1].pattern, pattern) != 0)
+            nj_json_object_end(writer);
+    }
+    nj_json_object_end(writer);
+}
+
+static void write_security(struct nj_json_writer *writer)
+{
+    static const char schemes[] =
+        "{\"header\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Key\"},"
+        "\"query\":{\"type\":\"apiKey\",\"in\":\"query\",\"name\":\"api_key\"},"
+        "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}}";
+    static const char any[] = "[{\"header\":[]},{\"query\":[]},{\"bearer\":[]}]";
+    nj_json_object_begin(writer, "components");
+    nj_json_object_begin(writer, "schemas");
+    for (size_t i = 0; i < nj_openapi_schema_count; i++)
+        nj_json_raw(writer, nj_openapi_schemas[i].name, nj_openapi_schemas[i].json,
+                    strlen(nj_openapi_schemas[i].json));
+    nj_json_object_end(writer);
+    nj_json_raw(writer, "securitySchemes", schemes, sizeof schemes - 1);
+    nj_json_object_end(writer);
+    nj_json_raw(writer, "security", any, sizeof any - 1);
+}
+
+void nj_openapi_write(struct nj_buf *out)
+{
+    struct nj_json_writer writer;
+    nj_json_init(&writer, out);
+    nj_json_object_begin(&writer, NULL);
+    nj_json_text(&writer, "openapi", "3.1.0");
+    nj_json_object_begin(&writer, "info");
+    nj_json_text(&writer, "title", "Nightjar");
+    nj_json_text(&writer, "version", nj_build_version());
+    nj_json_object_end(&writer);
+    write_paths(&writer);
+    write_security(&writer);
+    nj_json_object_end(&writer);
+}

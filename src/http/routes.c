@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// All routes in one table, sorted by pattern and method. openapi.json is made from it.
+#include "http/http_priv.h"
+#include "http/routes_priv.h"
+
+static const struct nj_route_query page_queries[] = {
+    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},
+    {"cursor", "string", "next_cursor of the page before."},
+    {NULL, NULL, NULL},
+};
+
+static const struct nj_route_query event_queries[] = {
+    {"camera_id", "string", "Only this camera."},
+    {"risk_level", "string", "low, medium, high or critical."},
+    {"object_type", "string", "Only events with this class."},
+    {"q", "string", "Text in summary or reasoning."},
+    {"reviewed", "boolean", "Only those that were, or were not, reviewed."},
+    {"start_date", "string", "From this date or time on (ISO 8601)."},
+    {"end_date", "string", "Before this time, or until the end of this date."},
+    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},
+    {"cursor", "string", "next_cursor of the page before."},
+    {NULL, NULL, NULL},
+};
+
+static const struct nj_route_query event_stats_queries[] = {
+    {"camera_id", "string", "Only this camera (counts)."},
+    {"start_date", "string", "From this date or time on (counts)."},
+    {"end_date", "string", "Before this time, or until the end of this date (counts)."},
+    {NULL, NULL, NULL},
+};
+
+static const struct nj_route_query detection_queries[] = {
+    {"camera_id", "string", "Only this camera."},
+    {"batch_id", "string", "Only this batch."},
+    {"object_type", "string", "Only this class."},
+    {"min_confidence", "number", "At least this sure, 0 to 1."},
+    {"start_date", "string", "From this date or time on (ISO 8601)."},
+    {"end_date", "string", "Before this time, or until the end of this date."},
+    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},
+    {"cursor", "string", "next_cursor of the page before."},
+    {NULL, NULL, NULL},
+};
+
+static const struct nj_route_query snapshot_queries[] = {
+    {"width", "integer", "Largest width of a live picture in pixels, 16 to 16384."},
+    {NULL, NULL, NULL},
+};
+
+static const struct nj_route_query letter_queries[] = {
+    {"start", "integer", "Letters to pass over."},
+    {"limit", "integer", "Letters of a page, 1 to 1000; 100 by default."},
+    {NULL, NULL, NULL},
+};
+
+static const struct nj_route_query log_queries[] = {
+    {"limit", "integer", "Lines, 1 to 500; 50 by default."},
+    {NULL, NULL, NULL},
+};
+
+static const struct nj_route_query cleanup_queries[] = {
+    {"dry_run", "boolean", "Only count what would go."},
+    {NULL, NULL, NULL},
+};
+
+static const char jpeg[] = "image/jpeg";
+
+#define GET(path, handler, ...)                                                                    \
+    {                                                                                              \
+        .method = "GET", .pattern = (path), .handle = (handler), __VA_ARGS__                       \
+    }
+#define POST(path, handler, ...)                                                                   \
+    {                                                                                              \
+        .method = "POST", .pattern = (path), .handle = (handler), __VA_ARGS__                      \
+    }
+
+const struct nj_route nj_routes[] = {
+    GET("/", nj_route_page_get, .open = true, .schema = "Liveness",
+        .summary = "The page for a browser, liveness for other clients."),
+    GET("/api/cameras", nj_route_camera_list, .schema = "CameraPage", .summary = "All cameras."),
+    GET("/api/cameras/{id}", nj_route_camera_get, .schema = "CameraDetail",
+        .summary = "A camera with the tracks of its newest inferred frame."),
+    GET("/api/cameras/{id}/snapshot", nj_route_camera_snapshot, .type = jpeg,
+        .queries = snapshot_queries,
+        .summary = "The newest inferred live frame, else the newest detection's picture."),
+    GET("/api/detections", nj_route_detection_list, .schema = "DetectionPage",
+        .queries = detection_queries, .summary = "Detections, newest first."),
+    GET("/api/detections/{id}", nj_route_detection_get, .schema = "Detection",
+        .summary = "One detection."),
+    GET("/api/detections/{id}/image", nj_route_detection_image, .type = jpeg,
+        .summary = "The picture it was seen in, without boxes."),
+    GET("/api/detections/{id}/thumbnail", nj_route_detection_thumbnail, .type = jpeg,
+        .summary = "The same picture within 320x240."),
+    GET("/api/dlq/jobs/{queue}", nj_route_dlq_list, .schema = "LetterPage",
+        .queries = letter_queries, .summary = "Dead letters of a queue, oldest first."),
+    POST("/api/dlq/requeue-all/{queue}", nj_route_dlq_requeue_all, .schema = "LettersRequeued",
+         .summary = "Puts up to 10,000 dead letters back into their queue."),
+    POST("/api/dlq/requeue/{queue}", nj_route_dlq_requeue, .schema = "LettersRequeued",
+         .summary = "Puts the oldest dead letter back into its queue."),
+    POST("/api/dlq/requeue/{queue}/{id}", nj_route_dlq_requeue_one, .schema = "LettersRequeued",
+         .summary = "Puts one dead letter back into its queue."),
+    GET("/api/dlq/stats", nj_route_dlq_stats, .schema = "LetterStats",
+        .summary = "How many dead letters there are."),
+    {.method = "DELETE",
+     .pattern = "/api/dlq/{queue}",
+     .handle = nj_route_dlq_purge,
+     .schema = "LettersDeleted",
+     .summary = "Deletes the dead letters of a queue."},
+    GET("/api/events", nj_route_event_list, .schema = "EventPage", .queries = event_queries,
+        .summary = "Events, newest first."),
+    GET("/api/events/stats", nj_route_event_stats, .schema = "EventStats",
+        .queries = event_stats_queries,
+        .summary = "Counts by level, and the highest risk of each of the last 24 hours."),
+    GET("/api/events/{id}", nj_route_event_get, .schema = "EventDetail",
+        .summary = "An event with its detections and its neighbours in time."),
+    {.method = "PATCH",
+     .pattern = "/api/events/{id}",
+     .handle = nj_route_event_patch,
+     .schema = "Event",
+     .summary = "Changes reviewed and notes; If-Match guards the change."},
+    GET("/api/events/{id}/detections", nj_route_event_detections, .schema = "DetectionPage",
+        .queries = page_queries, .summary = "Detections of an event, newest first."),
+    GET("/api/logs", nj_route_log_list, .schema = "LogPage", .queries = log_queries,
+        .summary = "The newest lines of the log, newest last."),
+    GET("/api/metrics", nj_route_metrics_show, .type = "text/plain",
+        .summary = "Metrics as Prometheus reads them."),
+    GET("/api/queues/status", nj_route_queue_status, .schema = "QueueStatus",
+        .summary = "Depth, throughput and trouble of each queue."),
+    GET("/api/system/circuit-breakers", nj_route_breaker_list, .schema = "Breakers",
+        .summary = "All circuit breakers."),
+    POST("/api/system/circuit-breakers/{name}/reset", nj_route_breaker_reset,
+         .schema = "BreakerReset", .summary = "Closes a circuit breaker now."),
+    GET("/api/system/cleanup", nj_route_cleanup_get, .schema = "CleanupState",
+        .summary = "Settings of retention and its last run by hand."),
+    POST("/api/system/cleanup", nj_route_cleanup_run, .schema = "CleanupReport",
+         .queries = cleanup_queries, .summary = "Runs retention now."),
+    GET("/api/system/config", nj_route_config_show,
+        .summary = "The settings in use, secrets masked."),
+    GET("/api/system/health", nj_route_health_get, .schema = "Health",
+        .summary = "Every service by name; 503 when a critical one does not work."),
+    GET("/api/system/health/full", nj_route_health_full, .schema = "HealthFull",
+        .summary = "Services, breakers, queues, store and WebSockets together."),
+    GET("/api/system/health/live", nj_route_health_live, .schema = "Liveness",
+        .summary = "The process answers."),
+    GET("/api/system/health/ready", nj_route_health_ready, .schema = "Readiness",
+        .summary = "Whether work may be given to this process."),
+    GET("/api/system/pipeline-latency", nj_route_latency_show, .schema = "PipelineLatency",
+        .summary = "Percentiles of each stage over its newest 1000 samples."),
+    GET("/api/system/severity", nj_route_severity_get, .schema = "Severity",
+        .summary = "The levels of risk and their scores."),
+    GET("/api/system/stats", nj_route_stats_get, .schema = "Stats",
+        .summary = "How many cameras, detections and events there are."),
+    GET("/api/system/storage", nj_route_storage_get, .schema = "Storage",
+        .summary = "Database and disk."),
+    GET("/api/uploads/refused", nj_route_upload_refused, .schema = "RefusedPage",
+        .queries = page_queries, .summary = "Uploaded files that were not taken, and why."),
+    GET("/health", nj_route_health_live, .open = true, .schema = "Liveness",
+        .summary = "The process answers."),
+    GET("/openapi.json", nj_route_openapi_get, .summary = "This description."),
+    GET("/ready", nj_route_health_ready, .open = true, .schema = "Readiness",
+        .summary = "Whether work may be given to this process."),
+    GET("/ws/events", nj_route_events_stream, .type = "websocket",
+        .summary = "WebSocket: events, detections and camera states as they happen."),
+    GET("/ws/system", nj_route_system_stream, .type = "websocket",
+        .summary = "WebSocket: state of the system every few seconds and when it changes."),
+};
+
+const size_t nj_route_count = NJ_COUNT_OF(nj_routes);
+
+_Static_assert(NJ_COUNT_OF(nj_routes) <= NJ_ROUTES_MAX, "room for the metrics of each route");
