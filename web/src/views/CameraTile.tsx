@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// One camera: its newest picture with what is on it, how old that is, and why when it is not there.
+import { useCallback, useState } from "react";
+import { listPath, type Page } from "../api/client";
+import type { Camera, Detection, Frame } from "../api/types";
+import { boxLabel, detectionBoxes, shotsOf, withChange } from "../live/camera";
+import { useLive } from "../live/useLive";
+import { useNow } from "../live/useNow";
+import { useRequest } from "../live/useRequest";
+import { navigate } from "../live/route";
+import { Picture, type PictureBox } from "../widgets/Picture";
+import { Age, Time } from "../widgets/Time";
+import { number } from "../widgets/words";
+
+const LOOK_EVERY_MS = 1000;
+const STALE_MS = 15000;
+const NEWEST_DETECTIONS = 32;
+
+interface Shown {
+    src: string;
+    at: string | null;
+    width?: number;
+    height?: number;
+    boxes: PictureBox[];
+}
+
+function frameBoxes(frame: Frame): PictureBox[] {
+    return frame.tracks.map((track) => ({
+        key: track.track_id,
+        ...track.bbox,
+        label: boxLabel(track.object_type, track.confidence, track.track_id),
+        faint: track.lost,
+    }));
+}
+
+function shownOfFrame(camera: Camera, frame: Frame): Shown {
+    return {
+        src: `/api/cameras/${encodeURIComponent(camera.id)}/snapshot?sequence=${frame.sequence}`,
+        at: frame.captured_at,
+        width: frame.width,
+        height: frame.height,
+        boxes: frameBoxes(frame),
+    };
+}
+
+// The picture that plays: asked for once a second, while it is looked at.
+function useLiveFrame(camera: Camera): Shown | null {
+    const path = camera.live ? `/api/cameras/${encodeURIComponent(camera.id)}` : null;
+    const { data } = useRequest<Camera>(path, { everyMs: LOOK_EVERY_MS });
+    return data?.frame ? shownOfFrame(camera, data.frame) : null;
+}
+
+// The newest upload with something on it; the sockets tell of newer ones.
+function useNewestShot(camera: Camera): Shown | null {
+    const gaps = useLive((state) => state.gaps);
+    const path = camera.live
+        ? null
+        : listPath("/api/detections", { camera_id: camera.id, limit: NEWEST_DETECTIONS });
+    const { data } = useRequest<Page<Detection>>(path, { again: gaps });
+    const told = useLive((state) => state.activity[camera.id]);
+    const detections = told && told.detections.length > 0 ? told.detections : (data?.items ?? []);
+    const shot = shotsOf(detections)[0];
+    if (shot !== undefined)
+        return {
+            src: shot.best.image_url,
+            at: shot.best.detected_at,
+            width: shot.best.picture_width,
+            height: shot.best.picture_height,
+            boxes: detectionBoxes(shot.detections),
+        };
+    if (data === null) return null;
+    const seen = encodeURIComponent(camera.last_seen_at ?? "");
+    const src = `/api/cameras/${encodeURIComponent(camera.id)}/snapshot?seen=${seen}`;
+    return { src, at: camera.last_seen_at, boxes: [] };
+}
+
+function Trouble({ camera }: { camera: Camera }) {
+    if (camera.status === "online") return null;
+    return (
+        <p className="tile-trouble">
+            <strong>{camera.status === "error" ? "In trouble" : camera.status === "unknown" ? "Not seen yet" : "Offline"}</strong>
+            {camera.last_seen_at && (
+                <>
+                    {" "}
+                    since <Time at={camera.last_seen_at} />
+                </>
+            )}
+            {camera.reason && <>: {camera.reason}</>}
+        </p>
+    );
+}
+
+function Caption({ camera, at }: { camera: Camera; at: string | null }) {
+    const now = useNow();
+    const stale = camera.live !== null && at !== null && now - Date.parse(at) > STALE_MS;
+    return (
+        <span className={stale ? "tile-age stale" : "tile-age"}>
+            {camera.live && camera.status === "online" && !stale && <span className="playing">live · {number(camera.live.fps, 0)} fps · </span>}
+            {stale && "stale · "}
+            {at ? <Age at={at} /> : "no picture yet"}
+        </span>
+    );
+}
+
+function describe(shown: Shown | null): string {
+    if (shown === null) return "";
+    if (shown.boxes.length === 0) return "nothing recognised";
+    return shown.boxes.map((box) => box.label).join(", ");
+}
+
+export function CameraTile({ camera: listed }: { camera: Camera }) {
+    const change = useLive((state) => state.cameraChanges[listed.id]);
+    const camera = withChange(listed, change);
+    const frame = useLiveFrame(camera);
+    const shot = useNewestShot(camera);
+    const wanted = frame ?? shot;
+    // Boxes change together with the picture they belong to.
+    const [current, setCurrent] = useState<Shown | null>(null);
+    const onShown = useCallback(() => setCurrent(wanted), [wanted]);
+    return (
+        <article className={`tile status-${camera.status}`} data-camera={camera.id} aria-label={`Camera ${camera.name}`}>
+            <div className="tile-picture">
+                {wanted ? (
+                    <Picture
+                        src={wanted.src}
+                        alt={`${camera.name}: ${describe(current)}`}
+                        width={current?.width}
+                        height={current?.height}
+                        boxes={current?.boxes}
+                        onShown={onShown}
+                    />
+                ) : (
+                    <span className="skeleton fill" />
+                )}
+                <Trouble camera={camera} />
+            </div>
+            <footer>
+                <button type="button" className="tile-name quiet" onClick={() => navigate({ view: "events", camera: camera.id, event: null })}>
+                    {camera.name || camera.id}
+                    <span className="hidden">: show its events</span>
+                </button>
+                <Caption camera={camera} at={wanted?.at ?? camera.last_seen_at} />
+            </footer>
+        </article>
+    );
+}
