@@ -3,7 +3,7 @@
 import { useCallback, useState } from "react";
 import { listPath, type Page } from "../api/client";
 import type { Camera, Detection, Frame } from "../api/types";
-import { boxLabel, detectionBoxes, shotsOf, withChange } from "../live/camera";
+import { detectionBoxes, shotsOf, withChange } from "../live/camera";
 import { useLive } from "../live/useLive";
 import { useNow } from "../live/useNow";
 import { useRequest } from "../live/useRequest";
@@ -28,7 +28,7 @@ function frameBoxes(frame: Frame): PictureBox[] {
     return frame.tracks.map((track) => ({
         key: track.track_id,
         ...track.bbox,
-        label: boxLabel(track.object_type, track.confidence, track.track_id),
+        label: `#${track.track_id} ${track.object_type ?? "object"}`, // short: many walk side by side
         faint: track.lost,
     }));
 }

@@ -50,7 +50,7 @@ function useSource(src: string): { source: string | null; failed: boolean } {
     return key === "" ? { source: src, failed: false } : { source: blob?.url ?? null, failed };
 }
 
-const LABEL_HEIGHT = 0.045; // parts of the picture's width
+const LABEL_HEIGHT = 0.036; // parts of the picture's width
 
 function Boxes({ boxes, width, height }: { boxes: readonly PictureBox[]; width: number; height: number }) {
     const size = width * LABEL_HEIGHT;
