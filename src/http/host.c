@@ -11,23 +11,15 @@
 
 enum { NAME_SIZE = 256 };
 
-// The name of "name", "name:port", "[v6]" or "[v6]:port" in lower case without brackets and without
-// a dot at its end. False when it is malformed.
-static bool split_authority(const char *authority, char name[NAME_SIZE])
+static bool is_port(const char *text)
 {
-    const char *from = authority;
-    size_t length = strcspn(authority, ":");
-    const char *rest = authority + length;
-    if (authority[0] == '[') {
-        from++;
-        length = strcspn(from, "]");
-        if (from[length] != ']')
-            return false;
-        rest = from + length + 1;
-    }
-    if (length == 0 || length >= NAME_SIZE || (*rest != '\0' && *rest != ':'))
-        return false;
-    if (*rest == ':' && rest[1 + strspn(rest + 1, "0123456789")] != '\0')
+    return *text == '\0' || (*text == ':' && text[1 + strspn(text + 1, "0123456789")] == '\0');
+}
+
+// Lower case, without a dot at the end.
+static bool copy_name(const char *from, size_t length, char name[NAME_SIZE])
+{
+    if (length == 0 || length >= NAME_SIZE)
         return false;
     for (size_t i = 0; i < length; i++)
         name[i] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
@@ -35,6 +27,17 @@ static bool split_authority(const char *authority, char name[NAME_SIZE])
         length--;
     name[length] = '\0';
     return true;
+}
+
+// The name of "name", "name:port", "[v6]" or "[v6]:port" without brackets. False when malformed.
+static bool split_authority(const char *authority, char name[NAME_SIZE])
+{
+    bool bracketed = authority[0] == '[';
+    const char *from = authority + bracketed;
+    size_t length = strcspn(from, bracketed ? "]" : ":");
+    if (bracketed && from[length] != ']')
+        return false;
+    return is_port(from + length + bracketed) && copy_name(from, length, name);
 }
 
 static bool is_address(const char *name)

@@ -3,6 +3,7 @@
 #include "http/http_priv.h"
 #include "util/build_info.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,22 +76,24 @@ static void write_responses(struct nj_json_writer *writer, const struct nj_route
     nj_json_object_end(writer);
 }
 
-// "get /api/events/{id}" -> "get_api_events_id"
+// Adds a text with everything but letters and digits as one '_'.
+static size_t add_words(char *id, size_t size, size_t length, const char *text)
+{
+    for (; *text != '\0' && length + 1 < size; text++) {
+        if (isalnum((unsigned char)*text))
+            id[length++] = (char)tolower((unsigned char)*text);
+        else if (length > 0 && id[length - 1] != '_')
+            id[length++] = '_';
+    }
+    return length;
+}
+
+// GET /api/events/{id} -> "get_api_events_id"
 static void write_operation_id(struct nj_json_writer *writer, const struct nj_route *route)
 {
     char id[160];
-    size_t length = 0;
-    const char *parts[] = {route->method, route->pattern};
-    for (size_t i = 0; i < 2; i++) {
-        for (const char *at = parts[i]; *at != '\0' && length + 1 < sizeof id; at++) {
-            char c = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
-            bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-            if (word)
-                id[length++] = c;
-            else if (length > 0 && id[length - 1] != '_')
-                id[length++] = '_';
-        }
-    }
+    size_t length = add_words(id, sizeof id, 0, route->method);
+    length = add_words(id, sizeof id, length, route->pattern);
     while (length > 0 && id[length - 1] == '_')
         length--;
     id[length] = '\0';

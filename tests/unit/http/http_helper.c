@@ -379,7 +379,12 @@ struct event_parts {
 static int add_event(struct nj_db *db, void *arg, struct nj_error *err)
 {
     struct event_parts *parts = arg;
-    const struct nj_batch_growth growth = {&parts->detection_id, 1, parts->batch.started_us};
+    const struct nj_batch_growth growth = {
+        .detection_ids = &parts->detection_id,
+        .count = 1,
+        .oldest_us = parts->batch.started_us,
+        .activity_us = parts->batch.started_us,
+    };
     int rc = nj_batches_insert(db, &parts->batch, err);
     if (rc == 0)
         rc = nj_batches_append(db, parts->batch.id, &growth, err);
