@@ -156,8 +156,11 @@ static int ask_once(struct llm *llm, const struct nj_cancel *cancel, struct nj_f
     int rc = nj_http_client_call(llm->client, &call, &status, &llm->response, err);
     if (rc == 0)
         rc = explain_status(status, err);
+    if (rc == NJ_E_TOO_BIG)
+        return nj_error_set(err, NJ_E_CORRUPT, "the language model's answer is over %d bytes",
+                            RESPONSE_BYTES_MAX);
     if (rc != 0)
-        return rc == NJ_E_TOO_BIG ? NJ_E_CORRUPT : rc;
+        return rc;
     return nj_llm_read_response(llm->options->llm_protocol, &llm->response, out, err);
 }
 

@@ -137,6 +137,16 @@ static int read_text(const json_t *object, const char *key, char *out, size_t si
     return length > 0 ? 0 : nj_error_set(err, NJ_E_CORRUPT, "%s is empty", key);
 }
 
+// Whatever is wrong with what others wrote, it is one kind of failure.
+static int as_corrupt(int rc, struct nj_error *err)
+{
+    if (rc == 0 || rc == NJ_E_NOMEM)
+        return rc;
+    if (err != NULL)
+        err->code = NJ_E_CORRUPT;
+    return NJ_E_CORRUPT;
+}
+
 int nj_llm_read_answer(char *text, size_t length, struct nj_finding *out, struct nj_error *err)
 {
     bool unclosed = false;
@@ -159,7 +169,7 @@ int nj_llm_read_answer(char *text, size_t length, struct nj_finding *out, struct
         *out = *finding;
     free(finding);
     json_decref(object);
-    return rc == 0 || rc == NJ_E_NOMEM ? rc : NJ_E_CORRUPT;
+    return as_corrupt(rc, err);
 }
 
 // What the model wrote, borrowed from `root`; NULL when it is not where it should be.
@@ -179,7 +189,7 @@ int nj_llm_read_response(enum nj_llm_protocol protocol, const struct nj_buf *bod
                  ? nj_error_set(err, NJ_E_CORRUPT, "the response is empty")
                  : nj_json_parse(body->data, body->length, RESPONSE_BYTES_MAX, &root, err);
     if (rc != 0)
-        return rc == NJ_E_NOMEM ? rc : NJ_E_CORRUPT;
+        return as_corrupt(rc, err);
     const char *borrowed = written_text(protocol, root);
     char *text = nj_strdup(borrowed);
     if (borrowed == NULL)
