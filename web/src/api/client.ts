@@ -133,11 +133,6 @@ export async function getPicture(path: string, signal?: AbortSignal): Promise<Bl
     return response.blob();
 }
 
-export interface Page<T> {
-    items: T[];
-    pagination: { total?: number; next_cursor?: string | null; has_more?: boolean };
-}
-
 export function listPath(path: string, query: Record<string, string | number | undefined>): string {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query))

@@ -8,80 +8,88 @@ export interface Box {
     height: number;
 }
 
-export interface Track {
-    track_id: number;
-    object_type: string | null;
-    confidence: number;
-    bbox: Box;
-    lost: boolean;
-}
-
-export interface Frame {
-    sequence: number;
-    width: number;
-    height: number;
-    captured_at: string;
-    tracks: Track[];
-}
-
-export interface LiveSource {
-    state: string;
-    reason: string | null;
-    fps: number;
-    width: number;
-    height: number;
-    last_frame_at: string | null;
-    frames: number;
-    frames_dropped: number;
-    frames_inferred: number;
-    frames_still: number;
-    restarts: number;
-}
-
-export interface Camera {
-    id: string;
-    name: string;
-    kind: string;
-    status: string;
-    reason: string | null;
-    created_at: string;
-    last_seen_at: string | null;
-    live: LiveSource | null;
-    frame?: Frame | null;
-}
-
-export interface Queue {
-    name: string;
-    status: string;
-    depth: number;
-    running: number;
-    max_size: number;
-    fill_ratio: number;
-    throughput_per_minute: number;
-    oldest_wait_seconds: number;
-    completed: number;
-    failed: number;
-    retried: number;
-    dropped: number;
-    rejected: number;
-    dead_letters: number;
-    overflow_letters: number;
-}
-
-export interface Service {
-    status: string;
-    message: string | null;
-    critical: boolean;
-}
-
 export interface Breaker {
-    state: string;
+    state: "closed" | "open" | "half_open";
     failure_count: number;
     total_calls: number;
     rejected_calls: number;
     failed_calls: number;
     opened_count: number;
     retry_in_seconds: number;
+}
+
+export interface BreakerReset {
+    name: string;
+    previous_state: string;
+    new_state: string;
+}
+
+export interface Breakers {
+    circuit_breakers: Record<string, Breaker>;
+    total_count: number;
+    timestamp: string;
+}
+
+export interface Camera {
+    id: string;
+    name: string;
+    kind: string;
+    status: "online" | "offline" | "error" | "unknown";
+    reason: string | null;
+    created_at: string;
+    last_seen_at: string | null;
+    snapshot_url: string;
+    live: Live | null;
+}
+
+export interface CameraDetail {
+    id: string;
+    name: string;
+    kind: string;
+    status: "online" | "offline" | "error" | "unknown";
+    reason: string | null;
+    created_at: string;
+    last_seen_at: string | null;
+    snapshot_url: string;
+    live: Live | null;
+    frame: Frame | null;
+}
+
+export interface CameraPage {
+    items: Camera[];
+    pagination: Pagination;
+}
+
+export interface CleanupReport {
+    dry_run: boolean;
+    events_deleted: number;
+    detections_deleted: number;
+    batches_deleted: number;
+    logs_deleted: number;
+    pictures_deleted: number;
+    images_deleted: number;
+    space_reclaimed: number;
+    timestamp: string;
+}
+
+export interface CleanupRun {
+    dry_run: boolean;
+    events_deleted: number;
+    detections_deleted: number;
+    batches_deleted: number;
+    logs_deleted: number;
+    pictures_deleted: number;
+    images_deleted: number;
+    space_reclaimed: number;
+}
+
+export interface CleanupState {
+    running: boolean;
+    retention_days: number;
+    cleanup_time: string;
+    delete_images: boolean;
+    finished_at: string | null;
+    last_run: CleanupRun | null;
 }
 
 export interface Detection {
@@ -97,15 +105,15 @@ export interface Detection {
     track_id: number | null;
     video_offset_ms: number;
     detected_at: string;
-    ended_at: string;
+    ended_at: string | null;
     model: string;
     image_url: string;
     thumbnail_url: string;
 }
 
-export interface ScorePart {
-    what: string;
-    points: number;
+export interface DetectionPage {
+    items: Detection[];
+    pagination: Pagination;
 }
 
 export interface Event {
@@ -114,11 +122,11 @@ export interface Event {
     batch_id: string;
     camera_id: string;
     risk_score: number;
-    risk_level: string;
+    risk_level: "low" | "medium" | "high" | "critical";
     summary: string;
     reasoning: string;
     started_at: string;
-    ended_at: string;
+    ended_at: string | null;
     created_at: string;
     breakdown: ScorePart[];
     analyser: string;
@@ -131,10 +139,275 @@ export interface Event {
     version: number;
 }
 
+export interface EventDetail {
+    id: number;
+    event_id: number;
+    batch_id: string;
+    camera_id: string;
+    risk_score: number;
+    risk_level: "low" | "medium" | "high" | "critical";
+    summary: string;
+    reasoning: string;
+    started_at: string;
+    ended_at: string | null;
+    created_at: string;
+    breakdown: ScorePart[];
+    analyser: string;
+    object_types: string;
+    detection_count: number;
+    best_detection_id: number;
+    is_fast_path: boolean;
+    reviewed: boolean;
+    notes: string;
+    version: number;
+    detections: Detection[];
+    newer_id: number | null;
+    older_id: number | null;
+}
+
+export interface EventPage {
+    items: Event[];
+    pagination: Pagination;
+}
+
+export interface EventPatch {
+    reviewed?: boolean;
+    notes?: string | null;
+}
+
+export interface EventStats {
+    events_by_risk_level: {
+        low: number;
+        medium: number;
+        high: number;
+        critical: number;
+    };
+    total_events: number;
+    unreviewed_events: number;
+    hourly_risk: (number | null)[];
+    timestamp: string;
+}
+
+export interface Frame {
+    sequence: number;
+    width: number;
+    height: number;
+    captured_at: string;
+    tracks: Track[];
+}
+
+export interface Health {
+    status: "healthy" | "degraded" | "unhealthy" | "stopped" | "unknown";
+    services: Record<string, Service>;
+    version: string;
+    uptime_seconds: number;
+    timestamp: string;
+}
+
+export interface HealthFull {
+    status: "healthy" | "degraded" | "unhealthy" | "stopped" | "unknown";
+    build: string;
+    services: Record<string, Service>;
+    circuit_breakers: Record<string, Breaker>;
+    queues: Queue[];
+    store: Record<string, unknown> | null;
+    websocket: Record<string, unknown> | null;
+    timestamp: string;
+}
+
+export interface Letter {
+    id: number;
+    queue_name: string;
+    reason: string;
+    error: string | null;
+    error_type: string | null;
+    attempt_count: number;
+    first_failed_at: string | null;
+    last_failed_at: string | null;
+    created_at: string;
+    original_job?: unknown;
+}
+
+export interface LetterPage {
+    queue_name: string;
+    items: Letter[];
+    pagination: {
+        total: number;
+        limit: number;
+        offset: number;
+        has_more: boolean;
+    };
+}
+
+export interface LetterStats {
+    detection_queue_count: number;
+    analysis_queue_count: number;
+    detection_overflow_count: number;
+    analysis_overflow_count: number;
+    total_count: number;
+}
+
+export interface LettersDeleted {
+    success: boolean;
+    queue_name: string;
+    deleted: number;
+}
+
+export interface LettersRequeued {
+    success: boolean;
+    message: string;
+    requeued: number;
+}
+
+export interface Live {
+    state: string;
+    reason: string | null;
+    fps: number;
+    width: number;
+    height: number;
+    last_frame_at: string | null;
+    frames: number;
+    frames_dropped: number;
+    frames_inferred: number;
+    frames_still: number;
+    restarts: number;
+}
+
+export interface Liveness {
+    status: string;
+    name: string;
+    version: string;
+    build: string;
+    uptime_seconds: number;
+}
+
+export interface LogPage {
+    items: (Record<string, unknown>)[];
+}
+
+export interface Pagination {
+    total: number | null;
+    limit: number;
+    has_more: boolean;
+    next_cursor: string | null;
+}
+
+export interface PipelineLatency {
+    watch_to_detect: Stage;
+    detect: Stage;
+    detect_to_batch: Stage;
+    batch_to_analyze: Stage;
+    analyze: Stage;
+    total_pipeline: Stage;
+    timestamp: string;
+}
+
 export interface Problem {
     type: string;
     title: string;
     status: number;
+    detail?: string;
+    code?: string;
+}
+
+export interface Queue {
+    name: string;
+    status: "healthy" | "warning" | "critical";
+    depth: number;
+    running: number;
+    max_size: number;
+    fill_ratio: number;
+    throughput_per_minute: number;
+    oldest_wait_seconds: number;
+    completed: number;
+    failed: number;
+    retried: number;
+    dropped: number;
+    rejected: number;
+    dead_letters: number;
+    overflow_letters: number;
+}
+
+export interface QueueStatus {
+    queues: Queue[];
+    timestamp: string;
+}
+
+export interface Readiness {
+    ready: boolean;
+    status: string;
+    checks: Record<string, {
+        status: "healthy" | "degraded" | "unhealthy" | "stopped" | "unknown";
+        error: string | null;
+    }>;
+    timestamp: string;
+}
+
+export interface Refused {
+    id: number;
+    path: string;
+    camera_id: string | null;
+    reason: string;
     detail: string;
-    instance?: string;
+    size: number;
+    refused_at: string;
+}
+
+export interface RefusedPage {
+    items: Refused[];
+    pagination: Pagination;
+    counts: Record<string, number>;
+}
+
+export interface ScorePart {
+    what: string;
+    points: number;
+}
+
+export interface Service {
+    status: "healthy" | "degraded" | "unhealthy" | "stopped" | "unknown";
+    message: string | null;
+    critical: boolean;
+}
+
+export interface Severity {
+    definitions: ({
+        severity: string;
+        min_score: number;
+        max_score: number;
+    })[];
+}
+
+export interface Stage {
+    sample_count: number;
+    avg_ms: number;
+    min_ms: number;
+    max_ms: number;
+    p50_ms: number;
+    p95_ms: number;
+    p99_ms: number;
+}
+
+export interface Stats {
+    total_cameras: number;
+    total_detections: number;
+    total_events: number;
+    unreviewed_events: number;
+    uptime_seconds: number;
+    version: string;
+    timestamp: string;
+}
+
+export interface Storage {
+    database: Record<string, unknown>;
+    disk: Record<string, unknown> | null;
+    timestamp: string;
+}
+
+export interface Track {
+    track_id: number;
+    object_type: string | null;
+    confidence: number;
+    bbox: Box;
+    lost: boolean;
 }

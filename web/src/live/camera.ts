@@ -19,7 +19,8 @@ export function detectionBoxes(detections: readonly Detection[]): PictureBox[] {
 }
 
 export function withChange(camera: Camera, change: CameraChange | undefined): Camera {
-    return change === undefined ? camera : { ...camera, status: change.status, reason: change.reason };
+    if (change === undefined) return camera;
+    return { ...camera, status: change.status as Camera["status"], reason: change.reason };
 }
 
 export function lastActive(camera: Camera, activity: Activity | undefined): number {

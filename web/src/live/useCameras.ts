@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cameras: read once, and again when somebody new is heard of.
 import { useCallback, useMemo } from "react";
-import type { Page } from "../api/client";
-import type { Camera } from "../api/types";
+import type { CameraPage } from "../api/types";
 import { useLive } from "./useLive";
 import { useRequest } from "./useRequest";
 
@@ -12,7 +11,7 @@ export function useCameras() {
     const heard = useLive((state) => Object.keys(state.activity).length + Object.keys(state.cameraChanges).length);
     const gaps = useLive((state) => state.gaps);
     const connected = useLive((state) => state.events.phase === "open");
-    const { data, error, reload } = useRequest<Page<Camera>>("/api/cameras", {
+    const { data, error, reload } = useRequest<CameraPage>("/api/cameras", {
         everyMs: READ_EVERY_MS,
         again: `${heard} ${gaps} ${connected}`,
     });

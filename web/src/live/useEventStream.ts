@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The newest events, as they come; the channel fills the store once, whoever looks.
 import { useEffect } from "react";
-import { get, listPath, type Page } from "../api/client";
-import type { Event } from "../api/types";
+import { get, listPath } from "../api/client";
+import type { EventPage } from "../api/types";
 import { FEED_LIMIT, store } from "./store";
 import { useLive } from "./useLive";
 import { useWebSocket } from "./useWebSocket";
 
 async function readFeed(): Promise<void> {
     try {
-        const page = await get<Page<Event>>(listPath("/api/events", { limit: FEED_LIMIT }));
+        const page = await get<EventPage>(listPath("/api/events", { limit: FEED_LIMIT }));
         store.addEvents(page.items);
     } catch {
         // The banner or the key dialog says why; the next gap or reconnect reads again.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One camera: its newest picture with what is on it, how old that is, and why when it is not there.
 import { useCallback, useState } from "react";
-import { listPath, type Page } from "../api/client";
-import type { Camera, Detection, Frame } from "../api/types";
+import { listPath } from "../api/client";
+import type { Camera, CameraDetail, DetectionPage, Frame } from "../api/types";
 import { detectionBoxes, shotsOf, withChange } from "../live/camera";
 import { useLive } from "../live/useLive";
 import { useNow } from "../live/useNow";
@@ -46,7 +46,7 @@ function shownOfFrame(camera: Camera, frame: Frame): Shown {
 // The picture that plays: asked for once a second, while it is looked at.
 function useLiveFrame(camera: Camera): Shown | null {
     const path = camera.live ? `/api/cameras/${encodeURIComponent(camera.id)}` : null;
-    const { data } = useRequest<Camera>(path, { everyMs: LOOK_EVERY_MS });
+    const { data } = useRequest<CameraDetail>(path, { everyMs: LOOK_EVERY_MS });
     return data?.frame ? shownOfFrame(camera, data.frame) : null;
 }
 
@@ -56,7 +56,7 @@ function useNewestShot(camera: Camera): Shown | null {
     const path = camera.live
         ? null
         : listPath("/api/detections", { camera_id: camera.id, limit: NEWEST_DETECTIONS });
-    const { data } = useRequest<Page<Detection>>(path, { again: gaps });
+    const { data } = useRequest<DetectionPage>(path, { again: gaps });
     const told = useLive((state) => state.activity[camera.id]);
     const detections = told && told.detections.length > 0 ? told.detections : (data?.items ?? []);
     const shot = shotsOf(detections)[0];

@@ -2,7 +2,7 @@
 // One event: its pictures, why the score, who said so, and what a person thinks of it.
 import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, change } from "../api/client";
-import type { Detection, Event } from "../api/types";
+import type { Detection, Event, EventDetail as EventWhole } from "../api/types";
 import { boxLabel, detectionBoxes, shotsOf, type Shot } from "../live/camera";
 import { navigate } from "../live/route";
 import { store } from "../live/store";
@@ -13,12 +13,6 @@ import { Risk } from "../widgets/Risk";
 import { Copy, Empty, ErrorCard, Skeleton } from "../widgets/States";
 import { Time } from "../widgets/Time";
 import { clockTime, count, duration } from "../widgets/words";
-
-export interface EventWhole extends Event {
-    detections?: Detection[];
-    newer_id?: number | null;
-    older_id?: number | null;
-}
 
 const analysers: Record<string, string> = {
     llm: "A language model read the batch.",
@@ -98,7 +92,7 @@ function Score({ event }: { event: Event }) {
 }
 
 function Timeline({ event }: { event: Event }) {
-    const lasted = Date.parse(event.ended_at) - Date.parse(event.started_at);
+    const lasted = Date.parse(event.ended_at ?? event.started_at) - Date.parse(event.started_at);
     return (
         <section aria-labelledby="batch-title">
             <h3 id="batch-title">The batch</h3>
@@ -109,7 +103,7 @@ function Timeline({ event }: { event: Event }) {
                 </dd>
                 <dt>Ended</dt>
                 <dd>
-                    <Time at={event.ended_at} /> ({lasted > 0 ? `after ${duration(lasted)}` : "at once"})
+                    <Time at={event.ended_at ?? event.started_at} /> ({lasted > 0 ? `after ${duration(lasted)}` : "at once"})
                 </dd>
                 <dt>Event made</dt>
                 <dd>
@@ -209,7 +203,7 @@ export function EventDetail({ id, nameOf }: { id: number; nameOf: (camera: strin
                     <p className="detail-head">
                         <Risk level={event.risk_level} score={event.risk_score} /> {nameOf(event.camera_id)} · <Time at={event.started_at} />
                     </p>
-                    <Pictures key={event.id} event={event} detections={event.detections ?? []} cameraName={nameOf(event.camera_id)} />
+                    <Pictures key={event.id} event={event} detections={event.detections} cameraName={nameOf(event.camera_id)} />
                     <Score event={event} />
                     <Review event={event} onChanged={changed} />
                     <Timeline event={event} />

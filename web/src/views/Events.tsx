@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happened: every event, filtered by the address, read page by page while one scrolls.
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
-import { ApiError, get, listPath, type Page } from "../api/client";
-import type { Camera, Event } from "../api/types";
+import { ApiError, get, listPath } from "../api/client";
+import type { Camera, Event, EventPage } from "../api/types";
 import { emptyRoute, eventQuery, navigate, useRoute, type Route } from "../live/route";
 import { mergeEvents } from "../live/store";
 import { useLive } from "../live/useLive";
@@ -39,7 +39,7 @@ function useEventList(route: Route) {
             try {
                 const filters = JSON.parse(query) as Record<string, string>;
                 const path = listPath("/api/events", { ...filters, limit: PAGE_ROWS, cursor: cursor ?? undefined });
-                const page = await get<Page<Event>>(path, abort.signal);
+                const page = await get<EventPage>(path, abort.signal);
                 const { total, next_cursor, has_more } = page.pagination;
                 setError(null);
                 setLoaded((old) => ({

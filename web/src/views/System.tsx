@@ -2,7 +2,7 @@
 // Is everything working: one line of words, then numbers, then plots; trouble offers its action.
 import { useState } from "react";
 import { ApiError, change, getEvenIfUnwell } from "../api/client";
-import type { Breaker, Queue, Service } from "../api/types";
+import type { Breaker, HealthFull, PipelineLatency, Queue, Service } from "../api/types";
 import { gradeOf, verdictOf, type Grade } from "../live/health";
 import { useLive } from "../live/useLive";
 import { useRequest } from "../live/useRequest";
@@ -14,24 +14,6 @@ import { Age } from "../widgets/Time";
 import { count, duration, milliseconds, number, percent, title } from "../widgets/words";
 
 const READ_EVERY_MS = 5000;
-
-export interface HealthFull {
-    status: string;
-    build: string;
-    services: Record<string, Service>;
-    circuit_breakers: Record<string, Breaker>;
-    queues: Queue[];
-    websocket: { events_clients: number; system_clients: number; delivered: number; closed_slow: number } | null;
-    timestamp: string;
-}
-
-interface Stage {
-    sample_count: number;
-    avg_ms: number;
-    p50_ms: number;
-    p95_ms: number;
-    p99_ms: number;
-}
 
 const gradeWords: Record<Grade, string> = { good: "●", warn: "▲", bad: "■", unknown: "○" };
 
@@ -177,7 +159,9 @@ function Services({ services }: { services: Record<string, Service> }) {
     );
 }
 
-const stageWords: Record<string, string> = {
+type StageName = Exclude<keyof PipelineLatency, "timestamp">;
+
+const stageWords: Record<StageName, string> = {
     watch_to_detect: "File seen to detection begun",
     detect: "Detection",
     detect_to_batch: "Detection to batch",
@@ -187,7 +171,7 @@ const stageWords: Record<string, string> = {
 };
 
 function Latency() {
-    const { data } = useRequest<Record<string, Stage>>("/api/system/pipeline-latency", { everyMs: READ_EVERY_MS });
+    const { data } = useRequest<PipelineLatency>("/api/system/pipeline-latency", { everyMs: READ_EVERY_MS });
     if (data === null) return <Skeleton rows={3} label="Reading the latency" />;
     return (
         <div className="scroll">
@@ -203,12 +187,12 @@ function Latency() {
                     </tr>
                 </thead>
                 <tbody>
-                    {Object.entries(stageWords).map(([name, words]) => {
+                    {(Object.keys(stageWords) as StageName[]).map((name) => {
                         const stage = data[name];
-                        const none = stage === undefined || stage.sample_count === 0;
+                        const none = stage.sample_count === 0;
                         return (
                             <tr key={name}>
-                                <th scope="row">{words}</th>
+                                <th scope="row">{stageWords[name]}</th>
                                 <td>{none ? "–" : milliseconds(stage.p50_ms)}</td>
                                 <td>{none ? "–" : milliseconds(stage.p95_ms)}</td>
                                 <td>{none ? "–" : milliseconds(stage.p99_ms)}</td>
@@ -315,7 +299,7 @@ export function System() {
                     <Plots />
                     <p className="small">
                         {data.build} · read <Age at={new Date(at).toISOString()} />
-                        {data.websocket && ` · ${count(data.websocket.events_clients, "page")} open`}
+                        {typeof data.websocket?.events_clients === "number" && ` · ${count(data.websocket.events_clients, "page")} open`}
                     </p>
                 </>
             )}
