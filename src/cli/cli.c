@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What commands share: flags, values, configuration.
+#include "cli/cli.h"
+
+#include "app/app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int nj_cli_fail(const char *command, int code, const char *text)
+{
+    fprintf(stderr, "nightjar %s: %s\n", command, text);
+    return code;
+}
+
+static void take_out(int *argc, char **argv, int index, int count)
+{
+    memmove(argv + index, argv + index + count, (size_t)(*argc - index - count + 1) * sizeof *argv);
+    *argc -= count;
+}
+
+bool nj_cli_flag(int *argc, char **argv, const char *flag)
+{
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], flag) != 0)
+            continue;
+        take_out(argc, argv, i, 1);
+        return true;
+    }
+    return false;
+}
+
+const char *nj_cli_value(int *argc, char **argv, const char *flag)
+{
+    size_t length = strlen(flag);
+    for (int i = 1; i < *argc; i++) {
+        if (strncmp(argv[i], flag, length) != 0)
+            continue;
+        if (argv[i][length] == '=') {
+            const char *value = argv[i] + length + 1;
+            take_out(argc, argv, i, 1);
+            return value;
+        }
+        if (argv[i][length] != '\0')
+            continue;
+        const char *value = i + 1 < *argc ? argv[i + 1] : "";
+        take_out(argc, argv, i, i + 1 < *argc ? 2 : 1);
+        return value;
+    }
+    return NULL;
+}
+
+int nj_cli_config_parse(int *argc, char **argv, struct nj_cli_config *out, struct nj_error *err)
+{
+    *out = (struct nj_cli_config){0};
+    out->sets = calloc((size_t)*argc + 1, sizeof *out->sets);
+    if (out->sets == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    out->file = nj_cli_value(argc, argv, "--config");
+    if (out->file != NULL && out->file[0] == '\0')
+        return nj_error_set(err, NJ_E_INVALID, "--config needs a file");
+    for (const char *set; (set = nj_cli_value(argc, argv, "--set")) != NULL;) {
+        if (strchr(set, '=') == NULL)
+            return nj_error_set(
+                err, NJ_E_INVALID,
+                "--set needs group.name=value, not '%s'; see 'nightjar config help'", set);
+        out->sets[out->set_count++] = set;
+    }
+    return 0;
+}
+
+void nj_cli_config_finish(struct nj_cli_config *config)
+{
+    free(config->sets);
+    *config = (struct nj_cli_config){0};
+}
+
+int nj_cli_config_load(const struct nj_cli_config *config, struct nj_config **out,
+                       struct nj_error *err)
+{
+    struct nj_config_input input = {
+        .groups = nj_app_option_groups(),
+        .file_path = config->file,
+        .environment = (const char *const *)environ,
+        .sets = config->sets,
+    };
+    return nj_config_load(&input, out, err);
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands of the program: one file each, one row each in the table of main.c.
+#ifndef NJ_CLI_CLI_H
+#define NJ_CLI_CLI_H
+
+#include "config/config.h"
+#include "util/error.h"
+
+enum {
+    NJ_EXIT_OK = 0,
+    NJ_EXIT_FAILED = 1, // the command did its work and the answer is no
+    NJ_EXIT_USAGE = 2   // the words of the call are wrong
+};
+
+struct nj_cli_command {
+    const char *name;
+    const char *usage;                 // behind "nightjar NAME "
+    const char *help;                  // one line
+    int (*run)(int argc, char **argv); // argv[0] is the command's name; returns the exit code
+};
+
+// Options that every command with a configuration takes: --config FILE, --set GROUP.NAME=VALUE.
+struct nj_cli_config {
+    const char *file;
+    const char **sets; // NULL-terminated; malloc'd
+    size_t set_count;
+};
+
+// Takes its own options out of argv and leaves the others; *argc is corrected. NJ_E_INVALID names
+// the option. nj_cli_config_finish in every case.
+int nj_cli_config_parse(int *argc, char **argv, struct nj_cli_config *out, struct nj_error *err);
+void nj_cli_config_finish(struct nj_cli_config *config);
+// File, environment, --set, in this order, against all option groups of the program.
+int nj_cli_config_load(const struct nj_cli_config *config, struct nj_config **out,
+                       struct nj_error *err);
+
+// "nightjar NAME: text" on standard error; returns `code`.
+int nj_cli_fail(const char *command, int code, const char *text);
+
+// True when `flag` ("--json") stands in argv; it is taken out.
+bool nj_cli_flag(int *argc, char **argv, const char *flag);
+// Value of "--name VALUE" or "--name=VALUE", taken out; NULL when absent. A missing value is "".
+const char *nj_cli_value(int *argc, char **argv, const char *flag);
+
+int nj_cli_run(int argc, char **argv);
+int nj_cli_check(int argc, char **argv);
+int nj_cli_config(int argc, char **argv);
+int nj_cli_detect(int argc, char **argv);
+int nj_cli_eval(int argc, char **argv);
+
+#endif

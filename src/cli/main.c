@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program: finds the command and runs it.
+#include "cli/cli.h"
+#include "util/build_info.h"
+#include "util/mem.h"
+#include "util/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct nj_cli_command commands[] = {
+    {"run", "[--config FILE] [--set GROUP.NAME=VALUE]...", "take media in and serve the page",
+     nj_cli_run},
+    {"check", "[--config FILE] [--set GROUP.NAME=VALUE]...",
+     "check configuration, model, folders and store without starting", nj_cli_check},
+    {"config", "example|markdown|help|show", "print the settings, their defaults and meaning",
+     nj_cli_config},
+    {"detect", "[--json] [--set detect.NAME=VALUE]... PICTURE...", "print what is on pictures",
+     nj_cli_detect},
+    {"eval", "mot --det FILE --gt FILE [--out FILE] | video --video FILE --gt FILE",
+     "measure tracking and detection against ground truth", nj_cli_eval},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out,
+            "Nightjar %s: cameras in, events you can trust out.\n\nusage: nightjar COMMAND\n\n",
+            nj_build_version());
+    for (size_t i = 0; i < NJ_COUNT_OF(commands); i++)
+        fprintf(out, "  %-7s %s\n          %s\n", commands[i].name, commands[i].help,
+                commands[i].usage);
+    fputs("\n  --version, --help\n\nSettings: nightjar config help. Without any, 'nightjar run' "
+          "watches the folder cameras/\nand serves http://localhost:8000.\n",
+          out);
+}
+
+static int unknown_command(const char *name)
+{
+    const char *nearest = NULL;
+    unsigned distance = 3; // further away is no likely slip
+    for (size_t i = 0; i < NJ_COUNT_OF(commands); i++) {
+        unsigned d = nj_text_distance(name, commands[i].name);
+        if (d < distance) {
+            distance = d;
+            nearest = commands[i].name;
+        }
+    }
+    fprintf(stderr, "nightjar: no command '%s'%s%s%s; see nightjar --help\n", name,
+            nearest != NULL ? ", did you mean '" : "", nearest != NULL ? nearest : "",
+            nearest != NULL ? "'" : "");
+    return NJ_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return NJ_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("nightjar %s\n", nj_build_stamp());
+        return NJ_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return NJ_EXIT_OK;
+    }
+    for (size_t i = 0; i < NJ_COUNT_OF(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return unknown_command(argv[1]);
+}
