@@ -22,6 +22,21 @@ struct nj_app_config {
 // All option groups of the program, NULL-terminated, in the order of the documents.
 const struct nj_option_group *const *nj_app_option_groups(void);
 
+struct nj_log_settings { // group "log"
+    int level;           // enum nj_log_level
+    int format;          // enum nj_log_format
+    const char *file_path;
+    int64_t file_max_bytes, file_backup_count;
+};
+const struct nj_log_settings *nj_app_log_settings(const struct nj_config *config);
+
+struct nj_program_settings { // group "app"
+    const char *media_folder;
+    int64_t picture_quality;
+    nj_us drain_us;
+};
+const struct nj_program_settings *nj_app_program_settings(const struct nj_config *config);
+
 int nj_app_create(const struct nj_app_config *config, struct nj_app **out, struct nj_error *err);
 // Starts the services of the visible table, in order; undoes what was started on failure.
 int nj_app_start(struct nj_app *app, struct nj_error *err);

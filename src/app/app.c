@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Life of the program: create, start in order, drain and stop, reload.
+#include "app/app.h"
+
+#include "app/app_priv.h"
+#include "util/build_info.h"
+
+#include <stdlib.h>
+
+int nj_app_create(const struct nj_app_config *config, struct nj_app **out, struct nj_error *err)
+{
+    struct nj_app *app = calloc(1, sizeof *app);
+    if (app == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    app->loop = config->loop;
+    app->log = config->log;
+    app->config = nj_config_ref(config->config);
+    app->first = nj_config_ref(config->config);
+    app->reload = config->reload;
+    app->context = config->context;
+    app->metrics = nj_metrics_create();
+    app->latency = nj_latency_create();
+    app->registry = nj_registry_create();
+    if (app->metrics == NULL || app->latency == NULL || app->registry == NULL) {
+        nj_app_destroy(app);
+        return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    }
+    *out = app;
+    return 0;
+}
+
+static void stop_from(struct nj_app *app, size_t first)
+{
+    while (app->started > first) {
+        app->started -= 1;
+        nj_services[app->started].stop(app);
+    }
+}
+
+int nj_app_start(struct nj_app *app, struct nj_error *err)
+{
+    while (app->started < nj_service_count) {
+        const struct nj_service *service = &nj_services[app->started];
+        int rc = service->start(app, err);
+        if (rc != 0) {
+            nj_error_prefix(err, "%s", service->name);
+            stop_from(app, 0);
+            return rc;
+        }
+        app->started += 1;
+    }
+    int rc = nj_app_register_probes(app);
+    if (rc != 0) {
+        stop_from(app, 0);
+        return nj_error_set(err, rc, "out of memory");
+    }
+    nj_log_at(app->log, NJ_LOG_INFO, "Nightjar is ready", NJ_TEXT("version", nj_build_stamp()),
+              NJ_INT("port", nj_app_port(app)), NJ_INT("cameras", (int64_t)app->live_count));
+    return 0;
+}
+
+int nj_app_port(const struct nj_app *app)
+{
+    return app->api != NULL ? nj_api_port(app->api) : 0;
+}
+
+static void handle_drained(struct nj_app *app)
+{
+    stop_from(app, 0);
+    nj_log_line(app->log, NJ_LOG_INFO, "Stopped");
+    app->stop_done(app->stop_arg);
+}
+
+void nj_app_stop(struct nj_app *app, void (*done)(void *arg), void *arg)
+{
+    if (app->stop_done != NULL) {
+        nj_app_drain_hurry(app);
+        return;
+    }
+    app->stop_done = done;
+    app->stop_arg = arg;
+    nj_log_line(app->log, NJ_LOG_INFO, "Stopping: sources first, then queues and open batches");
+    bool whole = app->started > nj_first_producer;
+    stop_from(app, nj_first_producer);
+    if (!whole || nj_app_drain_start(app, handle_drained) != 0)
+        handle_drained(app);
+}
+
+// The groups whose options may change while running, and who is told.
+static void apply_reload(struct nj_app *app)
+{
+    const struct nj_log_settings *log = nj_app_log_settings(app->config);
+    nj_log_set_level(app->log, (enum nj_log_level)log->level);
+    nj_batcher_set_options(app->batcher, nj_config_get(app->config, &nj_batch_option_group));
+    nj_analysis_set_severity(app->analysis, nj_config_get(app->config, &nj_severity_option_group));
+}
+
+static const char *first_fixed_change(const struct nj_config *before, const struct nj_config *after)
+{
+    const struct nj_option_group *const *groups = nj_app_option_groups();
+    for (size_t i = 0; groups[i] != NULL; i++) {
+        const char *fixed = NULL;
+        if (nj_config_changed(before, after, groups[i], &fixed) && fixed != NULL)
+            return fixed;
+    }
+    return NULL;
+}
+
+void nj_app_reload(struct nj_app *app)
+{
+    struct nj_config *fresh = NULL;
+    struct nj_error err = {0};
+    if (app->reload == NULL || app->batcher == NULL)
+        return;
+    int rc = app->reload(app->context, &fresh, &err);
+    if (rc != 0) {
+        nj_log_at(app->log, NJ_LOG_ERROR, "The new configuration is wrong; the old one stays",
+                  NJ_TEXT("error", err.text));
+        return;
+    }
+    const char *fixed = first_fixed_change(app->config, fresh);
+    if (fixed != NULL)
+        nj_log_at(app->log, NJ_LOG_WARNING, "A changed setting needs a restart to take effect",
+                  NJ_TEXT("setting", fixed));
+    // Lists and texts of the old snapshot may still be read by the store thread; it is kept.
+    nj_config_unref(app->previous);
+    app->previous = app->config;
+    app->config = fresh;
+    apply_reload(app);
+    nj_log_line(app->log, NJ_LOG_INFO, "Configuration reloaded");
+}
+
+void nj_app_destroy(struct nj_app *app)
+{
+    if (app == NULL)
+        return;
+    stop_from(app, 0);
+    nj_app_drain_destroy(app);
+    nj_app_release_parts(app);
+    nj_registry_destroy(app->registry);
+    nj_latency_destroy(app->latency);
+    nj_metrics_destroy(app->metrics);
+    nj_config_unref(app->previous);
+    nj_config_unref(app->config);
+    nj_config_unref(app->first);
+    free(app);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the composition root share.
+#ifndef NJ_APP_APP_PRIV_H
+#define NJ_APP_APP_PRIV_H
+
+#include "analysis/analysis.h"
+#include "app/app.h"
+#include "batch/batch.h"
+#include "http/http.h"
+#include "jobs/schedule.h"
+
+#include <pthread.h>
+
+enum { NJ_APP_CAMERAS_MAX = 64 };
+
+struct nj_app {
+    struct nj_loop *loop;
+    struct nj_log *log;
+    struct nj_config *config;   // newest snapshot; loop thread
+    struct nj_config *previous; // the one before; texts of it may still be read
+    struct nj_config *first;    // what parts that cannot reload hold on to
+    int (*reload)(void *context, struct nj_config **out, struct nj_error *err);
+    void *context;
+
+    struct nj_metrics *metrics;
+    struct nj_latency *latency;
+    struct nj_registry *registry;
+    struct nj_breaker *detector_breaker, *llm_breaker;
+    struct nj_store *store;
+    struct nj_bus *bus;
+    struct nj_work_queue *detection_queue, *analysis_queue;
+    struct nj_realtime *realtime;
+    struct nj_api_context api_context; // grows while services start
+    struct nj_api *api;
+    struct nj_analysis *analysis;
+    struct nj_batcher *batcher;
+    struct nj_detector *detector;
+    struct nj_scheduler *scheduler;
+    struct nj_upload_pipeline *upload;
+    struct nj_media *media;
+    struct nj_camera_watch *camera_watch;
+    struct nj_cleanup *cleanup;
+    struct nj_live_pipeline *live[NJ_APP_CAMERAS_MAX + 1]; // NULL-terminated
+    size_t live_count;
+    struct nj_folder_source *folder;
+
+    size_t started; // services of the table that run
+    struct nj_app_drain *drain;
+    void (*stop_done)(void *arg); // NULL until a stop was asked for
+    void *stop_arg;
+};
+
+// A part of the program with a life of its own. `stop` is idempotent and does not wait.
+struct nj_service {
+    const char *name;
+    int (*start)(struct nj_app *app, struct nj_error *err);
+    void (*stop)(struct nj_app *app);
+};
+
+// The visible table: consumers first. Stopping goes backwards, draining after the producers.
+extern const struct nj_service nj_services[];
+extern const size_t nj_service_count;
+// Services from this index on bring work in; those before it carry it on.
+extern const size_t nj_first_producer;
+
+// Destroys what the services made, in reverse order; harmless where nothing was made.
+void nj_app_release_parts(struct nj_app *app);
+
+int nj_app_register_probes(struct nj_app *app);
+
+// Producers have stopped: lets queues, work under way and open batches end, then calls `finished`
+// on the loop thread. `hurry` skips what is left of the waiting.
+int nj_app_drain_start(struct nj_app *app, void (*finished)(struct nj_app *app));
+void nj_app_drain_hurry(struct nj_app *app);
+void nj_app_drain_destroy(struct nj_app *app);
+
+#endif
