@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+// The visible table of services: what each creates, starts and stops.
+#include "app/app_priv.h"
+#include "app/cleanup.h"
+#include "sources/camera_watch.h"
+
+#include <stdio.h>
+
+// Messages that wait for the loop thread; more than any burst of one tick.
+enum { BUS_WAITING_MAX = 8192 };
+// Batches under analysis at once; the rest waits in the queue.
+enum { ANALYSIS_JOBS_WAITING = 4096 };
+
+static const void *group(const struct nj_app *app, const struct nj_option_group *which)
+{
+    return nj_config_get(app->first, which);
+}
+
+static struct nj_config *newest_config(void *context)
+{
+    struct nj_app *app = context;
+    return nj_config_ref(app->config);
+}
+
+static int make_queue(struct nj_app *app, const char *name, const char *label,
+                      struct nj_work_queue **out, struct nj_error *err)
+{
+    const struct nj_work_queue_options *options = group(app, &nj_work_queue_option_group);
+    struct nj_work_queue_config config = {
+        .name = name,
+        .metric_label = label,
+        .store = app->store,
+        .loop = app->loop,
+        .metrics = app->metrics,
+        .log = app->log,
+        .options = *options,
+        .seed = (uint64_t)nj_wall_us(nj_loop_clock(app->loop)),
+    };
+    return nj_work_queue_create(&config, out, err);
+}
+
+static int start_store(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_clock *clock = nj_loop_clock(app->loop);
+    const struct nj_retention_options *retention = group(app, &nj_retention_option_group);
+    const char *folder = nj_app_program_settings(app->first)->media_folder;
+    int rc = nj_store_open(group(app, &nj_store_option_group), clock, &app->store, err);
+    if (rc == 0)
+        rc = nj_bus_create(app->loop, app->metrics, BUS_WAITING_MAX, &app->bus, err);
+    if (rc == 0)
+        rc = nj_media_create(folder, retention->disk_min_free, &app->media, err);
+    if (rc == 0)
+        rc = make_queue(app, "detection_queue", "detection", &app->detection_queue, err);
+    if (rc == 0)
+        rc = make_queue(app, "analysis_queue", "analysis", &app->analysis_queue, err);
+    return rc;
+}
+
+static void write_status(void *context, struct nj_json_writer *writer)
+{
+    const struct nj_app *app = context;
+    nj_api_write_status(&app->api_context, writer);
+}
+
+static void write_performance(void *context, struct nj_json_writer *writer)
+{
+    const struct nj_app *app = context;
+    nj_api_write_performance(&app->api_context, writer);
+}
+
+static int start_realtime(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_realtime_options *options = group(app, &nj_realtime_option_group);
+    struct nj_realtime_config config = {
+        .options = *options,
+        .loop = app->loop,
+        .bus = app->bus,
+        .metrics = app->metrics,
+        .log = app->log,
+        .write_status = write_status,
+        .write_performance = write_performance,
+        .context = app,
+    };
+    int rc = nj_realtime_create(&config, &app->realtime, err);
+    return rc == 0 ? nj_realtime_start(app->realtime, err) : rc;
+}
+
+static void stop_realtime(struct nj_app *app)
+{
+    nj_realtime_stop(app->realtime);
+}
+
+// The context is filled as parts come to be; routes whose part is missing answer 503.
+static void fill_api_context(struct nj_app *app)
+{
+    const struct nj_folder_options *folder = group(app, &nj_folder_option_group);
+    const struct nj_picture_limits *limits = group(app, &nj_picture_option_group);
+    app->api_context = (struct nj_api_context){
+        .loop = app->loop,
+        .store = app->store,
+        .registry = app->registry,
+        .metrics = app->metrics,
+        .latency = app->latency,
+        .bus = app->bus,
+        .detection_queue = app->detection_queue,
+        .analysis_queue = app->analysis_queue,
+        .live = app->live,
+        .media = app->media,
+        .realtime = app->realtime,
+        .retention = group(app, &nj_retention_option_group),
+        .config = newest_config,
+        .context = app,
+        .log = app->log,
+        .started_us = nj_wall_us(nj_loop_clock(app->loop)),
+        .picture_limits = *limits,
+        .upload_root = folder->root,
+    };
+}
+
+static int start_api(struct nj_app *app, struct nj_error *err)
+{
+    fill_api_context(app);
+    int rc = nj_api_create(&app->api_context, group(app, &nj_api_option_group),
+                           group(app, &nj_http_server_option_group), &app->api, err);
+    return rc == 0 ? nj_api_start(app->api, err) : rc;
+}
+
+static int start_analysis(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_analysis_options *options = group(app, &nj_analysis_option_group);
+    const struct nj_severity_options *severity = group(app, &nj_severity_option_group);
+    static const struct nj_breaker_options breaker = {.name = "llm",
+                                                      .failure_threshold = 5,
+                                                      .recovery_us = 30 * (nj_us)NJ_US_PER_S,
+                                                      .half_open_max = 3,
+                                                      .success_threshold = 2};
+    struct nj_analysis_config config = {
+        .options = *options,
+        .severity = *severity,
+        .loop = app->loop,
+        .store = app->store,
+        .queue = app->analysis_queue,
+        .bus = app->bus,
+        .metrics = app->metrics,
+        .latency = app->latency,
+        .log = app->log,
+    };
+    int rc = nj_breaker_create(&breaker, nj_loop_clock(app->loop), &app->llm_breaker);
+    if (rc == 0)
+        rc = nj_registry_add_breaker(app->registry, app->llm_breaker);
+    config.breaker = app->llm_breaker;
+    if (rc == 0)
+        rc = nj_analysis_create(&config, &app->analysis, err);
+    return rc == 0 ? nj_analysis_start(app->analysis, err) : rc;
+}
+
+static void stop_analysis(struct nj_app *app)
+{
+    nj_analysis_stop(app->analysis);
+}
+
+static int start_detector(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_detect_options *options = group(app, &nj_detect_option_group);
+    static const struct nj_breaker_options breaker = {.name = "detector_yolo26",
+                                                      .failure_threshold = 5,
+                                                      .recovery_us = 60 * (nj_us)NJ_US_PER_S,
+                                                      .half_open_max = 3,
+                                                      .success_threshold = 2};
+    int rc = nj_breaker_create(&breaker, nj_loop_clock(app->loop), &app->detector_breaker);
+    if (rc == 0)
+        rc = nj_registry_add_breaker(app->registry, app->detector_breaker);
+    struct nj_detector_config config = {.options = options,
+                                        .clock = nj_loop_clock(app->loop),
+                                        .breaker = app->detector_breaker,
+                                        .log = app->log};
+    if (rc == 0)
+        rc = nj_detector_create(&config, &app->detector, err);
+    struct nj_scheduler_config scheduler = {.detector = app->detector,
+                                            .clock = nj_loop_clock(app->loop),
+                                            .metrics = app->metrics,
+                                            .threads = options->threads,
+                                            .max_jobs = ANALYSIS_JOBS_WAITING};
+    if (rc == 0)
+        rc = nj_scheduler_create(&scheduler, &app->scheduler, err);
+    app->api_context.detector = app->detector;
+    app->api_context.scheduler = app->scheduler;
+    return rc;
+}
+
+static int start_batcher(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_batch_options *options = group(app, &nj_batch_option_group);
+    struct nj_batcher_config config = {
+        .options = *options,
+        .model_fast_path_threshold = nj_detector_model(app->detector)->fast_path_threshold,
+        .loop = app->loop,
+        .store = app->store,
+        .analysis_queue = app->analysis_queue,
+        .bus = app->bus,
+        .metrics = app->metrics,
+        .latency = app->latency,
+        .log = app->log,
+    };
+    int rc = nj_batcher_create(&config, &app->batcher, err);
+    return rc == 0 ? nj_batcher_start(app->batcher, err) : rc;
+}
+
+static void stop_batcher(struct nj_app *app)
+{
+    nj_batcher_stop(app->batcher);
+}
+
+static int start_upload(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_upload_options *options = group(app, &nj_upload_option_group);
+    const struct nj_picture_limits *limits = group(app, &nj_picture_option_group);
+    struct nj_upload_config config = {
+        .options = *options,
+        .picture_limits = *limits,
+        .loop = app->loop,
+        .store = app->store,
+        .queue = app->detection_queue,
+        .scheduler = app->scheduler,
+        .detector = app->detector,
+        .sink = nj_batcher_sink(app->batcher),
+        .bus = app->bus,
+        .metrics = app->metrics,
+        .latency = app->latency,
+        .log = app->log,
+    };
+    int rc = nj_upload_pipeline_create(&config, &app->upload, err);
+    app->api_context.upload = app->upload;
+    return rc == 0 ? nj_upload_pipeline_start(app->upload, err) : rc;
+}
+
+static void stop_upload(struct nj_app *app)
+{
+    nj_upload_pipeline_stop(app->upload);
+}
+
+static int start_cleanup(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
+    struct nj_cleanup_config cleanup = {
+        .loop = app->loop,
+        .store = app->store,
+        .options = group(app, &nj_retention_option_group),
+        .pictures_folder = nj_app_program_settings(app->first)->media_folder,
+        .log = app->log,
+    };
+    struct nj_camera_watch_config watch = {
+        .loop = app->loop,
+        .store = app->store,
+        .bus = app->bus,
+        .log = app->log,
+        .offline_after_us = sources->offline_after_us,
+    };
+    int rc = nj_cleanup_create(&cleanup, &app->cleanup, err);
+    if (rc == 0)
+        rc = nj_camera_watch_create(&watch, &app->camera_watch, err);
+    if (rc == 0)
+        rc = nj_cleanup_start(app->cleanup, err);
+    return rc == 0 ? nj_camera_watch_start(app->camera_watch, err) : rc;
+}
+
+static void stop_cleanup(struct nj_app *app)
+{
+    nj_camera_watch_stop(app->camera_watch);
+    nj_cleanup_stop(app->cleanup);
+}
+
+static int make_live(struct nj_app *app, const struct nj_source_entry *entry, struct nj_error *err)
+{
+    struct nj_live_config config = {
+        .entry = entry,
+        .motion = group(app, &nj_motion_option_group),
+        .track = group(app, &nj_track_option_group),
+        .stability = group(app, &nj_stability_option_group),
+        .clock = nj_loop_clock(app->loop),
+        .loop = app->loop,
+        .store = app->store,
+        .scheduler = app->scheduler,
+        .detector = app->detector,
+        .sink = nj_batcher_sink(app->batcher),
+        .media = app->media,
+        .bus = app->bus,
+        .metrics = app->metrics,
+        .log = app->log,
+        .picture_quality = (int)nj_app_program_settings(app->first)->picture_quality,
+    };
+    int rc = nj_live_pipeline_create(&config, &app->live[app->live_count], err);
+    if (rc != 0)
+        return rc;
+    app->live_count += 1;
+    return nj_live_pipeline_start(app->live[app->live_count - 1], err);
+}
+
+static int start_live(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
+    const struct nj_source_entry *entries = sources->list.items;
+    if (sources->list.count > NJ_APP_CAMERAS_MAX)
+        return nj_error_set(err, NJ_E_TOO_BIG, "sources.list: %zu sources, at most %d are possible",
+                            sources->list.count, NJ_APP_CAMERAS_MAX);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sources->list.count; i++)
+        rc = make_live(app, &entries[i], err);
+    return rc;
+}
+
+static void stop_live(struct nj_app *app)
+{
+    for (size_t i = 0; i < app->live_count; i++)
+        nj_live_pipeline_stop(app->live[i]);
+}
+
+static int start_folder(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_picture_limits *limits = group(app, &nj_picture_option_group);
+    struct nj_folder_config config = {
+        .options = group(app, &nj_folder_option_group),
+        .picture_limits = *limits,
+        .loop = app->loop,
+        .store = app->store,
+        .queue = app->detection_queue,
+        .metrics = app->metrics,
+        .log = app->log,
+    };
+    int rc = nj_folder_source_create(&config, &app->folder, err);
+    app->api_context.folder = app->folder;
+    return rc == 0 ? nj_folder_source_start(app->folder, err) : rc;
+}
+
+static void stop_folder(struct nj_app *app)
+{
+    nj_folder_source_stop(app->folder);
+}
+
+static void stop_nothing(struct nj_app *app)
+{
+    (void)app; // the part has no activity of its own; it is destroyed with the program
+}
+
+const struct nj_service nj_services[] = {
+    {"store", start_store, stop_nothing},
+    {"realtime", start_realtime, stop_realtime},
+    {"api", start_api, stop_nothing}, // its connections end in nj_app_stop
+    {"analysis", start_analysis, stop_analysis},
+    {"detector", start_detector, stop_nothing},
+    {"batch_aggregator", start_batcher, stop_batcher},
+    {"pipeline_manager", start_upload, stop_upload},
+    {"cleanup_service", start_cleanup, stop_cleanup},
+    {"live_cameras", start_live, stop_live},
+    {"file_watcher", start_folder, stop_folder},
+};
+
+const size_t nj_service_count = NJ_COUNT_OF(nj_services);
+const size_t nj_first_producer = 8; // live_cameras
+
+void nj_app_release_parts(struct nj_app *app)
+{
+    nj_folder_source_destroy(app->folder);
+    for (size_t i = 0; i < app->live_count; i++)
+        nj_live_pipeline_destroy(app->live[i]);
+    nj_camera_watch_destroy(app->camera_watch);
+    nj_cleanup_destroy(app->cleanup);
+    nj_scheduler_destroy(app->scheduler); // its threads may still tell the pipelines
+    nj_upload_pipeline_destroy(app->upload);
+    nj_batcher_destroy(app->batcher);
+    nj_detector_destroy(app->detector);
+    nj_analysis_destroy(app->analysis);
+    nj_api_destroy(app->api);
+    nj_realtime_destroy(app->realtime);
+    nj_work_queue_destroy(app->analysis_queue);
+    nj_work_queue_destroy(app->detection_queue);
+    nj_media_destroy(app->media);
+    nj_store_close(app->store);
+    nj_bus_destroy(app->bus);
+    nj_breaker_destroy(app->llm_breaker);
+    nj_breaker_destroy(app->detector_breaker);
+}
