@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the services say of their health. Names are the ones clients of the seeds look for.
+#include "app/app_priv.h"
+
+#include <stdio.h>
+
+static void say(struct nj_health_report *out, enum nj_health_status status, const char *text)
+{
+    out->status = status;
+    snprintf(out->message, sizeof out->message, "%s", text);
+}
+
+static void probe_store(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    struct nj_store_stats stats;
+    nj_store_get_stats(app->store, &stats);
+    if (stats.read_only)
+        say(out, NJ_HEALTH_UNHEALTHY, stats.problem);
+    else if (nj_media_stopped(app->media))
+        say(out, NJ_HEALTH_DEGRADED,
+            "The disk is nearly full: no new pictures of live cameras are kept. Free some room.");
+}
+
+static void probe_folder(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    struct nj_folder_stats stats;
+    nj_folder_source_get_stats(app->folder, &stats);
+    if (stats.problem[0] != '\0')
+        say(out, NJ_HEALTH_DEGRADED, stats.problem);
+    else if (!stats.watching)
+        say(out, NJ_HEALTH_STOPPED, "The upload folder is not watched.");
+}
+
+static bool queue_in_trouble(struct nj_work_queue *queue, struct nj_health_report *out)
+{
+    struct nj_work_queue_stats stats;
+    nj_work_queue_get_stats(queue, &stats);
+    if (!stats.pressure)
+        return false;
+    out->status = stats.full ? NJ_HEALTH_UNHEALTHY : NJ_HEALTH_DEGRADED;
+    snprintf(out->message, sizeof out->message, "%s holds %lld of %lld items.",
+             nj_work_queue_name(queue), (long long)stats.waiting, (long long)stats.max_size);
+    return true;
+}
+
+static void probe_pipeline(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    if (!queue_in_trouble(app->detection_queue, out))
+        queue_in_trouble(app->analysis_queue, out);
+}
+
+static void probe_breaker(struct nj_breaker *breaker, const char *text,
+                          struct nj_health_report *out)
+{
+    struct nj_breaker_status status;
+    nj_breaker_get(breaker, &status);
+    if (status.state != NJ_BREAKER_CLOSED)
+        say(out, NJ_HEALTH_DEGRADED, text);
+}
+
+static void probe_detector(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    probe_breaker(app->detector_breaker,
+                  "The detector service does not answer; pictures wait in detection_queue.", out);
+}
+
+static void probe_analysis(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    probe_breaker(app->llm_breaker,
+                  "The language model does not answer; events are scored by the rules.", out);
+}
+
+static void probe_live(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    for (size_t i = 0; i < app->live_count; i++) {
+        struct nj_live_stats stats;
+        nj_live_pipeline_get_stats(app->live[i], &stats);
+        if (stats.source.state != NJ_SOURCE_ERROR)
+            continue;
+        out->status = NJ_HEALTH_DEGRADED;
+        snprintf(out->message, sizeof out->message, "%s: %.200s",
+                 nj_live_pipeline_entry(app->live[i])->id, stats.source.reason);
+        return;
+    }
+}
+
+static void probe_gpu(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    snprintf(out->message, sizeof out->message, "Detection runs on %s.",
+             nj_detector_device(app->detector));
+}
+
+// Services without trouble of their own are healthy while they run.
+static void probe_running(void *arg, struct nj_health_report *out)
+{
+    (void)arg;
+    (void)out;
+}
+
+int nj_app_register_probes(struct nj_app *app)
+{
+    const struct nj_service_probe probes[] = {
+        {"database", true, probe_store, app},
+        {"file_watcher", true, probe_folder, app},
+        {"pipeline_manager", true, probe_pipeline, app},
+        {"detector", true, probe_detector, app},
+        {"nemotron", false, probe_analysis, app},
+        {"live_cameras", false, probe_live, app},
+        {"gpu_monitor", false, probe_gpu, app},
+        {"cleanup_service", false, probe_running, app},
+        {"system_broadcaster", false, probe_running, app},
+        {"service_health_monitor", false, probe_running, app},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(probes); i++) {
+        int rc = nj_registry_add_service(app->registry, &probes[i]);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
