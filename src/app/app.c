@@ -64,11 +64,24 @@ int nj_app_port(const struct nj_app *app)
     return app->api != NULL ? nj_api_port(app->api) : 0;
 }
 
-static void handle_drained(struct nj_app *app)
+// Connections get this long to take their last bytes.
+static const nj_us farewell_us = 2 * (nj_us)NJ_US_PER_S;
+
+static void handle_api_stopped(void *arg)
 {
+    struct nj_app *app = arg;
     stop_from(app, 0);
     nj_log_line(app->log, NJ_LOG_INFO, "Stopped");
     app->stop_done(app->stop_arg);
+}
+
+static void handle_drained(struct nj_app *app)
+{
+    nj_realtime_stop(app->realtime);
+    if (app->api != NULL)
+        nj_api_stop(app->api, farewell_us, handle_api_stopped, app);
+    else
+        handle_api_stopped(app);
 }
 
 void nj_app_stop(struct nj_app *app, void (*done)(void *arg), void *arg)

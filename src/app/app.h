@@ -32,7 +32,6 @@ const struct nj_log_settings *nj_app_log_settings(const struct nj_config *config
 
 struct nj_program_settings { // group "app"
     const char *media_folder;
-    int64_t picture_quality;
     nj_us drain_us;
 };
 const struct nj_program_settings *nj_app_program_settings(const struct nj_config *config);

@@ -65,13 +65,6 @@ static const struct nj_option program_options[] = {
      .offset = offsetof(struct nj_program_settings, media_folder),
      .fallback = "data/pictures",
      .help = "Where Nightjar keeps its own pictures of live cameras."},
-    {.name = "picture_quality",
-     .type = NJ_OPTION_INT,
-     .offset = offsetof(struct nj_program_settings, picture_quality),
-     .min = 30,
-     .max = 100,
-     .fallback = "85",
-     .help = "JPEG quality of these pictures."},
     {.name = "drain_seconds",
      .type = NJ_OPTION_SECONDS,
      .offset = offsetof(struct nj_program_settings, drain_us),
@@ -91,16 +84,13 @@ static const struct nj_option_group program_option_group = {
 };
 
 static const struct nj_option_group *const groups[] = {
-    &program_option_group,        &log_option_group,
-    &nj_http_server_option_group, &nj_api_option_group,
-    &nj_realtime_option_group,    &nj_store_option_group,
-    &nj_retention_option_group,   &nj_work_queue_option_group,
-    &nj_folder_option_group,      &nj_sources_option_group,
-    &nj_picture_option_group,     &nj_upload_option_group,
-    &nj_motion_option_group,      &nj_detect_option_group,
-    &nj_track_option_group,       &nj_stability_option_group,
-    &nj_batch_option_group,       &nj_analysis_option_group,
-    &nj_severity_option_group,    NULL,
+    &program_option_group,      &log_option_group,           &nj_http_server_option_group,
+    &nj_api_option_group,       &nj_realtime_option_group,   &nj_store_option_group,
+    &nj_retention_option_group, &nj_work_queue_option_group, &nj_folder_option_group,
+    &nj_sources_option_group,   &nj_picture_option_group,    &nj_upload_option_group,
+    &nj_live_option_group,      &nj_motion_option_group,     &nj_detect_option_group,
+    &nj_track_option_group,     &nj_stability_option_group,  &nj_batch_option_group,
+    &nj_analysis_option_group,  &nj_severity_option_group,   NULL,
 };
 
 const struct nj_option_group *const *nj_app_option_groups(void)

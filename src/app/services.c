@@ -273,6 +273,7 @@ static void stop_cleanup(struct nj_app *app)
 static int make_live(struct nj_app *app, const struct nj_source_entry *entry, struct nj_error *err)
 {
     struct nj_live_config config = {
+        .options = group(app, &nj_live_option_group),
         .entry = entry,
         .motion = group(app, &nj_motion_option_group),
         .track = group(app, &nj_track_option_group),
@@ -287,7 +288,6 @@ static int make_live(struct nj_app *app, const struct nj_source_entry *entry, st
         .bus = app->bus,
         .metrics = app->metrics,
         .log = app->log,
-        .picture_quality = (int)nj_app_program_settings(app->first)->picture_quality,
     };
     int rc = nj_live_pipeline_create(&config, &app->live[app->live_count], err);
     if (rc != 0)
@@ -361,11 +361,13 @@ const size_t nj_first_producer = 8; // live_cameras
 void nj_app_release_parts(struct nj_app *app)
 {
     nj_folder_source_destroy(app->folder);
+    nj_scheduler_destroy(app->scheduler); // its threads tell the pipelines
+    nj_store_close(app->store);           // and so does the store, for the last time
+    nj_loop_turn(app->loop);              // what they sent to this thread
     for (size_t i = 0; i < app->live_count; i++)
         nj_live_pipeline_destroy(app->live[i]);
     nj_camera_watch_destroy(app->camera_watch);
     nj_cleanup_destroy(app->cleanup);
-    nj_scheduler_destroy(app->scheduler); // its threads may still tell the pipelines
     nj_upload_pipeline_destroy(app->upload);
     nj_batcher_destroy(app->batcher);
     nj_detector_destroy(app->detector);
@@ -375,7 +377,6 @@ void nj_app_release_parts(struct nj_app *app)
     nj_work_queue_destroy(app->analysis_queue);
     nj_work_queue_destroy(app->detection_queue);
     nj_media_destroy(app->media);
-    nj_store_close(app->store);
     nj_bus_destroy(app->bus);
     nj_breaker_destroy(app->llm_breaker);
     nj_breaker_destroy(app->detector_breaker);

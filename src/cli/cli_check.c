@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// nightjar check: says what would stop a start, without starting: configuration, folders, store and
+// model, each with what to do.
+#include "app/app.h"
+#include "cli/cli.h"
+#include "detect/detect.h"
+#include "sources/folder.h"
+#include "storage/store.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static int check_folder(const struct nj_config *config, struct nj_error *err)
+{
+    const struct nj_folder_options *folder = nj_config_get(config, &nj_folder_option_group);
+    if (access(folder->root, R_OK | X_OK) == 0)
+        return 0;
+    return nj_error_set(err, NJ_E_NOT_FOUND,
+                        "folder.root: '%s' cannot be read; it is made at the start when it is "
+                        "missing",
+                        folder->root);
+}
+
+static int check_store(const struct nj_config *config, struct nj_error *err)
+{
+    struct nj_store *store = NULL;
+    int rc =
+        nj_store_open(nj_config_get(config, &nj_store_option_group), nj_clock_real(), &store, err);
+    nj_store_close(store);
+    return rc;
+}
+
+static int check_model(const struct nj_config *config, struct nj_error *err)
+{
+    struct nj_detector *detector = NULL;
+    struct nj_detector_config settings = {.options = nj_config_get(config, &nj_detect_option_group),
+                                          .clock = nj_clock_real()};
+    int rc = nj_detector_create(&settings, &detector, err);
+    nj_detector_destroy(detector);
+    return rc;
+}
+
+static const struct check {
+    const char *name;
+    int (*run)(const struct nj_config *config, struct nj_error *err);
+} checks[] = {
+    {"upload folder", check_folder},
+    {"store", check_store},
+    {"detector", check_model},
+};
+
+static int run_checks(const struct nj_config *config)
+{
+    int failed = 0;
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        struct nj_error err = {0};
+        int rc = checks[i].run(config, &err);
+        printf("%-14s %s%s%s\n", checks[i].name, rc == 0 ? "ok" : "FAILED", rc == 0 ? "" : ": ",
+               err.text);
+        failed |= rc != 0;
+    }
+    return failed ? NJ_EXIT_FAILED : NJ_EXIT_OK;
+}
+
+int nj_cli_check(int argc, char **argv)
+{
+    struct nj_cli_config cli;
+    struct nj_config *config = NULL;
+    struct nj_error err = {0};
+    int rc = nj_cli_config_parse(&argc, argv, &cli, &err);
+    if (rc == 0 && argc > 1)
+        rc = nj_error_set(&err, NJ_E_INVALID, "no option '%s'; see nightjar --help", argv[1]);
+    if (rc == 0)
+        rc = nj_cli_config_load(&cli, &config, &err);
+    int code = NJ_EXIT_USAGE;
+    if (rc == 0) {
+        printf("%-14s ok\n", "configuration");
+        code = run_checks(config);
+    } else {
+        nj_cli_fail("check", code, err.text);
+    }
+    nj_config_unref(config);
+    nj_cli_config_finish(&cli);
+    return code;
+}
