@@ -1,10 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 // nightjar eval: measures tracking and detection against ground truth.
+#include "cli/cli_eval.h"
+
 #include "cli/cli.h"
 #include "cli/cli_eval_mot.h"
 #include "cli/cli_eval_video.h"
+#include "util/json_writer.h"
+#include "util/mem.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { JSON_BYTES_MAX = 64 << 10 };
+
+int nj_cli_eval_measure(const char *gt_path, const struct nj_mot_table *result,
+                        struct nj_mot_metrics *out, struct nj_error *err)
+{
+    struct nj_mot_table gt = {0};
+    struct nj_mot_sums *sums = NULL;
+    int code = nj_mot_read(gt_path, &gt, err);
+    if (code == 0 && nj_mot_sums_create(&sums) < 0)
+        code = nj_error_set(err, NJ_E_NOMEM, "no memory for the metrics");
+    if (code == 0)
+        code = nj_mot_sums_add(sums, &gt, result, err);
+    if (code == 0)
+        nj_mot_sums_metrics(sums, out);
+    nj_mot_sums_destroy(sums);
+    nj_mot_free(&gt);
+    return code;
+}
+
+int nj_cli_eval_print(const struct nj_mot_metrics *m, bool as_json)
+{
+    const struct {
+        const char *name;
+        double value; // percent
+    } shares[] = {
+        {"mota", m->mota}, {"motp", m->motp},     {"idf1", m->idf1},          {"idp", m->idp},
+        {"idr", m->idr},   {"hota", m->hota},     {"deta", m->deta},          {"assa", m->assa},
+        {"loca", m->loca}, {"recall", m->recall}, {"precision", m->precision}};
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {{"fp", m->fp},
+                  {"fn", m->fn},
+                  {"id_switches", m->id_switches},
+                  {"fragmentations", m->fragmentations},
+                  {"gt_rows", m->gt_rows},
+                  {"result_rows", m->result_rows}};
+    struct nj_buf buf;
+    struct nj_json_writer json;
+    nj_buf_init(&buf, JSON_BYTES_MAX);
+    nj_json_init(&json, &buf);
+    if (as_json)
+        nj_json_object_begin(&json, NULL);
+    for (size_t i = 0; i < NJ_COUNT_OF(shares); i++) {
+        if (as_json)
+            nj_json_fixed(&json, shares[i].name, shares[i].value, 4);
+        else
+            nj_buf_printf(&buf, "%-16s %10.3f %%\n", shares[i].name, shares[i].value);
+    }
+    for (size_t i = 0; i < NJ_COUNT_OF(counts); i++) {
+        if (as_json)
+            nj_json_int(&json, counts[i].name, counts[i].value);
+        else
+            nj_buf_printf(&buf, "%-16s %10" PRId64 "\n", counts[i].name, counts[i].value);
+    }
+    if (as_json) {
+        nj_json_object_end(&json);
+        nj_buf_append_char(&buf, '\n');
+    }
+    bool good = nj_buf_failed(&buf) == 0 && fwrite(buf.data, 1, buf.length, stdout) == buf.length &&
+                fflush(stdout) == 0;
+    nj_buf_finish(&buf);
+    return good ? NJ_EXIT_OK : NJ_EXIT_FAILED;
+}
 
 int nj_cli_eval(int argc, char **argv)
 {

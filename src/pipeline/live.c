@@ -127,16 +127,22 @@ static int apply_camera(struct nj_store_op *op, struct nj_db *db, struct nj_erro
     return rc;
 }
 
-// Thresholds of a tracker follow the detector: each model has scores of its own.
+void nj_live_track_options(const struct nj_track_options *track, const struct nj_live_options *live,
+                           double threshold, struct nj_track_options *out)
+{
+    *out = *track;
+    out->high_score = threshold;
+    out->new_score = threshold + live->new_track_margin;
+    if (out->low_score > threshold)
+        out->low_score = threshold;
+}
+
 static int make_tracking(struct nj_live_pipeline *pipeline, int64_t last_track,
                          struct nj_error *err)
 {
-    double threshold = nj_detector_threshold(pipeline->config.detector);
-    struct nj_track_options options = *pipeline->config.track;
-    options.high_score = threshold;
-    options.new_score = threshold + pipeline->config.options->new_track_margin;
-    if (options.low_score > threshold)
-        options.low_score = threshold;
+    struct nj_track_options options;
+    nj_live_track_options(pipeline->config.track, pipeline->config.options,
+                          nj_detector_threshold(pipeline->config.detector), &options);
     int rc = nj_tracker_create(&options, last_track + 1, &pipeline->tracker, err);
     if (rc == 0)
         rc = nj_stability_create(pipeline->config.stability, &pipeline->stability, err);

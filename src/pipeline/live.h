@@ -21,6 +21,11 @@ struct nj_live_options {
 };
 extern const struct nj_option_group nj_live_option_group; // group "live"
 
+// The tracker's thresholds follow the detector, because each model has scores of its own: `track`
+// with new, high and low scores set for `threshold`.
+void nj_live_track_options(const struct nj_track_options *track, const struct nj_live_options *live,
+                           double threshold, struct nj_track_options *out);
+
 struct nj_live_config {
     const struct nj_live_options *options;
     const struct nj_source_entry *entry; // outlives the pipeline
