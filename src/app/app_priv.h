@@ -11,7 +11,10 @@
 
 #include <pthread.h>
 
-enum { NJ_APP_CAMERAS_MAX = 64 };
+enum {
+    NJ_APP_CAMERAS_MAX = 64,
+    NJ_APP_LOGS_MAX = 16, // components of the table below
+};
 
 struct nj_app {
     struct nj_loop *loop;
@@ -44,6 +47,9 @@ struct nj_app {
     size_t live_count;
     struct nj_folder_source *folder;
 
+    struct nj_log *logs[NJ_APP_LOGS_MAX]; // one a component
+    size_t log_count;
+
     size_t started; // services of the table that run
     struct nj_app_drain *drain;
     void (*stop_done)(void *arg); // NULL until a stop was asked for
@@ -62,6 +68,9 @@ extern const struct nj_service nj_services[];
 extern const size_t nj_service_count;
 // Services from this index on bring work in; those before it carry it on.
 extern const size_t nj_first_producer;
+
+// A log that names the component; the program's own when there is no memory or place.
+struct nj_log *nj_app_component_log(struct nj_app *app, const char *component);
 
 // Destroys what the services made, in reverse order; harmless where nothing was made.
 void nj_app_release_parts(struct nj_app *app);

@@ -16,6 +16,15 @@ static const void *group(const struct nj_app *app, const struct nj_option_group 
     return nj_config_get(app->first, which);
 }
 
+struct nj_log *nj_app_component_log(struct nj_app *app, const char *component)
+{
+    struct nj_log *log = NULL;
+    if (app->log_count == NJ_APP_LOGS_MAX || nj_log_child(app->log, component, &log) != 0)
+        return app->log;
+    app->logs[app->log_count++] = log;
+    return log;
+}
+
 static struct nj_config *newest_config(void *context)
 {
     struct nj_app *app = context;
@@ -32,7 +41,7 @@ static int make_queue(struct nj_app *app, const char *name, const char *label,
         .store = app->store,
         .loop = app->loop,
         .metrics = app->metrics,
-        .log = app->log,
+        .log = nj_app_component_log(app, "queue"),
         .options = *options,
         .seed = (uint64_t)nj_wall_us(nj_loop_clock(app->loop)),
     };
@@ -76,7 +85,7 @@ static int start_realtime(struct nj_app *app, struct nj_error *err)
         .loop = app->loop,
         .bus = app->bus,
         .metrics = app->metrics,
-        .log = app->log,
+        .log = nj_app_component_log(app, "realtime"),
         .write_status = write_status,
         .write_performance = write_performance,
         .context = app,
@@ -110,7 +119,7 @@ static void fill_api_context(struct nj_app *app)
         .retention = group(app, &nj_retention_option_group),
         .config = newest_config,
         .context = app,
-        .log = app->log,
+        .log = nj_app_component_log(app, "api"),
         .started_us = nj_wall_us(nj_loop_clock(app->loop)),
         .picture_limits = *limits,
         .upload_root = folder->root,
@@ -143,7 +152,7 @@ static int start_analysis(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = app->log,
+        .log = nj_app_component_log(app, "analysis"),
     };
     int rc = nj_breaker_create(&breaker, nj_loop_clock(app->loop), &app->llm_breaker);
     if (rc == 0)
@@ -173,7 +182,7 @@ static int start_detector(struct nj_app *app, struct nj_error *err)
     struct nj_detector_config config = {.options = options,
                                         .clock = nj_loop_clock(app->loop),
                                         .breaker = app->detector_breaker,
-                                        .log = app->log};
+                                        .log = nj_app_component_log(app, "detector")};
     if (rc == 0)
         rc = nj_detector_create(&config, &app->detector, err);
     struct nj_scheduler_config scheduler = {.detector = app->detector,
@@ -200,7 +209,7 @@ static int start_batcher(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = app->log,
+        .log = nj_app_component_log(app, "batch_aggregator"),
     };
     int rc = nj_batcher_create(&config, &app->batcher, err);
     return rc == 0 ? nj_batcher_start(app->batcher, err) : rc;
@@ -227,7 +236,7 @@ static int start_upload(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = app->log,
+        .log = nj_app_component_log(app, "pipeline"),
     };
     int rc = nj_upload_pipeline_create(&config, &app->upload, err);
     app->api_context.upload = app->upload;
@@ -247,13 +256,13 @@ static int start_cleanup(struct nj_app *app, struct nj_error *err)
         .store = app->store,
         .options = group(app, &nj_retention_option_group),
         .pictures_folder = nj_app_program_settings(app->first)->media_folder,
-        .log = app->log,
+        .log = nj_app_component_log(app, "cleanup"),
     };
     struct nj_camera_watch_config watch = {
         .loop = app->loop,
         .store = app->store,
         .bus = app->bus,
-        .log = app->log,
+        .log = nj_app_component_log(app, "cleanup"),
         .offline_after_us = sources->offline_after_us,
     };
     int rc = nj_cleanup_create(&cleanup, &app->cleanup, err);
@@ -287,7 +296,7 @@ static int make_live(struct nj_app *app, const struct nj_source_entry *entry, st
         .media = app->media,
         .bus = app->bus,
         .metrics = app->metrics,
-        .log = app->log,
+        .log = nj_app_component_log(app, "live_cameras"),
     };
     int rc = nj_live_pipeline_create(&config, &app->live[app->live_count], err);
     if (rc != 0)
@@ -325,7 +334,7 @@ static int start_folder(struct nj_app *app, struct nj_error *err)
         .store = app->store,
         .queue = app->detection_queue,
         .metrics = app->metrics,
-        .log = app->log,
+        .log = nj_app_component_log(app, "file_watcher"),
     };
     int rc = nj_folder_source_create(&config, &app->folder, err);
     app->api_context.folder = app->folder;
@@ -380,4 +389,6 @@ void nj_app_release_parts(struct nj_app *app)
     nj_bus_destroy(app->bus);
     nj_breaker_destroy(app->llm_breaker);
     nj_breaker_destroy(app->detector_breaker);
+    for (size_t i = 0; i < app->log_count; i++)
+        nj_log_destroy(app->logs[i]);
 }
