@@ -251,18 +251,19 @@ static void stop_upload(struct nj_app *app)
 static int start_cleanup(struct nj_app *app, struct nj_error *err)
 {
     const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
+    struct nj_log *log = nj_app_component_log(app, "cleanup");
     struct nj_cleanup_config cleanup = {
         .loop = app->loop,
         .store = app->store,
         .options = group(app, &nj_retention_option_group),
         .pictures_folder = nj_app_program_settings(app->first)->media_folder,
-        .log = nj_app_component_log(app, "cleanup"),
+        .log = log,
     };
     struct nj_camera_watch_config watch = {
         .loop = app->loop,
         .store = app->store,
         .bus = app->bus,
-        .log = nj_app_component_log(app, "cleanup"),
+        .log = log,
         .offline_after_us = sources->offline_after_us,
     };
     int rc = nj_cleanup_create(&cleanup, &app->cleanup, err);
@@ -279,7 +280,8 @@ static void stop_cleanup(struct nj_app *app)
     nj_cleanup_stop(app->cleanup);
 }
 
-static int make_live(struct nj_app *app, const struct nj_source_entry *entry, struct nj_error *err)
+static int make_live(struct nj_app *app, const struct nj_source_entry *entry, struct nj_log *log,
+                     struct nj_error *err)
 {
     struct nj_live_config config = {
         .options = group(app, &nj_live_option_group),
@@ -296,7 +298,7 @@ static int make_live(struct nj_app *app, const struct nj_source_entry *entry, st
         .media = app->media,
         .bus = app->bus,
         .metrics = app->metrics,
-        .log = nj_app_component_log(app, "live_cameras"),
+        .log = log,
     };
     int rc = nj_live_pipeline_create(&config, &app->live[app->live_count], err);
     if (rc != 0)
@@ -312,9 +314,10 @@ static int start_live(struct nj_app *app, struct nj_error *err)
     if (sources->list.count > NJ_APP_CAMERAS_MAX)
         return nj_error_set(err, NJ_E_TOO_BIG, "sources.list: %zu sources, at most %d are possible",
                             sources->list.count, NJ_APP_CAMERAS_MAX);
+    struct nj_log *log = nj_app_component_log(app, "live_cameras");
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sources->list.count; i++)
-        rc = make_live(app, &entries[i], err);
+        rc = make_live(app, &entries[i], log, err);
     return rc;
 }
 
