@@ -46,7 +46,7 @@ void nj_live_flush(struct nj_live_pipeline *pipeline)
     size_t count = 0;
     nj_stability_flush(pipeline->stability, &actions, &count);
     for (size_t i = 0; i < count; i++)
-        nj_live_write(pipeline, &actions[i], NULL);
+        nj_live_apply_action(pipeline, &actions[i], NULL);
 }
 
 static void follow(struct nj_live_pipeline *pipeline, const struct nj_detect_job *job)
@@ -69,7 +69,7 @@ static void follow(struct nj_live_pipeline *pipeline, const struct nj_detect_job
     if (nj_stability_update(pipeline->stability, tracks, NULL, count, &actions, &action_count) != 0)
         action_count = 0;
     for (size_t i = 0; i < action_count; i++)
-        nj_live_write(pipeline, &actions[i], job->frame);
+        nj_live_apply_action(pipeline, &actions[i], job->frame);
     show(pipeline, job->frame, tracks, count);
 }
 

@@ -54,8 +54,8 @@ void nj_live_handle_detected(struct nj_detect_job *job);
 void nj_live_flush(struct nj_live_pipeline *pipeline);
 
 // Carries an action of the stability validator into the store. `frame` is NULL for ends.
-void nj_live_write(struct nj_live_pipeline *pipeline, const struct nj_stability_action *action,
-                   struct nj_frame *frame);
+void nj_live_apply_action(struct nj_live_pipeline *pipeline,
+                          const struct nj_stability_action *action, struct nj_frame *frame);
 
 // Remembers that the camera was seen.
 void nj_live_touch(struct nj_live_pipeline *pipeline);

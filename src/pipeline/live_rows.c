@@ -147,8 +147,8 @@ static void set_box(struct nj_detection_row *row, const struct nj_stability_acti
     row->height = (int32_t)lroundf(action->h);
 }
 
-void nj_live_write(struct nj_live_pipeline *pipeline, const struct nj_stability_action *action,
-                   struct nj_frame *frame)
+void nj_live_apply_action(struct nj_live_pipeline *pipeline,
+                          const struct nj_stability_action *action, struct nj_frame *frame)
 {
     struct nj_live_row *live = find_row(pipeline, action->track_id);
     if (live == NULL || (!live->used && (frame == NULL || action->kind == NJ_STABILITY_END)))
