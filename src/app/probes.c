@@ -4,6 +4,12 @@
 
 #include <stdio.h>
 
+// A probe that finds nothing wrong leaves it at this.
+static void healthy(struct nj_health_report *out)
+{
+    *out = (struct nj_health_report){.status = NJ_HEALTH_HEALTHY};
+}
+
 static void say(struct nj_health_report *out, enum nj_health_status status, const char *text)
 {
     out->status = status;
@@ -13,6 +19,7 @@ static void say(struct nj_health_report *out, enum nj_health_status status, cons
 static void probe_store(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    healthy(out);
     struct nj_store_stats stats;
     nj_store_get_stats(app->store, &stats);
     if (stats.read_only)
@@ -25,6 +32,7 @@ static void probe_store(void *arg, struct nj_health_report *out)
 static void probe_folder(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    healthy(out);
     struct nj_folder_stats stats;
     nj_folder_source_get_stats(app->folder, &stats);
     if (stats.problem[0] != '\0')
@@ -48,6 +56,7 @@ static bool queue_in_trouble(struct nj_work_queue *queue, struct nj_health_repor
 static void probe_pipeline(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    healthy(out);
     if (!queue_in_trouble(app->detection_queue, out))
         queue_in_trouble(app->analysis_queue, out);
 }
@@ -64,6 +73,7 @@ static void probe_breaker(struct nj_breaker *breaker, const char *text,
 static void probe_detector(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    healthy(out);
     probe_breaker(app->detector_breaker,
                   "The detector service does not answer; pictures wait in detection_queue.", out);
 }
@@ -71,6 +81,7 @@ static void probe_detector(void *arg, struct nj_health_report *out)
 static void probe_analysis(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    healthy(out);
     probe_breaker(app->llm_breaker,
                   "The language model does not answer; events are scored by the rules.", out);
 }
@@ -78,6 +89,7 @@ static void probe_analysis(void *arg, struct nj_health_report *out)
 static void probe_live(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    healthy(out);
     for (size_t i = 0; i < app->live_count; i++) {
         struct nj_live_stats stats;
         nj_live_pipeline_get_stats(app->live[i], &stats);
@@ -93,6 +105,7 @@ static void probe_live(void *arg, struct nj_health_report *out)
 static void probe_gpu(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    healthy(out);
     snprintf(out->message, sizeof out->message, "Detection runs on %s.",
              nj_detector_device(app->detector));
 }
@@ -101,7 +114,7 @@ static void probe_gpu(void *arg, struct nj_health_report *out)
 static void probe_running(void *arg, struct nj_health_report *out)
 {
     (void)arg;
-    (void)out;
+    healthy(out);
 }
 
 int nj_app_register_probes(struct nj_app *app)
