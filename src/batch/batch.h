@@ -19,6 +19,7 @@ struct nj_batch_options {
     int64_t max_detections;     // BATCH_MAX_DETECTIONS 50
     double fast_path_threshold; // FAST_PATH_CONFIDENCE_THRESHOLD; negative: the model's own
     struct nj_text_list fast_path_types; // FAST_PATH_OBJECT_TYPES: person
+    nj_us fast_path_pause_us; // a live camera takes the fast path at most once in this time
 };
 extern const struct nj_option_group nj_batch_option_group; // group "batch"
 

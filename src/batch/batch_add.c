@@ -7,6 +7,7 @@
 #include "util/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     BATCH_ID_BYTES = 16, // 128 random bits: two batches never share an id
@@ -74,24 +75,45 @@ static int join_batch(const struct adding *adding, struct nj_detection_row *row,
     return rc;
 }
 
+// A live camera that rang a moment ago keeps quiet: its detections join the window.
+static int must_pause(const struct adding *adding, bool *out)
+{
+    const struct nj_detection_row *row = &adding->stored->rows[0];
+    *out = false;
+    if (strcmp(row->media_type, "live") != 0 || adding->options.fast_path_pause_us == 0)
+        return 0;
+    return nj_batches_fast_path_since(adding->db, row->camera_id,
+                                      nj_db_now_us(adding->db) - adding->options.fast_path_pause_us,
+                                      out, adding->err);
+}
+
+static int open_fast_path(const struct adding *adding, const struct nj_detection_row *row,
+                          struct nj_batch_row *batch)
+{
+    describe_batch(adding, row, batch);
+    snprintf(batch->id, sizeof batch->id, "fast_path_%lld", (long long)row->id);
+    nj_text_copy(batch->state, sizeof batch->state, "closed");
+    nj_text_copy(batch->close_reason, sizeof batch->close_reason,
+                 nj_close_reason_name(NJ_CLOSE_FAST_PATH));
+    batch->closed_us = batch->created_us;
+    return nj_batches_insert(adding->db, batch, adding->err);
+}
+
 // All sure enough detections of one delivery share one fast-path batch: one picture, one event.
 static int add_fast_path(const struct adding *adding)
 {
     struct nj_batch_row batch = {0};
+    bool paused = false, asked = false;
     for (size_t i = 0; i < adding->stored->count; i++) {
         struct nj_detection_row *row = &adding->stored->rows[i];
         if (!takes_fast_path(adding, row))
             continue;
-        int rc = 0;
-        if (batch.id[0] == '\0') {
-            describe_batch(adding, row, &batch);
-            snprintf(batch.id, sizeof batch.id, "fast_path_%lld", (long long)row->id);
-            nj_text_copy(batch.state, sizeof batch.state, "closed");
-            nj_text_copy(batch.close_reason, sizeof batch.close_reason,
-                         nj_close_reason_name(NJ_CLOSE_FAST_PATH));
-            batch.closed_us = batch.created_us;
-            rc = nj_batches_insert(adding->db, &batch, adding->err);
-        }
+        int rc = asked ? 0 : must_pause(adding, &paused);
+        asked = true;
+        if (rc == 0 && paused)
+            return 0;
+        if (rc == 0 && batch.id[0] == '\0')
+            rc = open_fast_path(adding, row, &batch);
         if (rc == 0)
             rc = join_batch(adding, row, &batch);
         if (rc != 0)

@@ -65,6 +65,16 @@ static const struct nj_option options[] = {
      .fallback = "person",
      .reloadable = true,
      .help = "Classes that may take the fast path."},
+    {.name = "fast_path_pause_seconds",
+     .type = NJ_OPTION_SECONDS,
+     .offset = MEMBER(fast_path_pause_us),
+     .min = 0,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "60",
+     .reloadable = true,
+     .help = "A live camera takes the fast path at most once in this time, so that a busy street "
+             "does not ring for every passer-by; uploads always take it."},
 };
 
 const struct nj_option_group nj_batch_option_group = {

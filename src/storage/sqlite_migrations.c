@@ -33,6 +33,8 @@ static const char sightings[] =
     ") STRICT, WITHOUT ROWID;"
     "CREATE UNIQUE INDEX batches_open ON batches (camera_id) WHERE state = 'open';"
     "CREATE INDEX batches_analysed ON batches (closed_us) WHERE state = 'analysed';"
+    "CREATE INDEX batches_fast_path ON batches (camera_id, created_us)"
+    " WHERE close_reason = 'fast_path';"
 
     "CREATE TABLE detections ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -79,6 +79,25 @@ int nj_batches_open_of(struct nj_db *db, const char *camera_id, struct nj_batch_
     return nj_sql_read_one(&sql, &batch_rows, out, "the camera has no open batch", err);
 }
 
+int nj_batches_fast_path_since(struct nj_db *db, const char *camera_id, nj_us since_us, bool *out,
+                               struct nj_error *err)
+{
+    struct nj_sql sql;
+    int64_t found = 0;
+    int rc = nj_sql_begin(&sql, db,
+                          "SELECT EXISTS (SELECT 1 FROM batches WHERE camera_id = ?1"
+                          " AND close_reason = 'fast_path' AND created_us >= ?2)",
+                          err);
+    if (rc != 0)
+        return rc;
+    nj_sql_put_text(&sql, camera_id);
+    nj_sql_put_int(&sql, since_us);
+    rc = nj_sql_run_int(&sql, &found, err);
+    if (rc == 0)
+        *out = found != 0;
+    return rc;
+}
+
 static int check_detection(struct nj_db *db, int64_t id, struct nj_error *err)
 {
     struct nj_sql sql;

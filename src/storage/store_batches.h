@@ -26,6 +26,9 @@ int nj_batches_get(struct nj_db *db, const char *id, struct nj_batch_row *out,
                    struct nj_error *err);
 int nj_batches_open_of(struct nj_db *db, const char *camera_id, struct nj_batch_row *out,
                        struct nj_error *err); // NJ_E_NOT_FOUND: none open
+// Whether the camera took the fast path at or after `since_us` (wall of the store).
+int nj_batches_fast_path_since(struct nj_db *db, const char *camera_id, nj_us since_us, bool *out,
+                               struct nj_error *err);
 struct nj_batch_growth {
     const int64_t *detection_ids;
     size_t count;

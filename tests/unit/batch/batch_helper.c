@@ -131,13 +131,14 @@ static int insert_rows(struct delivery *delivery, struct nj_db *db, struct nj_er
         const struct seen *seen = &delivery->seen[i];
         struct nj_detection_row *row = &delivery->rows[i];
         const struct nj_camera_identity camera = {seen->camera, seen->camera, "folder"};
-        *row = (struct nj_detection_row){.media_type = "image",
-                                         .confidence = seen->confidence,
+        *row = (struct nj_detection_row){.confidence = seen->confidence,
                                          .width = 10,
                                          .height = 20,
                                          .picture_width = 100,
                                          .picture_height = 100,
                                          .model = "m"};
+        nj_text_copy(row->media_type, sizeof row->media_type,
+                     delivery->bench->live ? "live" : "image");
         row->detected_us = row->ended_us = START_US + (nj_us)(seen->at_s * NJ_US_PER_S);
         nj_text_copy(row->camera_id, sizeof row->camera_id, seen->camera);
         nj_text_copy(row->object_type, sizeof row->object_type, seen->type);

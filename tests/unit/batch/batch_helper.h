@@ -23,6 +23,7 @@ struct batch_bench {
     struct nj_batch_options options;
     struct nj_batcher *batcher;
     int64_t next; // source key
+    bool live;    // deliveries come from a live camera
     int closed_all, closed_all_rc;
 };
 

@@ -94,6 +94,27 @@ static void an_open_batch_is_left_alone(void **state)
     assert_string_equal(batch_list(bench), "yard:idle:1 yard:fast_path:1");
 }
 
+static void a_busy_live_camera_rings_once_in_the_pause(void **state)
+{
+    struct batch_bench *bench = *state;
+    struct nj_batch_options options = bench->options;
+    options.fast_path_pause_us = 60LL * NJ_US_PER_S;
+    nj_batcher_set_options(bench->batcher, &options);
+    bench->live = true;
+    batch_deliver(bench, &(struct seen){"yard", "person", 0.95, 0}, 1);
+    batch_deliver(bench, &(struct seen){"gate", "person", 0.95, 0}, 1); // has a bell of its own
+    batch_deliver(bench, &(struct seen){"yard", "person", 0.95, 1}, 1);
+    assert_string_equal(
+        batch_sql(bench, "SELECT count(*) FROM batches WHERE close_reason = 'fast_path'"), "2");
+    bench->live = false; // an upload always takes it
+    batch_deliver(bench, &(struct seen){"yard", "person", 0.95, 2}, 1);
+    bench->live = true;
+    nj_fake_clock_advance(&bench->clock, 61LL * NJ_US_PER_S);
+    batch_deliver(bench, &(struct seen){"yard", "person", 0.95, 61}, 1);
+    assert_string_equal(
+        batch_sql(bench, "SELECT count(*) FROM batches WHERE close_reason = 'fast_path'"), "4");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, batch_setup, batch_teardown)
 
 int fast_path_test(void)
@@ -103,6 +124,7 @@ int fast_path_test(void)
         CASE(one_event_per_delivery_and_the_rest_goes_to_the_window),
         CASE(fast_path_work_overtakes_closed_batches),
         CASE(an_open_batch_is_left_alone),
+        CASE(a_busy_live_camera_rings_once_in_the_pause),
     };
     return cmocka_run_group_tests_name("fast path", tests, NULL, NULL);
 }
