@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pictures, thumbnails and the page's files: what is served, and what is not for lying elsewhere.
+#include "http/http_priv.h"
+
+#include "frames/picture.h"
+#include "util/file.h"
+#include "tests/unit/http/http_helper.h"
+#include "util/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int http_media_test(void);
+
+static void expect_size(const struct nj_answer *answer, int width, int height)
+{
+    static const struct nj_picture_limits limits = {1 << 20, 10};
+    struct nj_picture_info info;
+    char type[64];
+    assert_int_equal(answer->status, 200);
+    assert_string_equal(nj_answer_header(answer, "Content-Type", type, sizeof type), "image/jpeg");
+    assert_int_equal(nj_picture_probe(answer->body, answer->length, &limits, &info, NULL), 0);
+    assert_int_equal(info.width, width);
+    assert_int_equal(info.height, height);
+}
+
+static void pictures_are_whole_and_thumbnails_fit(void **state)
+{
+    struct http_fixture *fixture = *state;
+    char path[NJ_TEMP_PATH_MAX];
+    http_add_camera(fixture, "door");
+    http_add_picture(fixture, "a.jpg", 800, 300, path);
+    http_add_detection(fixture, "door", path, 10);
+    expect_size(http_get(fixture, "/api/detections/1/image"), 800, 300);
+    expect_size(http_get(fixture, "/api/detections/1/thumbnail"), 320, 120);
+    expect_size(http_get(fixture, "/api/detections/1/thumbnail"), 320, 120); // from memory
+    expect_size(http_get(fixture, "/api/cameras/door/snapshot"), 800, 300);
+    char *bytes = NULL;
+    size_t length;
+    assert_int_equal(nj_file_read(path, 1 << 20, &bytes, &length, NULL), 0);
+    const struct nj_answer *answer = http_get(fixture, "/api/detections/1/image");
+    assert_int_equal(answer->length, length);
+    assert_memory_equal(answer->body, bytes, length); // as it was uploaded
+    free(bytes);
+}
+
+static void known_picture_is_304(void **state)
+{
+    struct http_fixture *fixture = *state;
+    static const char *const paths[] = {"/api/detections/1/image", "/api/cameras/door/snapshot"};
+    char path[NJ_TEMP_PATH_MAX];
+    http_add_camera(fixture, "door");
+    http_add_picture(fixture, "a.jpg", 80, 60, path);
+    http_add_detection(fixture, "door", path, 10);
+    for (size_t i = 0; i < NJ_COUNT_OF(paths); i++) {
+        char etag[128], header[160];
+        nj_answer_header(http_get(fixture, paths[i]), "ETag", etag, sizeof etag);
+        assert_true(etag[0] == '"');
+        snprintf(header, sizeof header, "If-None-Match: %s\r\n", etag);
+        assert_int_equal(http_ask(fixture, "GET", paths[i], header, NULL)->status, 304);
+    }
+}
+
+static void thumbnail_is_kept_in_memory_when_its_file_goes(void **state)
+{
+    struct http_fixture *fixture = *state;
+    char path[NJ_TEMP_PATH_MAX];
+    http_add_camera(fixture, "door");
+    http_add_picture(fixture, "a.jpg", 80, 60, path);
+    http_add_detection(fixture, "door", path, 10);
+    expect_size(http_get(fixture, "/api/detections/1/thumbnail"), 80, 60); // never scaled up
+    assert_int_equal(unlink(path), 0);
+    expect_size(http_get(fixture, "/api/detections/1/thumbnail"), 80, 60);
+    http_expect(http_get(fixture, "/api/detections/1/image"), 404, "not there any more");
+}
+
+static void what_lies_elsewhere_is_not_served(void **state)
+{
+    struct http_fixture *fixture = *state;
+    char inside[NJ_TEMP_PATH_MAX], outside[NJ_TEMP_PATH_MAX], link[NJ_TEMP_PATH_MAX];
+    char pipe_path[NJ_TEMP_PATH_MAX], text[NJ_TEMP_PATH_MAX], folder[NJ_TEMP_PATH_MAX];
+    http_add_camera(fixture, "door");
+    http_add_picture(fixture, "inside.jpg", 80, 60, inside);
+    nj_temp_dir_path(&fixture->dir, "outside.jpg", outside);
+    assert_int_equal(rename(inside, outside), 0);
+    nj_path_join(link, sizeof link, fixture->uploads, "link.jpg");
+    assert_int_equal(symlink(outside, link), 0);
+    nj_path_join(folder, sizeof folder, fixture->uploads, "cam");
+    assert_int_equal(symlink(fixture->dir.path, folder), 0); // a folder that leads out
+    nj_path_join(pipe_path, sizeof pipe_path, fixture->uploads, "pipe.jpg");
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    nj_path_join(text, sizeof text, fixture->uploads, "text.jpg");
+    assert_int_equal(nj_file_write_atomic(text, "no picture at all", 17, NULL), 0);
+    char through[NJ_TEMP_PATH_MAX], dots[NJ_TEMP_PATH_MAX], sibling[NJ_TEMP_PATH_MAX];
+    nj_path_join(through, sizeof through, folder, "outside.jpg");
+    snprintf(dots, sizeof dots, "%.400s/../outside.jpg", fixture->uploads);
+    snprintf(sibling, sizeof sibling, "%.400s2", fixture->uploads);
+    assert_int_equal(nj_dir_create(sibling, NULL), 0); // begins with the same letters
+    strcat(sibling, "/x.jpg");
+    assert_int_equal(symlink(outside, sibling), 0);
+    const struct {
+        const char *path;
+        int status;
+    } cases[] = {
+        {outside, 404}, {link, 404},          {pipe_path, 404},        {through, 404}, {dots, 404},
+        {sibling, 404}, {"/etc/passwd", 404}, {fixture->uploads, 404}, {text, 400},    {"", 404},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        char url[64];
+        int64_t id = http_add_detection(fixture, "door", cases[i].path, (int)i);
+        snprintf(url, sizeof url, "/api/detections/%d/image", (int)id);
+        const struct nj_answer *answer = http_get(fixture, url);
+        if (answer->status != cases[i].status)
+            fail_msg("%s: %d %s", cases[i].path, answer->status, answer->body);
+        assert_null(strstr(answer->body, fixture->dir.path)); // no paths of the machine
+        snprintf(url, sizeof url, "/api/detections/%d/thumbnail", (int)id);
+        assert_int_equal(http_get(fixture, url)->status, cases[i].status);
+    }
+}
+
+static void too_large_and_broken_pictures_are_errors_of_their_own(void **state)
+{
+    struct http_fixture *fixture = *state;
+    char path[NJ_TEMP_PATH_MAX], large[NJ_TEMP_PATH_MAX];
+    http_add_camera(fixture, "door");
+    http_add_picture(fixture, "a.jpg", 400, 300, path);
+    nj_path_join(large, sizeof large, fixture->uploads, "large.jpg");
+    char *zeros = calloc(1, (1 << 20) + 1);
+    assert_int_equal(nj_file_write_atomic(large, zeros, (1 << 20) + 1, NULL), 0);
+    free(zeros);
+    http_add_detection(fixture, "door", large, 10);
+    http_expect(http_get(fixture, "/api/detections/1/image"), 413, "too large");
+}
+
+static void page_files_have_types_ranges_and_views(void **state)
+{
+    static const struct {
+        const char *path, *accept, *type, *body;
+        int status;
+    } cases[] = {
+        {"/", "Accept: text/html,*/*\r\n", "text/html; charset=utf-8", "<page>", 200},
+        {"/", "Accept: application/json\r\n", "application/json", "\"status\":\"alive\"", 200},
+        {"/", "", "application/json", "\"status\":\"alive\"", 200},
+        {"/index.html", "", "text/html; charset=utf-8", "<page>", 200},
+        {"/events/12", "", "text/html; charset=utf-8", "<page>", 200}, // a view of the page
+        {"/assets/app-1a2b.js", "", "text/javascript; charset=utf-8", "script", 200},
+        {"/assets/none.js", "", "application/problem+json", "NOT_FOUND", 404},
+        {"/../secret.txt", "", "application/problem+json", "BAD_REQUEST", 400},
+        {"/%2e%2e/secret.txt", "", "application/problem+json", "BAD_REQUEST", 400},
+    };
+    struct http_fixture *fixture = *state;
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        char type[64];
+        const struct nj_answer *answer =
+            http_ask(fixture, "GET", cases[i].path, cases[i].accept, NULL);
+        http_expect(answer, cases[i].status, cases[i].body);
+        assert_string_equal(nj_answer_header(answer, "Content-Type", type, 64), cases[i].type);
+    }
+    const struct nj_answer *part =
+        http_ask(fixture, "GET", "/assets/app-1a2b.js", "Range: bytes=1-3\r\n", NULL);
+    http_expect(part, 206, "cri");
+    char cache[96];
+    assert_non_null(strstr(nj_answer_header(part, "Cache-Control", cache, 96), "immutable"));
+    nj_answer_header(http_get(fixture, "/index.html"), "Cache-Control", cache, 96);
+    assert_string_equal(cache, "no-cache");
+}
+
+static int setup_page(void **state)
+{
+    http_setup_unstarted(state);
+    struct http_fixture *fixture = *state;
+    char path[NJ_TEMP_PATH_MAX];
+    nj_path_join(path, sizeof path, fixture->web, "assets");
+    assert_int_equal(nj_dir_create(path, NULL), 0);
+    nj_path_join(path, sizeof path, fixture->web, "index.html");
+    assert_int_equal(nj_file_write_atomic(path, "<page>", 6, NULL), 0);
+    nj_path_join(path, sizeof path, fixture->web, "assets/app-1a2b.js");
+    assert_int_equal(nj_file_write_atomic(path, "script", 6, NULL), 0);
+    nj_temp_dir_path(&fixture->dir, "secret.txt", path);
+    assert_int_equal(nj_file_write_atomic(path, "secret", 6, NULL), 0);
+    http_start(fixture);
+    return 0;
+}
+
+static void page_that_is_not_built_says_so(void **state)
+{
+    const struct nj_answer *answer = http_ask(*state, "GET", "/", "Accept: text/html\r\n", NULL);
+    http_expect(answer, 200, "Nightjar is running");
+    http_expect(http_get(*state, "/assets/x.js"), 404, "NOT_FOUND");
+}
+
+static void cache_forgets_the_longest_unused(void **state)
+{
+    (void)state;
+    struct nj_lru *lru = nj_lru_create(10);
+    size_t length;
+    nj_lru_put(lru, "a", "aaaa", 4);
+    nj_lru_put(lru, "b", "bbbb", 4);
+    assert_memory_equal(nj_lru_get(lru, "a", &length), "aaaa", 4);
+    nj_lru_put(lru, "c", "cccc", 4); // no room for three: b was not used since
+    assert_null(nj_lru_get(lru, "b", &length));
+    assert_non_null(nj_lru_get(lru, "a", &length));
+    nj_lru_put(lru, "a", "AA", 2);
+    assert_memory_equal(nj_lru_get(lru, "a", &length), "AA", 2);
+    assert_int_equal(length, 2);
+    nj_lru_put(lru, "d", "dddd", 4);
+    assert_non_null(nj_lru_get(lru, "c", &length)); // room was made by the shorter a
+    nj_lru_put(lru, "e", "eeeeeeeeeee", 11);
+    assert_null(nj_lru_get(lru, "e", &length));
+    assert_non_null(nj_lru_get(lru, "d", &length));
+    nj_lru_destroy(lru);
+}
+
+int http_media_test(void)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, http_setup, http_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(pictures_are_whole_and_thumbnails_fit),
+        CASE(known_picture_is_304),
+        CASE(thumbnail_is_kept_in_memory_when_its_file_goes),
+        CASE(what_lies_elsewhere_is_not_served),
+        CASE(too_large_and_broken_pictures_are_errors_of_their_own),
+        cmocka_unit_test_setup_teardown(page_files_have_types_ranges_and_views, setup_page,
+                                        http_teardown),
+        CASE(page_that_is_not_built_says_so),
+        cmocka_unit_test(cache_forgets_the_longest_unused),
+    };
+    return cmocka_run_group_tests_name("http media", tests, NULL, NULL);
+}
