@@ -77,14 +77,36 @@ void nj_cli_config_finish(struct nj_cli_config *config)
     *config = (struct nj_cli_config){0};
 }
 
+// Names that the tree's own tools read; they are no settings of the program.
+static bool is_tool_name(const char *variable)
+{
+    static const char *const names[] = {
+        "NIGHTJAR_MODEL_DIR=", "NIGHTJAR_MOT_DIR=", "NIGHTJAR_MEDIA_DIR="};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
 int nj_cli_config_load(const struct nj_cli_config *config, struct nj_config **out,
                        struct nj_error *err)
 {
+    size_t count = 0, kept = 0;
+    while (environ[count] != NULL)
+        count++;
+    const char **variables = calloc(count + 1, sizeof *variables);
+    if (variables == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (!is_tool_name(environ[i]))
+            variables[kept++] = environ[i];
     struct nj_config_input input = {
         .groups = nj_app_option_groups(),
         .file_path = config->file,
-        .environment = (const char *const *)environ,
+        .environment = variables,
         .sets = config->sets,
     };
-    return nj_config_load(&input, out, err);
+    int rc = nj_config_load(&input, out, err);
+    free(variables);
+    return rc;
 }
