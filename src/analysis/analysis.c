@@ -94,7 +94,7 @@ void nj_analysis_stop(struct nj_analysis *analysis)
     if (analysis == NULL)
         return;
     nj_work_queue_pause(analysis->config.queue);
-    nj_cancel_fire(&analysis->cancel); // what a model is still writing comes again later
+    stop_threads(analysis); // what a model is still writing comes again later
 }
 
 bool nj_analysis_idle(const struct nj_analysis *analysis)

@@ -44,8 +44,9 @@ struct nj_analysis; // loop thread only
 int nj_analysis_create(const struct nj_analysis_config *config, struct nj_analysis **out,
                        struct nj_error *err);
 int nj_analysis_start(struct nj_analysis *analysis, struct nj_error *err);
-// No new claims; a model that is being asked is left alone, and its batch comes again after the
-// next start of the program. Ends when nj_analysis_idle says so.
+// No new claims; a model that is being asked is left alone and the threads are joined, so that all
+// batches under way come back to the loop thread: nj_analysis_idle says when. They come again after
+// the next start of the program. It does not start again. Accepts NULL.
 void nj_analysis_stop(struct nj_analysis *analysis);
 bool nj_analysis_idle(const struct nj_analysis *analysis);
 // Stopped and idle before. Accepts NULL.

@@ -42,12 +42,12 @@ int nj_app_start(struct nj_app *app, struct nj_error *err)
     while (app->started < nj_service_count) {
         const struct nj_service *service = &nj_services[app->started];
         int rc = service->start(app, err);
+        app->started += 1; // also after a failure: a part of it may run
         if (rc != 0) {
             nj_error_prefix(err, "%s", service->name);
             stop_from(app, 0);
             return rc;
         }
-        app->started += 1;
     }
     int rc = nj_app_register_probes(app);
     if (rc != 0) {

@@ -50,13 +50,14 @@ struct nj_app {
     struct nj_log *logs[NJ_APP_LOGS_MAX]; // one a component
     size_t log_count;
 
-    size_t started; // services of the table that run
+    size_t started; // services of the table that run, or whose start was tried
     struct nj_app_drain *drain;
     void (*stop_done)(void *arg); // NULL until a stop was asked for
     void *stop_arg;
 };
 
-// A part of the program with a life of its own. `stop` is idempotent and does not wait.
+// A part of the program with a life of its own. `stop` is idempotent, does not wait, and is also
+// called after a start that failed half way.
 struct nj_service {
     const char *name;
     int (*start)(struct nj_app *app, struct nj_error *err);

@@ -8,8 +8,10 @@
 
 // Messages that wait for the loop thread; more than any burst of one tick.
 enum { BUS_WAITING_MAX = 8192 };
-// Batches under analysis at once; the rest waits in the queue.
-enum { ANALYSIS_JOBS_WAITING = 4096 };
+// Pictures that wait for an inference thread: far more than all cameras and uploads have under way.
+enum { DETECT_JOBS_WAITING = 4096 };
+// From a claim to the item's return there are four steps; more than a few rounds is a mistake.
+enum { LAST_TURNS = 32 };
 
 static const void *group(const struct nj_app *app, const struct nj_option_group *which)
 {
@@ -189,7 +191,7 @@ static int start_detector(struct nj_app *app, struct nj_error *err)
                                             .clock = nj_loop_clock(app->loop),
                                             .metrics = app->metrics,
                                             .threads = options->threads,
-                                            .max_jobs = ANALYSIS_JOBS_WAITING};
+                                            .max_jobs = DETECT_JOBS_WAITING};
     if (rc == 0)
         rc = nj_scheduler_create(&scheduler, &app->scheduler, err);
     app->api_context.detector = app->detector;
@@ -370,12 +372,38 @@ const struct nj_service nj_services[] = {
 const size_t nj_service_count = NJ_COUNT_OF(nj_services);
 const size_t nj_first_producer = 8; // live_cameras
 
+static int apply_nothing(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    (void)op;
+    (void)db;
+    (void)err;
+    return 0;
+}
+
+// What is under way with the store answers to this thread, which may send a last word to the store:
+// an item that is given back, a row that ends. Turns until nobody has anything to say.
+static void let_parts_end(struct nj_app *app)
+{
+    for (int i = 0; i < LAST_TURNS; i++) {
+        struct nj_store_op read = {.apply = apply_nothing}, write = {.apply = apply_nothing};
+        if (app->store != NULL) {
+            (void)nj_store_read_wait(app->store, &read, NULL);
+            (void)nj_store_write_wait(app->store, &write, NULL);
+        }
+        if (nj_loop_turn(app->loop) == 0)
+            return;
+    }
+}
+
 void nj_app_release_parts(struct nj_app *app)
 {
     nj_folder_source_destroy(app->folder);
     nj_scheduler_destroy(app->scheduler); // its threads tell the pipelines
-    nj_store_close(app->store);           // and so does the store, for the last time
-    nj_loop_turn(app->loop);              // what they sent to this thread
+    let_parts_end(app);
+    nj_work_queue_destroy(app->analysis_queue);
+    nj_work_queue_destroy(app->detection_queue);
+    nj_store_close(app->store);
+    nj_loop_turn(app->loop); // what the store told this thread in the end
     for (size_t i = 0; i < app->live_count; i++)
         nj_live_pipeline_destroy(app->live[i]);
     nj_camera_watch_destroy(app->camera_watch);
@@ -386,8 +414,6 @@ void nj_app_release_parts(struct nj_app *app)
     nj_analysis_destroy(app->analysis);
     nj_api_destroy(app->api);
     nj_realtime_destroy(app->realtime);
-    nj_work_queue_destroy(app->analysis_queue);
-    nj_work_queue_destroy(app->detection_queue);
     nj_media_destroy(app->media);
     nj_bus_destroy(app->bus);
     nj_breaker_destroy(app->llm_breaker);

@@ -196,7 +196,8 @@ int nj_batcher_start(struct nj_batcher *batcher, struct nj_error *err)
 
 void nj_batcher_stop(struct nj_batcher *batcher)
 {
-    nj_timer_stop(&batcher->sweep_timer);
+    if (batcher != NULL)
+        nj_timer_stop(&batcher->sweep_timer);
 }
 
 void nj_batcher_close_all(struct nj_batcher *batcher, void (*done)(void *arg, int rc), void *arg)

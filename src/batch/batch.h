@@ -45,7 +45,7 @@ void nj_batcher_destroy(struct nj_batcher *batcher);
 struct nj_detection_sink nj_batcher_sink(struct nj_batcher *batcher);
 
 int nj_batcher_start(struct nj_batcher *batcher, struct nj_error *err); // the sweep
-void nj_batcher_stop(struct nj_batcher *batcher);
+void nj_batcher_stop(struct nj_batcher *batcher);                       // accepts NULL
 // Closes every open batch with reason "shutdown"; `done` on the loop thread once it is durable.
 void nj_batcher_close_all(struct nj_batcher *batcher, void (*done)(void *arg, int rc), void *arg);
 

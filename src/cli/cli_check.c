@@ -7,18 +7,17 @@
 #include "sources/folder.h"
 #include "storage/store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
+// A folder that is not there yet is made at the start.
 static int check_folder(const struct nj_config *config, struct nj_error *err)
 {
     const struct nj_folder_options *folder = nj_config_get(config, &nj_folder_option_group);
-    if (access(folder->root, R_OK | X_OK) == 0)
+    if (access(folder->root, R_OK | X_OK) == 0 || errno == ENOENT)
         return 0;
-    return nj_error_set(err, NJ_E_NOT_FOUND,
-                        "folder.root: '%s' cannot be read; it is made at the start when it is "
-                        "missing",
-                        folder->root);
+    return nj_error_errno(err, errno, "folder.root: '%s' cannot be read", folder->root);
 }
 
 static int check_store(const struct nj_config *config, struct nj_error *err)

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "util/build_info.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -34,11 +35,16 @@ static void handle_signal_closed(uv_handle_t *handle)
         nj_loop_stop(daemon->loop);
 }
 
+static void ignore_signals(struct daemon *daemon)
+{
+    size_t open = daemon->signals_open;
+    for (size_t i = 0; i < open; i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], handle_signal_closed);
+}
+
 static void handle_stopped(void *arg)
 {
-    struct daemon *daemon = arg;
-    for (size_t i = 0; i < SIGNAL_COUNT; i++)
-        uv_close((uv_handle_t *)&daemon->signals[i], handle_signal_closed);
+    ignore_signals(arg);
 }
 
 static void handle_signal(uv_signal_t *handle, int number)
@@ -53,6 +59,7 @@ static void handle_signal(uv_signal_t *handle, int number)
 static void watch_signals(struct daemon *daemon)
 {
     static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
+    signal(SIGPIPE, SIG_IGN); // a client that goes away is an error of its connection
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         uv_signal_init(nj_loop_uv(daemon->loop), &daemon->signals[i]);
         daemon->signals[i].data = daemon;
@@ -89,7 +96,13 @@ static int start(struct daemon *daemon, struct nj_error *err)
                                    .context = daemon};
     if (rc == 0)
         rc = nj_app_create(&config, &daemon->app, err);
-    return rc == 0 ? nj_app_start(daemon->app, err) : rc;
+    if (rc != 0)
+        return rc;
+    watch_signals(daemon); // those that come while starting are obeyed right after it
+    rc = nj_app_start(daemon->app, err);
+    if (rc != 0)
+        ignore_signals(daemon);
+    return rc;
 }
 
 static void finish(struct daemon *daemon)
@@ -113,10 +126,8 @@ int nj_cli_run(int argc, char **argv)
         rc = nj_error_set(&err, NJ_E_INVALID, "no option '%s'; see nightjar --help", argv[1]);
     if (rc == 0)
         rc = start(&daemon, &err);
-    if (rc == 0) {
-        watch_signals(&daemon);
+    if (rc == 0)
         nj_loop_run(daemon.loop);
-    }
     finish(&daemon);
     return rc == 0 ? NJ_EXIT_OK : nj_cli_fail("run", NJ_EXIT_FAILED, err.text);
 }

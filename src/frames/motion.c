@@ -31,7 +31,6 @@ static const struct nj_option motion_options[] = {
         .type = NJ_OPTION_BOOL,
         .offset = offsetof(struct nj_motion_options, enabled),
         .fallback = "true",
-        .reloadable = true,
         .help =
             "Skip inference on live frames in which nothing moves; uploads are always inferred.",
     },
@@ -43,7 +42,6 @@ static const struct nj_option motion_options[] = {
         .max = 255,
         .unit = "levels",
         .fallback = "5",
-        .reloadable = true,
         .help = "Change of an 8x8 block's brightness that counts; raise it for a noisy camera.",
     },
     {
@@ -53,7 +51,6 @@ static const struct nj_option motion_options[] = {
         .min = 0,
         .max = 1,
         .fallback = "0.0003",
-        .reloadable = true,
         .help = "Part of the unmasked picture that must change; raise it to ignore small things.",
     },
     {
@@ -63,7 +60,6 @@ static const struct nj_option motion_options[] = {
         .min = 0.01,
         .max = 1,
         .fallback = "0.4",
-        .reloadable = true,
         .help = "When more of the picture than this changes at once it is the light: the gate "
                 "learns the picture anew.",
     },
@@ -75,7 +71,6 @@ static const struct nj_option motion_options[] = {
         .max = 60,
         .unit = "s",
         .fallback = "1",
-        .reloadable = true,
         .help = "How long every frame is inferred after the light changed or a stream began.",
     },
     {
@@ -86,7 +81,6 @@ static const struct nj_option motion_options[] = {
         .max = 3600,
         .unit = "s",
         .fallback = "2",
-        .reloadable = true,
         .help = "Infer at least this often though nothing moves; it bounds what the gate can miss.",
     },
     {
@@ -97,7 +91,6 @@ static const struct nj_option motion_options[] = {
         .max = 600,
         .unit = "s",
         .fallback = "1",
-        .reloadable = true,
         .help = "Go on inferring this long after the last motion, for those who pause.",
     },
 };

@@ -21,7 +21,6 @@ static const struct nj_option picture_options[] = {
         .max = 1024.0 * 1024 * 1024,
         .unit = "bytes",
         .fallback = "67108864",
-        .reloadable = true,
         .help = "Largest picture file that is read; bigger ones are refused.",
     },
     {
@@ -32,7 +31,6 @@ static const struct nj_option picture_options[] = {
         .max = 128,
         .unit = "megapixels",
         .fallback = "100",
-        .reloadable = true,
         .help = "Largest picture area that is decoded; lower it on a machine with little memory "
                 "(a progressive picture takes up to 9 bytes a pixel while it is decoded).",
     },

@@ -60,9 +60,22 @@ void nj_live_submit(struct nj_live_pipeline *pipeline)
         return;
     nj_frame_unref(frame); // the scheduler is full: this frame drops, the next one tries again
     pipeline->expired += 1;
+    (void)nj_live_end_turn(pipeline);
+}
+
+bool nj_live_end_turn(struct nj_live_pipeline *pipeline)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    bool stopping = pipeline->stopping;
+    pipeline->busy = stopping;
+    pthread_mutex_unlock(&pipeline->lock);
+    if (!stopping)
+        return true;
+    nj_live_flush(pipeline);
     pthread_mutex_lock(&pipeline->lock);
     pipeline->busy = false;
     pthread_mutex_unlock(&pipeline->lock);
+    return false;
 }
 
 // "x,y x,y x,y" in parts of the picture.
@@ -203,12 +216,8 @@ void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline)
     pipeline->stopping = true;
     pipeline->busy = pipeline->busy || flush_here;
     pthread_mutex_unlock(&pipeline->lock);
-    if (!flush_here)
-        return; // the inference under way flushes when it ends
-    nj_live_flush(pipeline);
-    pthread_mutex_lock(&pipeline->lock);
-    pipeline->busy = false;
-    pthread_mutex_unlock(&pipeline->lock);
+    if (flush_here)
+        (void)nj_live_end_turn(pipeline); // else the inference under way does when it ends
 }
 
 bool nj_live_pipeline_idle(struct nj_live_pipeline *pipeline)

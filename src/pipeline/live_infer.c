@@ -88,17 +88,6 @@ void nj_live_handle_detected(struct nj_detect_job *job)
     }
     nj_frame_unref(job->frame);
     job->frame = NULL;
-    // Whoever ends the inference ends the rows too when a stop came meanwhile.
-    pthread_mutex_lock(&pipeline->lock);
-    bool stopping = pipeline->stopping;
-    pipeline->busy = stopping;
-    pthread_mutex_unlock(&pipeline->lock);
-    if (!stopping) {
+    if (nj_live_end_turn(pipeline))
         nj_live_submit(pipeline); // a newer frame may have come
-        return;
-    }
-    nj_live_flush(pipeline);
-    pthread_mutex_lock(&pipeline->lock);
-    pipeline->busy = false;
-    pthread_mutex_unlock(&pipeline->lock);
 }

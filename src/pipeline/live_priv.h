@@ -50,6 +50,10 @@ void nj_live_submit(struct nj_live_pipeline *pipeline);
 // Called from: inference thread.
 void nj_live_handle_detected(struct nj_detect_job *job);
 
+// Any thread that owns the inference side gives it back. True when the next frame may have it;
+// false when a stop came meanwhile: the rows that were open have been ended then.
+bool nj_live_end_turn(struct nj_live_pipeline *pipeline);
+
 // Ends all rows that are open; the caller owns the inference side.
 void nj_live_flush(struct nj_live_pipeline *pipeline);
 

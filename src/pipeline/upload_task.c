@@ -126,7 +126,8 @@ static int add_rows(struct nj_upload_task *task)
     return 0;
 }
 
-// True when a further picture of the clip was handed to the scheduler.
+// True when a further picture of the clip was handed to the scheduler, or could not be: a clip that
+// was looked at in part is not stored, the whole of it comes again.
 static bool look_further(struct nj_upload_task *task)
 {
     task->time_index += 1;
@@ -134,7 +135,12 @@ static bool look_further(struct nj_upload_task *task)
         return false;
     nj_frame_unref(task->job.frame);
     task->job.frame = NULL;
-    return nj_scheduler_submit(task->pipeline->config.scheduler, &task->job) == 0;
+    int rc = nj_scheduler_submit(task->pipeline->config.scheduler, &task->job);
+    if (rc != 0) {
+        nj_error_set(&task->error, rc, "the detector takes no work now");
+        nj_upload_task_fail(task);
+    }
+    return true;
 }
 
 static void handle_detected(struct nj_detect_job *job)

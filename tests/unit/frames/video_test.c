@@ -2,7 +2,7 @@
 // Video files: order, time, seeking, looping, formats, rotation, damage and cancelling.
 #include "frames/video.h"
 
-#include "video_helper.h"
+#include "tests/fake/fake_video.h"
 
 #include "tests/fake/temp_dir.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small videos encoded on the spot; frame i is flat grey of level video_level(i).
-#ifndef NJ_TESTS_VIDEO_HELPER_H
-#define NJ_TESTS_VIDEO_HELPER_H
+#ifndef NJ_FAKE_VIDEO_H
+#define NJ_FAKE_VIDEO_H
 
 struct video_recipe {
     const char *path;    // its ending chooses the container

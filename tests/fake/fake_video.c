@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small videos encoded on the spot.
-#include "video_helper.h"
+#include "tests/fake/fake_video.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file in the watched folder becomes rows, a batch, an event and messages, once.
+#include "tests/flow/flow_helper.h"
+#include "tests/fake/fake_video.h"
+#include "util/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int upload_flow_test(void);
+
+static const nj_us second_us = NJ_US_PER_S;
+
+static void picture_becomes_row_batch_event_and_messages(void **state)
+{
+    struct flow *flow = *state;
+    char text[256];
+    flow_start(flow);
+    flow_put_picture(flow, "Front Door/one.jpg", 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+    flow_sql_text(flow,
+                  "SELECT camera_id || ' ' || object_type || ' ' || x || ',' || y || ' ' || width "
+                  "|| 'x' || height || ' of ' || picture_width || 'x' || picture_height || ' ' || "
+                  "media_type || ' ' || file_is_upload || ' ' || detected_us FROM detections",
+                  text, sizeof text);
+    assert_string_equal(text, "front_door car 8,8 40x30 of 96x96 image 1 1767614400000000");
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM batches WHERE state = 'open'"), 1);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM events"), 0);
+
+    flow_advance(flow, 36 * second_us);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM events");
+    flow_sql_text(flow,
+                  "SELECT b.close_reason || ' ' || b.state || ' ' || b.detection_count || ' ' || "
+                  "e.analyser || ' ' || e.camera_id || ' ' || (e.reasoning <> '') FROM events e "
+                  "JOIN batches b ON b.id = e.batch_id",
+                  text, sizeof text);
+    assert_string_equal(text, "idle analysed 1 rules front_door 1");
+    flow_until_quiet(flow);
+    assert_int_equal(flow_count_messages(flow, "detection.new"), 1);
+    assert_int_equal(flow_count_messages(flow, "detection.batch"), 1);
+    assert_int_equal(flow_count_messages(flow, "event"), 1);
+    assert_int_equal(flow_count_logged(flow, "\"Batch closed\""), 1);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
+    assert_int_equal(flow_count_files(flow, "cameras"), 1); // the user's file stays
+}
+
+static void sure_person_is_an_event_at_once(void **state)
+{
+    struct flow *flow = *state;
+    char text[256];
+    flow_set(flow, "detect.null_script=%s", FLOW_PERSON);
+    flow_start(flow);
+    flow_put_picture(flow, "gate/one.jpg", 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM events"); // no time passes
+    flow_sql_text(flow,
+                  "SELECT e.batch_id || ' ' || b.close_reason || ' ' || e.is_fast_path FROM events "
+                  "e JOIN batches b ON b.id = e.batch_id",
+                  text, sizeof text);
+    assert_string_equal(text, "fast_path_1 fast_path 1");
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM batches WHERE state = 'open'"), 0);
+    flow_advance(flow, 120 * second_us);
+    flow_until_quiet(flow);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM events"), 1);
+}
+
+static void fast_path_takes_the_sure_ones_and_leaves_the_rest_to_the_batch(void **state)
+{
+    struct flow *flow = *state;
+    flow_set(flow, "detect.null_script=[[{\"class\":\"person\",\"confidence\":0.9,"
+                   "\"bbox\":{\"x\":0,\"y\":0,\"width\":20,\"height\":40}},"
+                   "{\"class\":\"dog\",\"confidence\":0.9,"
+                   "\"bbox\":{\"x\":60,\"y\":60,\"width\":20,\"height\":20}}]]");
+    flow_start(flow);
+    flow_put_picture(flow, "gate/one.jpg", 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM events");
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections d JOIN batches b ON b.id "
+                                        "= d.batch_id WHERE b.state = 'open' AND "
+                                        "d.object_type = 'dog'"),
+                     1);
+    flow_advance(flow, 36 * second_us);
+    flow_until_sql(flow, 2, "SELECT count(*) FROM events");
+    assert_int_equal(flow_sql_int(flow, "SELECT sum(detection_count) FROM events"), 2);
+}
+
+static void picture_without_objects_leaves_no_batch(void **state)
+{
+    struct flow *flow = *state;
+    flow_set(flow, "detect.null_script=[]");
+    flow_start(flow);
+    flow_put_picture(flow, "gate/one.jpg", 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM seen_files");
+    flow_until_quiet(flow);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), 0);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM batches"), 0);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
+}
+
+static void same_content_again_is_a_duplicate_until_its_time_is_over(void **state)
+{
+    struct flow *flow = *state;
+    struct nj_folder_stats stats;
+    flow_start(flow);
+    flow_put_picture(flow, "gate/one.jpg", 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+    flow_put_picture(flow, "gate/two.jpg", 1);
+    flow_until_sql(flow, 2, "SELECT count(*) FROM seen_files");
+    flow_until_quiet(flow);
+    nj_folder_source_get_stats(flow->app->folder, &stats);
+    assert_int_equal(stats.duplicates, 1);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), 1);
+    flow_advance(flow, 301 * second_us);
+    flow_put_picture(flow, "gate/three.jpg", 1);
+    flow_until_sql(flow, 2, "SELECT count(*) FROM detections");
+}
+
+// A JPEG whose head says 30000 x 30000.
+static const char huge_head[] = "\xff\xd8\xff\xc0\x00\x11\x08\x75\x30\x75\x30\x03\x01\x22\x00\x02"
+                                "\x11\x01\x03\x11\x01\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11"
+                                "\x00\x3f\x00";
+
+static void put_padded(struct flow *flow, const char *name, const char *bytes, size_t length)
+{
+    char padded[4096];
+    memset(padded, 'x', sizeof padded);
+    if (length > 0)
+        memcpy(padded, bytes, length);
+    flow_put_bytes(flow, name, padded, sizeof padded);
+}
+
+static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **state)
+{
+    struct flow *flow = *state;
+    static const struct {
+        const char *path, *reason;
+    } expected[] = {
+        {"empty.jpg", "too_small"}, {"tiny.jpg", "too_small"},  {"text.jpg", "wrong_type"},
+        {"huge.jpg", "too_big"},    {"text.mp4", "wrong_type"}, {"cut.jpg", "undecodable"},
+    };
+    flow_start(flow);
+    flow_put_bytes(flow, "gate/empty.jpg", "", 0);
+    flow_put_bytes(flow, "gate/tiny.jpg", "\xff\xd8\xff\xe0", 4);
+    put_padded(flow, "gate/text.jpg", NULL, 0);
+    put_padded(flow, "gate/huge.jpg", huge_head, sizeof huge_head - 1);
+    put_padded(flow, "gate/text.mp4", NULL, 0);
+    size_t length = 0;
+    void *whole = flow_make_picture(7, &length);
+    flow_put_bytes(flow, "gate/cut.jpg", whole, length / 2);
+    free(whole);
+    flow_until_sql(flow, NJ_COUNT_OF(expected), "SELECT count(*) FROM refused_files");
+    flow_until_quiet(flow);
+    for (size_t i = 0; i < NJ_COUNT_OF(expected); i++) {
+        char sql[256], text[64];
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT reason FROM refused_files WHERE CAST(path AS TEXT) LIKE '%%/%s'",
+                       expected[i].path);
+        flow_sql_text(flow, sql, text, sizeof text);
+        if (strcmp(text, expected[i].reason) != 0)
+            fail_msg("%s: \"%s\", not \"%s\"", expected[i].path, text, expected[i].reason);
+    }
+    assert_int_equal(flow_count_files(flow, "cameras"), NJ_COUNT_OF(expected));
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
+    flow_put_picture(flow, "gate/good.jpg", 1); // and the service goes on
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+}
+
+static void clip_is_sampled_over_its_length(void **state)
+{
+    struct flow *flow = *state;
+    char path[NJ_TEMP_PATH_MAX], text[256];
+    struct video_recipe recipe = {.path = nj_temp_dir_path(&flow->dir, "clip.mp4", path),
+                                  .encoder = "mpeg4",
+                                  .width = 96,
+                                  .height = 96,
+                                  .frames = 70,
+                                  .fps = 10,
+                                  .gop = 5};
+    make_video(&recipe);
+    FILE *file = fopen(path, "rb");
+    char *bytes = malloc(1 << 20);
+    assert_true(file != NULL && bytes != NULL);
+    size_t length = fread(bytes, 1, 1 << 20, file);
+    (void)fclose(file);
+    flow_start(flow);
+    flow_put_bytes(flow, "gate/clip.mp4", bytes, length);
+    free(bytes);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+    flow_until_quiet(flow);
+    flow_sql_text(flow,
+                  "SELECT group_concat(video_offset_ms || ':' || (detected_us / 1000000 - "
+                  "1767614400)) FROM (SELECT * FROM detections ORDER BY id)",
+                  text, sizeof text);
+    assert_string_equal(text, "0:0,2000:2,4000:4,6000:6"); // every 2 s of 7
+    assert_int_equal(flow_sql_int(flow, "SELECT count(DISTINCT batch_id) FROM detections"), 1);
+}
+
+static bool is_pushed_back(struct flow *flow, const char *arg)
+{
+    struct nj_folder_stats stats;
+    (void)arg;
+    nj_folder_source_get_stats(flow->app->folder, &stats);
+    return stats.pushed_back > 0;
+}
+
+// Without a turn of the loop nothing is claimed.
+static void wait_without_turning(struct flow *flow, flow_condition condition, const char *what)
+{
+    nj_us until_us = nj_mono_us(nj_clock_real()) + 20 * second_us;
+    while (!condition(flow, what)) {
+        if (nj_mono_us(nj_clock_real()) > until_us)
+            fail_msg("waited in vain: %s", what);
+        (void)flow_sql_int(flow, "SELECT 1");
+    }
+}
+
+static void full_queue_pushes_back_and_nothing_is_forgotten(void **state)
+{
+    struct flow *flow = *state;
+    enum { FILES = 24 };
+    flow_set(flow, "queue.max_size=4");
+    flow_set(flow, "folder.polling_interval_seconds=0.01");
+    for (unsigned i = 0; i < FILES; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "cam%u/%u.jpg", i % 3, i);
+        flow_put_picture(flow, name, i);
+    }
+    flow_start(flow);
+    wait_without_turning(flow, is_pushed_back, "the folder is pushed back");
+    assert_true(flow_sql_int(flow, "SELECT count(*) FROM work_items") <= 4);
+    nj_us until_us = nj_mono_us(nj_clock_real()) + 20 * second_us;
+    while (flow_sql_int(flow, "SELECT count(*) FROM detections") < FILES) {
+        assert_true(nj_mono_us(nj_clock_real()) < until_us);
+        flow_turn(flow);
+        nj_fake_clock_advance(&flow->clock, 50 * NJ_US_PER_MS); // the folder tries again by time
+    }
+    flow_until_sql(flow, FILES, "SELECT count(DISTINCT file_path) FROM detections");
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), FILES);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
+}
+
+static bool has_accepted_all(struct flow *flow, const char *arg)
+{
+    struct nj_folder_stats stats;
+    (void)arg;
+    nj_folder_source_get_stats(flow->app->folder, &stats);
+    return stats.accepted >= 12 && stats.pending == 0;
+}
+
+static void accepted_files_go_on_after_the_end_of_the_program(void **state)
+{
+    struct flow *flow = *state;
+    flow_start(flow);
+    for (unsigned i = 0; i < 12; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "gate/%u.jpg", i);
+        flow_put_picture(flow, name, i);
+    }
+    wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+    flow_kill(flow);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 12);
+    flow_start(flow);
+    flow_until_sql(flow, 12, "SELECT count(DISTINCT file_path) FROM detections");
+    flow_until_quiet(flow);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), 12);
+}
+
+static void vanished_file_is_refused_and_the_queue_goes_on(void **state)
+{
+    struct flow *flow = *state;
+    char path[NJ_TEMP_PATH_MAX];
+    flow_start(flow);
+    for (unsigned i = 0; i < 12; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "gate/%u.jpg", i);
+        flow_put_picture(flow, name, i);
+    }
+    wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+    assert_int_equal(remove(nj_temp_dir_path(&flow->dir, "cameras/gate/3.jpg", path)), 0);
+    flow_until_sql(flow, 11, "SELECT count(*) FROM detections");
+    flow_until_sql(flow, 1, "SELECT count(*) FROM refused_files WHERE reason = 'vanished'");
+    flow_until_quiet(flow);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
+}
+
+int upload_flow_test(void)
+{
+#define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
+    const struct CMUnitTest tests[] = {
+        FLOW_TEST(picture_becomes_row_batch_event_and_messages),
+        FLOW_TEST(sure_person_is_an_event_at_once),
+        FLOW_TEST(fast_path_takes_the_sure_ones_and_leaves_the_rest_to_the_batch),
+        FLOW_TEST(picture_without_objects_leaves_no_batch),
+        FLOW_TEST(same_content_again_is_a_duplicate_until_its_time_is_over),
+        FLOW_TEST(refused_files_are_listed_by_reason_and_stay_where_they_are),
+        FLOW_TEST(clip_is_sampled_over_its_length),
+        FLOW_TEST(full_queue_pushes_back_and_nothing_is_forgotten),
+        FLOW_TEST(accepted_files_go_on_after_the_end_of_the_program),
+        FLOW_TEST(vanished_file_is_refused_and_the_queue_goes_on),
+    };
+    return cmocka_run_group_tests_name("upload flow", tests, NULL, NULL);
+}
