@@ -70,6 +70,7 @@ static const nj_us farewell_us = 2 * (nj_us)NJ_US_PER_S;
 static void handle_api_stopped(void *arg)
 {
     struct nj_app *app = arg;
+    app->api_ended = true;
     stop_from(app, 0);
     nj_log_line(app->log, NJ_LOG_INFO, "Stopped");
     app->stop_done(app->stop_arg);

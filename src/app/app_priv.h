@@ -35,6 +35,7 @@ struct nj_app {
     struct nj_realtime *realtime;
     struct nj_api_context api_context; // grows while services start
     struct nj_api *api;
+    bool api_ended; // no connection and no answer is under way any more
     struct nj_analysis *analysis;
     struct nj_batcher *batcher;
     struct nj_detector *detector;

@@ -390,15 +390,23 @@ static void let_parts_end(struct nj_app *app)
             (void)nj_store_read_wait(app->store, &read, NULL);
             (void)nj_store_write_wait(app->store, &write, NULL);
         }
-        if (nj_loop_turn(app->loop) == 0)
+        if (nj_loop_turn(app->loop) == 0 && (app->api == NULL || app->api_ended))
             return;
     }
+}
+
+static void handle_api_ended(void *arg)
+{
+    struct nj_app *app = arg;
+    app->api_ended = true;
 }
 
 void nj_app_release_parts(struct nj_app *app)
 {
     nj_folder_source_destroy(app->folder);
     nj_scheduler_destroy(app->scheduler); // its threads tell the pipelines
+    if (app->api != NULL && !app->api_ended)
+        nj_api_stop(app->api, 0, handle_api_ended, app);
     let_parts_end(app);
     nj_work_queue_destroy(app->analysis_queue);
     nj_work_queue_destroy(app->detection_queue);

@@ -3,7 +3,7 @@
 #include "loop/thread.h"
 #include "sources/source_driver.h"
 #include "tests/fake/temp_dir.h"
-#include "tests/unit/frames/video_helper.h"
+#include "tests/fake/fake_video.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
