@@ -55,6 +55,7 @@ static const struct {
     {"<think>maybe " OBJECT("90") "</think>" OBJECT("10"), 10},
     {"maybe " OBJECT("90") "</think>" OBJECT("10"), 10},
     {"<think>a</think><think>" OBJECT("90") "</think> " OBJECT("10"), 10},
+    {OBJECT("90") "<think>a</think> b</think>" OBJECT("10"), 10},
     {"<think>maybe " OBJECT("90"), 90}, // at the very end: an answer
     {"<think>maybe " OBJECT("90") " or not", -1},
     {"<think>{\"risk_score\"", -1},

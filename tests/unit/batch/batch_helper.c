@@ -149,6 +149,7 @@ static int insert_rows(struct delivery *delivery, struct nj_db *db, struct nj_er
         rc = nj_cameras_ensure(db, &camera, NULL, err);
         if (rc == 0)
             rc = nj_detections_insert(db, row, err);
+        nj_text_copy(row->batch_id, sizeof row->batch_id, "of a run that was rolled back");
     }
     return rc;
 }
