@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the real program for a test: a free port, folders of its own, none of the caller's settings.
 import { spawn } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -46,6 +46,14 @@ export async function until(what, ask, ms = 10000) {
 function environment() {
     const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("NIGHTJAR"));
     return Object.fromEntries(kept);
+}
+
+// The same JPEG with a comment of its own: bytes that came before are taken as a repetition.
+function withComment(jpeg, text) {
+    const marker = Buffer.alloc(4);
+    marker.writeUInt16BE(0xfffe, 0);
+    marker.writeUInt16BE(text.length + 2, 2);
+    return Buffer.concat([jpeg.subarray(0, 2), marker, Buffer.from(text), jpeg.subarray(2)]);
 }
 
 export class Daemon {
@@ -116,7 +124,7 @@ export class Daemon {
         const place = join(this.cameras, camera);
         const beside = join(this.folder, `upload-${name}`);
         await mkdir(place, { recursive: true });
-        await copyFile(picture, beside);
+        await writeFile(beside, withComment(await readFile(picture), `${camera}/${name} ${Date.now()}`));
         await rename(beside, join(place, name));
     }
 

@@ -43,6 +43,15 @@ export function gradeOf(status: string): Grade {
     return "bad";
 }
 
+// Whoever does not say how he is may not be called good.
+function silentOf(status: unknown): Verdict[] {
+    const silent = servicesOf(status).filter((service) => gradeOf(service.status) === "unknown");
+    const [first] = silent;
+    if (first === undefined) return [];
+    const who = silent.length === 1 ? `${title(first.name)} does` : `${silent.length} services do`;
+    return [{ grade: "unknown", words: `${who} not say how things are.` }];
+}
+
 function numberIn(status: unknown, member: string, name: string): number {
     const value = record(record(status)[member])[name];
     return typeof value === "number" ? value : 0;
@@ -78,7 +87,9 @@ export function verdictOf(status: unknown, connection: ConnectionState, changes:
     if (status === null || status === undefined)
         return { grade: "unknown", words: connection.phase === "open" ? "Asking how things are …" : "Not connected yet." };
     if (connection.phase !== "open") return { grade: "unknown", words: "Not connected: this is the state of before." };
-    const problems = problemsOf(status, changes).sort((a, b) => Number(b.grade === "bad") - Number(a.grade === "bad"));
+    const problems = problemsOf(status, changes);
+    problems.push(...silentOf(status));
+    problems.sort((a, b) => Number(b.grade === "bad") - Number(a.grade === "bad"));
     const worst = problems[0];
     if (worst === undefined) return { grade: "good", words: "All good." };
     const more = problems.length - 1;

@@ -52,6 +52,21 @@ function useSource(src: string): { source: string | null; failed: boolean } {
 
 const LABEL_HEIGHT = 0.036; // parts of the picture's width
 
+// Beside the right edge the label grows to the left.
+function Label({ box, width, size }: { box: PictureBox; width: number; size: number }) {
+    const atEdge = box.x > width * 0.75;
+    return (
+        <text
+            x={atEdge ? Math.min(box.x + box.width, width) : Math.max(box.x, 0)}
+            y={Math.max(box.y - size * 0.25, size)}
+            fontSize={size}
+            textAnchor={atEdge ? "end" : "start"}
+        >
+            {box.label}
+        </text>
+    );
+}
+
 function Boxes({ boxes, width, height }: { boxes: readonly PictureBox[]; width: number; height: number }) {
     const size = width * LABEL_HEIGHT;
     return (
@@ -60,9 +75,7 @@ function Boxes({ boxes, width, height }: { boxes: readonly PictureBox[]; width: 
                 <g key={box.key} className={box.faint ? "box faint" : "box"} data-box={box.key}>
                     <rect className="box-halo" x={box.x} y={box.y} width={box.width} height={box.height} />
                     <rect className="box-line" x={box.x} y={box.y} width={box.width} height={box.height} />
-                    <text x={Math.max(box.x, 0)} y={Math.max(box.y - size * 0.25, size)} fontSize={size}>
-                        {box.label}
-                    </text>
+                    <Label box={box} width={width} size={size} />
                 </g>
             ))}
         </svg>

@@ -32,7 +32,7 @@ function optionsOf(props: PlotProps, width: number): UPlot.Options {
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { y: { range: (_plot, _low, high) => [0, props.max ?? Math.max(1, (high ?? 1) * 1.1)] } },
         axes: [
-            { ...axis, values: "{HH}:{mm}" },
+            { ...axis, size: 28, values: "{HH}:{mm}" },
             { ...axis, size: 40 },
         ],
         series: [
@@ -41,7 +41,7 @@ function optionsOf(props: PlotProps, width: number): UPlot.Options {
                 label,
                 stroke: style(colours[index % colours.length] as string),
                 width: 2,
-                points: { show: false },
+                points: { show: props.steps ?? false, size: 5 }, // a lone hour is a point
                 paths,
                 spanGaps: false,
             })),
