@@ -97,7 +97,7 @@ static void handle(struct nj_http_request *request, void *arg)
     api->in_flight++;
     exchange->api = api;
     exchange->request = request;
-    exchange->started_us = nj_mono_us(nj_loop_clock(api->context.loop));
+    exchange->started_us = nj_mono_us(nj_loop_clock(api->context->loop));
     if (!nj_host_allowed(api, request)) {
         nj_exchange_problem(exchange, 421,
                             "this server does not answer to that name; "
@@ -118,7 +118,7 @@ static void handle(struct nj_http_request *request, void *arg)
 
 static void make_metrics(struct nj_api *api)
 {
-    if (api->context.metrics == NULL)
+    if (api->context->metrics == NULL)
         return;
     for (size_t i = 0; i <= NJ_ROUTES_MAX; i++) {
         char name[128] = "none";
@@ -126,8 +126,8 @@ static void make_metrics(struct nj_api *api)
             continue;
         if (i < nj_route_count)
             snprintf(name, sizeof name, "%s %s", nj_routes[i].method, nj_routes[i].pattern);
-        api->route_requests[i] = nj_metrics_get(api->context.metrics, &requests_spec, name);
-        api->route_seconds[i] = nj_metrics_get(api->context.metrics, &request_seconds_spec, name);
+        api->route_requests[i] = nj_metrics_get(api->context->metrics, &requests_spec, name);
+        api->route_seconds[i] = nj_metrics_get(api->context->metrics, &request_seconds_spec, name);
     }
 }
 
@@ -153,7 +153,7 @@ static int init(struct nj_api *api, const struct nj_api_options *options,
     if (rc != 0)
         return rc;
     api->pictures = nj_lru_create(PICTURE_CACHE_BYTES);
-    rc = nj_http_server_create(api->context.loop, server, handle, api, &api->server);
+    rc = nj_http_server_create(api->context->loop, server, handle, api, &api->server);
     if (api->pictures == NULL || rc != 0)
         return nj_error_set(err, rc != 0 ? rc : NJ_E_NOMEM, "no memory for the API");
     make_metrics(api);
@@ -168,7 +168,7 @@ int nj_api_create(const struct nj_api_context *context, const struct nj_api_opti
     struct nj_api *api = calloc(1, sizeof *api);
     if (api == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the API");
-    api->context = *context;
+    api->context = context;
     nj_list_init(&api->works);
     int rc = init(api, options, server, err);
     if (rc != 0) {
@@ -210,7 +210,7 @@ void nj_api_end_if_idle(struct nj_api *api)
         return;
     api->server_stopped = false; // once
     api->ended.fn = on_ended;
-    nj_loop_post(api->context.loop, &api->ended);
+    nj_loop_post(api->context->loop, &api->ended);
 }
 
 void nj_api_stop(struct nj_api *api, nj_us deadline_us, void (*done)(void *arg), void *arg)

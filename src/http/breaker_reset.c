@@ -5,7 +5,7 @@
 
 void nj_route_breaker_reset(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     struct nj_breaker *breaker = NULL;
     struct nj_breaker_status before, after;
     if (context->registry == NULL) {

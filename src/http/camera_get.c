@@ -36,7 +36,7 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 static void reply(struct nj_store_call *call)
 {
     const struct camera_call *self = NJ_CONTAINER_OF(call, struct camera_call, call);
-    const struct nj_api_context *context = &call->exchange->api->context;
+    const struct nj_api_context *context = call->exchange->api->context;
     struct nj_live_pipeline *pipeline = nj_api_live_find(context, self->id);
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);

@@ -41,7 +41,7 @@ static void finish(struct nj_store_call *call)
 void nj_route_camera_snapshot(struct nj_exchange *exchange)
 {
     struct nj_live_pipeline *pipeline =
-        nj_api_live_find(&exchange->api->context, exchange->params[0]);
+        nj_api_live_find(exchange->api->context, exchange->params[0]);
     struct nj_live_view view = {.frame = NULL};
     int64_t width = 0;
     if (!nj_query_int(exchange, "width", (const int64_t[]){16, 16384}, &width))

@@ -51,7 +51,7 @@ static struct nj_cleanup *state_of(struct nj_api *api)
 // Whether the parts that retention needs are there; else answered.
 static bool is_possible(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (context->store == NULL || context->retention == NULL || context->media == NULL) {
         nj_exchange_missing(exchange, "retention");
         return false;
@@ -64,7 +64,7 @@ static bool is_possible(struct nj_exchange *exchange)
 
 void nj_route_cleanup_get(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (!is_possible(exchange))
         return;
     const struct nj_cleanup *cleanup = exchange->api->cleanup;
@@ -137,8 +137,8 @@ void nj_route_cleanup_run(struct nj_exchange *exchange)
     if (self != NULL) {
         self->work = (struct nj_api_work){.run = run, .reply = reply, .finish = finish};
         self->cleanup = cleanup;
-        self->context = &exchange->api->context;
-        self->options = *exchange->api->context.retention;
+        self->context = exchange->api->context;
+        self->options = *exchange->api->context->retention;
         self->dry_run = dry_run;
         nj_cancel_init(&cleanup->cancel, NULL);
         cleanup->running = true;

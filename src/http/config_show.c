@@ -5,7 +5,7 @@
 
 void nj_route_config_show(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     struct nj_config *config = context->config != NULL ? context->config(context->context) : NULL;
     if (config == NULL) {
         nj_exchange_missing(exchange, "the configuration");

@@ -27,7 +27,7 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 static void reply(struct nj_store_call *call)
 {
     const struct purge_call *self = NJ_CONTAINER_OF(call, struct purge_call, call);
-    nj_log_at(call->exchange->api->context.log, NJ_LOG_WARNING, "Dead letters deleted by hand",
+    nj_log_at(call->exchange->api->context->log, NJ_LOG_WARNING, "Dead letters deleted by hand",
               NJ_TEXT("queue", call->exchange->params[0]), NJ_INT("count", self->deleted));
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);

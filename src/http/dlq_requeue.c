@@ -85,7 +85,7 @@ static void reply(struct nj_store_call *call)
     snprintf(message, sizeof message, "%zu jobs put back%s%s", self->total_moved,
              self->total_stuck > 0 ? "; those that wait again already stay" : "",
              self->full ? "; the queue is full" : "");
-    nj_log_at(call->exchange->api->context.log, NJ_LOG_INFO, "Dead letters put back by hand",
+    nj_log_at(call->exchange->api->context->log, NJ_LOG_INFO, "Dead letters put back by hand",
               NJ_TEXT("queue", call->exchange->params[0]),
               NJ_INT("count", (int64_t)self->total_moved));
     struct nj_json_answer answer;

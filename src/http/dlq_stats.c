@@ -13,7 +13,7 @@ static struct nj_work_queue_stats stats_of(struct nj_work_queue *queue)
 
 void nj_route_dlq_stats(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (context->detection_queue == NULL && context->analysis_queue == NULL) {
         nj_exchange_missing(exchange, "the queues");
         return;

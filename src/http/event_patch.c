@@ -32,7 +32,7 @@ static void reply(struct nj_exchange *exchange, const struct nj_event_row *event
 static void on_done(struct nj_store_op *op)
 {
     struct patch_call *self = NJ_CONTAINER_OF(op, struct patch_call, change.op);
-    struct nj_bus *bus = self->exchange->api->context.bus;
+    struct nj_bus *bus = self->exchange->api->context->bus;
     if (op->rc == 0 && bus != NULL)
         nj_outbox_publish(&self->change.outbox, bus);
     else
@@ -116,7 +116,7 @@ static bool read_request(struct nj_exchange *exchange, struct nj_event_change *c
 
 void nj_route_event_patch(struct nj_exchange *exchange)
 {
-    struct nj_store *store = exchange->api->context.store;
+    struct nj_store *store = exchange->api->context->store;
     if (store == NULL) {
         nj_exchange_missing(exchange, "the store");
         return;
@@ -131,7 +131,7 @@ void nj_route_event_patch(struct nj_exchange *exchange)
         return;
     }
     self->exchange = exchange;
-    self->change.op.loop = exchange->api->context.loop;
+    self->change.op.loop = exchange->api->context->loop;
     self->change.op.done = on_done;
     int rc = nj_event_change_submit(store, &self->change);
     if (rc == 0)

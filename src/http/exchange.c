@@ -54,13 +54,13 @@ static struct nj_http_request *end(struct nj_exchange *exchange, int status)
     struct nj_api *api = exchange->api;
     struct nj_http_request *request = exchange->request;
     size_t index = exchange->route != NULL ? (size_t)(exchange->route - nj_routes) : NJ_ROUTES_MAX;
-    nj_us took = nj_mono_us(nj_loop_clock(api->context.loop)) - exchange->started_us;
-    if (api->context.metrics != NULL) {
+    nj_us took = nj_mono_us(nj_loop_clock(api->context->loop)) - exchange->started_us;
+    if (api->context->metrics != NULL) {
         char text[8];
         snprintf(text, sizeof text, "%d", status % 1000);
         nj_metric_add(api->route_requests[index], 1);
         nj_metric_observe(api->route_seconds[index], (double)took / NJ_US_PER_S);
-        nj_metric_add(nj_metrics_get(api->context.metrics, &responses_spec, text), 1);
+        nj_metric_add(nj_metrics_get(api->context->metrics, &responses_spec, text), 1);
     }
     free(exchange);
     api->in_flight--;
@@ -163,7 +163,7 @@ void nj_exchange_error(struct nj_exchange *exchange, int rc, const struct nj_err
     // What lies behind a 5xx is for the log: it may name files of this machine.
     if (status >= 500)
         nj_log_at(
-            exchange->api->context.log, NJ_LOG_WARNING, "Request failed",
+            exchange->api->context->log, NJ_LOG_WARNING, "Request failed",
             NJ_TEXT("path", nj_http_path(exchange->request)),
             NJ_TEXT("error", err != NULL && err->text[0] != '\0' ? err->text : nj_error_name(rc)));
     nj_exchange_problem(exchange, status,
@@ -179,7 +179,7 @@ void nj_exchange_missing(struct nj_exchange *exchange, const char *part)
 
 void nj_exchange_upgrade(struct nj_exchange *exchange, enum nj_channel channel)
 {
-    struct nj_realtime *realtime = exchange->api->context.realtime;
+    struct nj_realtime *realtime = exchange->api->context->realtime;
     char subprotocol[NJ_ROUTE_PARAM_SIZE];
     if (realtime == NULL) {
         nj_exchange_missing(exchange, "the WebSocket side");

@@ -38,7 +38,7 @@ static void write_realtime(const struct nj_api_context *context, struct nj_json_
 
 void nj_route_health_full(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (context->registry == NULL) {
         nj_exchange_missing(exchange, "the registry of services");
         return;

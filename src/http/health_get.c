@@ -6,7 +6,7 @@
 
 void nj_route_health_get(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (context->registry == NULL) {
         nj_exchange_missing(exchange, "the registry of services");
         return;

@@ -7,7 +7,7 @@
 void nj_route_health_live(struct nj_exchange *exchange)
 {
     const struct nj_api *api = exchange->api;
-    nj_us up_us = nj_api_wall_us(api) - api->context.started_us;
+    nj_us up_us = nj_api_wall_us(api) - api->context->started_us;
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);
     nj_json_text(&answer.writer, "status", "alive");

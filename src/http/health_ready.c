@@ -20,7 +20,7 @@ static void write_checks(const struct nj_api_context *context, struct nj_json_wr
 
 void nj_route_health_ready(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (context->registry == NULL) {
         nj_exchange_missing(exchange, "the registry of services");
         return;

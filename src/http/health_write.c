@@ -4,7 +4,7 @@
 
 nj_us nj_api_wall_us(const struct nj_api *api)
 {
-    return nj_wall_us(nj_loop_clock(api->context.loop));
+    return nj_wall_us(nj_loop_clock(api->context->loop));
 }
 
 void nj_api_write_services(const struct nj_api_context *context, struct nj_json_writer *writer)

@@ -63,7 +63,7 @@ struct nj_vitals;
 struct nj_cleanup;
 
 struct nj_api {
-    struct nj_api_context context;
+    const struct nj_api_context *context; // parts come to be while the API runs already
     bool key_enabled;
     size_t key_count;
     uint8_t keys[NJ_API_KEYS_MAX][NJ_SHA256_SIZE];

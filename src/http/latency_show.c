@@ -21,7 +21,7 @@ static void write_stage(struct nj_latency *latency, enum nj_stage stage,
 
 void nj_route_latency_show(struct nj_exchange *exchange)
 {
-    struct nj_latency *latency = exchange->api->context.latency;
+    struct nj_latency *latency = exchange->api->context->latency;
     if (latency == NULL) {
         nj_exchange_missing(exchange, "the latency of stages");
         return;

@@ -18,7 +18,7 @@ static bool strip(const char **name, const char *prefix)
 
 bool nj_letters_param(struct nj_exchange *exchange, struct nj_letters_of *out)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     const char *name = exchange->params[0];
     bool overflow = strip(&name, overflow_prefix);
     bool detection = false;

@@ -5,7 +5,7 @@
 
 void nj_route_log_list(struct nj_exchange *exchange)
 {
-    struct nj_log *log = exchange->api->context.log;
+    struct nj_log *log = exchange->api->context->log;
     size_t limit;
     if (!nj_query_limit(exchange, &limit))
         return;

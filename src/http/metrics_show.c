@@ -5,7 +5,7 @@
 
 void nj_route_metrics_show(struct nj_exchange *exchange)
 {
-    struct nj_metrics *metrics = exchange->api->context.metrics;
+    struct nj_metrics *metrics = exchange->api->context->metrics;
     if (metrics == NULL) {
         nj_exchange_missing(exchange, "the metrics");
         return;

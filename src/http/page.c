@@ -55,7 +55,7 @@ void nj_page_find(struct nj_api *api, const char *web_root)
     char program[NJ_WEB_ROOT_SIZE], beside[NJ_WEB_ROOT_SIZE];
     if (web_root != NULL && web_root[0] != '\0') {
         if (!use_root(api, web_root))
-            nj_log_at(api->context.log, NJ_LOG_WARNING, "The page was not found",
+            nj_log_at(api->context->log, NJ_LOG_WARNING, "The page was not found",
                       NJ_TEXT("web_root", web_root));
         return;
     }
@@ -72,7 +72,7 @@ void nj_page_find(struct nj_api *api, const char *web_root)
             return;
     }
     if (!use_root(api, installed_root))
-        nj_log_line(api->context.log, NJ_LOG_INFO, "The page is not built: the API answers alone");
+        nj_log_line(api->context->log, NJ_LOG_INFO, "The page is not built: the API answers alone");
 }
 
 static void reply_index(struct nj_exchange *exchange)

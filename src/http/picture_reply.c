@@ -224,7 +224,7 @@ void nj_picture_reply(struct nj_exchange *exchange, const struct nj_picture_want
     if (self != NULL) {
         self->work =
             (struct nj_api_work){.run = run_detection, .reply = reply_work, .finish = finish_work};
-        self->context = &exchange->api->context;
+        self->context = exchange->api->context;
         self->row = *row;
         self->thumbnail = want->thumbnail;
         memcpy(self->key, key, sizeof key);

@@ -5,7 +5,7 @@
 
 void nj_route_queue_status(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (context->detection_queue == NULL && context->analysis_queue == NULL) {
         nj_exchange_missing(exchange, "the queues");
         return;

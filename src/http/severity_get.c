@@ -14,7 +14,7 @@ static void write_level(struct nj_json_writer *writer, const char *name, const i
 
 void nj_route_severity_get(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     struct nj_config *config = context->config != NULL ? context->config(context->context) : NULL;
     const struct nj_severity_options *severity =
         config != NULL ? nj_config_get(config, &nj_severity_option_group) : NULL;

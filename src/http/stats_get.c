@@ -42,7 +42,7 @@ static void reply(struct nj_store_call *call)
     nj_json_int(&answer.writer, "total_events", self->events);
     nj_json_int(&answer.writer, "unreviewed_events", self->unreviewed);
     nj_json_fixed(&answer.writer, "uptime_seconds",
-                  (double)(now_us - api->context.started_us) / NJ_US_PER_S, 3);
+                  (double)(now_us - api->context->started_us) / NJ_US_PER_S, 3);
     nj_json_text(&answer.writer, "version", nj_build_version());
     nj_json_time(&answer.writer, "timestamp", now_us);
     nj_json_answer_send(&answer, call->exchange, NULL);

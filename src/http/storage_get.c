@@ -37,7 +37,7 @@ static void write_disk(struct nj_media *media, struct nj_json_writer *writer)
 
 void nj_route_storage_get(struct nj_exchange *exchange)
 {
-    const struct nj_api_context *context = &exchange->api->context;
+    const struct nj_api_context *context = exchange->api->context;
     if (context->store == NULL) {
         nj_exchange_missing(exchange, "the store");
         return;

@@ -14,7 +14,7 @@ static void release(struct nj_store_call *call)
 
 static void submit(struct nj_store_call *call)
 {
-    struct nj_store *store = call->exchange->api->context.store;
+    struct nj_store *store = call->exchange->api->context->store;
     call->again = false;
     int rc = call->write ? nj_store_write(store, &call->op) : nj_store_read(store, &call->op);
     if (rc == 0)
@@ -45,9 +45,9 @@ void nj_store_call_start(struct nj_exchange *exchange, struct nj_store_call *cal
         return;
     }
     call->exchange = exchange;
-    call->op.loop = exchange->api->context.loop;
+    call->op.loop = exchange->api->context->loop;
     call->op.done = on_done;
-    if (exchange->api->context.store == NULL) {
+    if (exchange->api->context->store == NULL) {
         nj_exchange_missing(exchange, "the store");
         release(call);
         return;

@@ -69,9 +69,9 @@ static void read_cameras(struct nj_vitals *vitals)
 {
     struct nj_api *api = vitals->api;
     vitals->stale = vitals->reading;
-    if (vitals->reading || api->context.store == NULL || api->stopping)
+    if (vitals->reading || api->context->store == NULL || api->stopping)
         return;
-    vitals->reading = nj_store_read(api->context.store, &vitals->op) == 0;
+    vitals->reading = nj_store_read(api->context->store, &vitals->op) == 0;
     api->in_flight += vitals->reading; // a stop waits for it
 }
 
@@ -82,7 +82,7 @@ static void on_counted(struct nj_store_op *op)
     vitals->reading = false;
     api->in_flight--;
     for (size_t i = 0; i < NJ_COUNT_OF(statuses) && op->rc == 0; i++)
-        nj_metric_set(nj_metrics_get(api->context.metrics, &cameras_spec, statuses[i]),
+        nj_metric_set(nj_metrics_get(api->context->metrics, &cameras_spec, statuses[i]),
                       (double)vitals->counts[i]);
     if (vitals->stale)
         read_cameras(vitals);
@@ -112,7 +112,7 @@ static void read_cpu(struct nj_vitals *vitals)
         total += ticks[i];
     unsigned long long busy = total - ticks[3] - ticks[4]; // idle and waiting for a disk
     if (vitals->cpu_total > 0 && total > vitals->cpu_total && busy >= vitals->cpu_busy)
-        nj_metric_set(nj_metrics_get(vitals->api->context.metrics, &cpu_spec, NULL),
+        nj_metric_set(nj_metrics_get(vitals->api->context->metrics, &cpu_spec, NULL),
                       100.0 * (double)(busy - vitals->cpu_busy) /
                           (double)(total - vitals->cpu_total));
     vitals->cpu_busy = busy;
@@ -151,8 +151,8 @@ static void look(struct nj_vitals *vitals)
 {
     read_cameras(vitals);
     read_cpu(vitals);
-    read_memory(vitals->api->context.metrics);
-    read_disk(&vitals->api->context);
+    read_memory(vitals->api->context->metrics);
+    read_disk(vitals->api->context);
 }
 
 static void on_timer(struct nj_timer *timer)
@@ -175,14 +175,14 @@ int nj_vitals_start(struct nj_api *api, struct nj_error *err)
     vitals->api = api;
     vitals->op.apply = count_cameras;
     vitals->op.done = on_counted;
-    vitals->op.loop = api->context.loop;
+    vitals->op.loop = api->context->loop;
     vitals->told.fn = on_told;
     nj_list_init(&vitals->told.node);
-    nj_timer_init(&vitals->timer, api->context.loop, on_timer);
-    if (api->context.metrics == NULL)
+    nj_timer_init(&vitals->timer, api->context->loop, on_timer);
+    if (api->context->metrics == NULL)
         return 0; // nowhere to keep them
-    if (api->context.bus != NULL)
-        nj_bus_subscribe(api->context.bus, &vitals->told, "events");
+    if (api->context->bus != NULL)
+        nj_bus_subscribe(api->context->bus, &vitals->told, "events");
     look(vitals);
     return nj_timer_start(&vitals->timer, interval_us, interval_us);
 }

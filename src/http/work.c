@@ -40,7 +40,7 @@ static void start_next(struct nj_api *api)
         struct nj_api_work *work =
             NJ_CONTAINER_OF(nj_list_pop(&api->works), struct nj_api_work, node);
         api->works_waiting--;
-        if (uv_queue_work(nj_loop_uv(api->context.loop), &work->uv, on_run, on_after) == 0) {
+        if (uv_queue_work(nj_loop_uv(api->context->loop), &work->uv, on_run, on_after) == 0) {
             api->works_running++;
             continue;
         }
