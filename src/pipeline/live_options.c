@@ -9,7 +9,7 @@ static const struct nj_option options[] = {
      .offset = offsetof(struct nj_live_options, new_track_margin),
      .min = 0,
      .max = 0.5,
-     .fallback = "0.1",
+     .fallback = "0.2",
      .help = "A track begins only from a detection this much surer than the detector's threshold; "
              "raise it when false objects appear, lower it when small ones are missed."},
     {.name = "frame_deadline_seconds",
