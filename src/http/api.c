@@ -181,8 +181,12 @@ int nj_api_create(const struct nj_api_context *context, const struct nj_api_opti
 
 int nj_api_start(struct nj_api *api, struct nj_error *err)
 {
-    int rc = nj_http_server_start(api->server, err);
-    return rc != 0 ? rc : nj_vitals_start(api, err);
+    int rc = nj_vitals_start(api, err);
+    if (rc == 0)
+        rc = nj_http_server_start(api->server, err);
+    if (rc != 0)
+        nj_vitals_stop(api);
+    return rc;
 }
 
 int nj_api_port(const struct nj_api *api)

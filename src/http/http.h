@@ -30,8 +30,8 @@ struct nj_api_options {
 };
 extern const struct nj_option_group nj_api_option_group; // group "api"
 
-// What handlers may ask; everything is borrowed and outlives the API. NULL members: not there, the
-// routes that need them answer 503.
+// What handlers may ask; the struct and everything in it is borrowed and outlives the API. NULL
+// members: not there, the routes that need them answer 503; what starts later is filled in later.
 struct nj_api_context {
     struct nj_loop *loop;
     struct nj_store *store;

@@ -183,8 +183,8 @@ int nj_vitals_start(struct nj_api *api, struct nj_error *err)
         return 0; // nowhere to keep them
     if (api->context->bus != NULL)
         nj_bus_subscribe(api->context->bus, &vitals->told, "events");
-    look(vitals);
-    return nj_timer_start(&vitals->timer, interval_us, interval_us);
+    // The first look waits for the loop: a start that fails after this leaves nothing under way.
+    return nj_timer_start(&vitals->timer, 0, interval_us);
 }
 
 void nj_vitals_stop(struct nj_api *api)

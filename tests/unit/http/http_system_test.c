@@ -355,6 +355,30 @@ static void stop_waits_for_what_is_under_way(void **state)
         nj_loop_client_close(&clients[i]);
 }
 
+static void taken_port_is_an_error_that_leaves_nothing_behind(void **state)
+{
+    struct http_fixture *fixture = *state;
+    struct nj_http_server_options server = fixture->server;
+    struct nj_error err = {.text = ""};
+    struct nj_api *second = NULL;
+    server.port = nj_api_port(fixture->api);
+    assert_int_equal(nj_api_create(&fixture->context, &fixture->options, &server, &second, &err),
+                     0);
+    assert_int_equal(nj_api_start(second, &err), NJ_E_EXISTS);
+    nj_api_destroy(second);
+    http_turn(fixture);
+}
+
+static void part_that_starts_later_is_seen(void **state)
+{
+    struct http_fixture *fixture = *state;
+    struct nj_latency *latency = fixture->context.latency;
+    fixture->context.latency = NULL;
+    assert_int_equal(http_get(fixture, "/api/system/pipeline-latency")->status, 503);
+    fixture->context.latency = latency;
+    assert_int_equal(http_get(fixture, "/api/system/pipeline-latency")->status, 200);
+}
+
 int http_system_test(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, http_setup, http_teardown)
@@ -376,6 +400,8 @@ int http_system_test(void)
         cmocka_unit_test_setup_teardown(writers_do_without_any_part, http_setup_bare,
                                         http_teardown),
         CASE(stop_waits_for_what_is_under_way),
+        CASE(taken_port_is_an_error_that_leaves_nothing_behind),
+        CASE(part_that_starts_later_is_seen),
     };
     return cmocka_run_group_tests_name("http system", tests, NULL, NULL);
 }
