@@ -21,7 +21,7 @@ try {
             ssr: true,
             target: "node18",
             outDir: out,
-            rollupOptions: { input: names.map((name) => join(here, name)), output: { entryFileNames: "[name].mjs" } },
+            rollupOptions: { input: names.map((name) => join(here, name)), output: { entryFileNames: "[name].mjs", chunkFileNames: "parts/[name]-[hash].mjs" } },
         },
     });
     const files = readdirSync(out).filter((name) => name.endsWith(".test.mjs"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The frame: rail, banner, the view of the address, the event beside it.
 import { useEffect, useState } from "react";
-import { onKeyNeeded, setApiKey } from "../api/client";
+import { apiKey, onKeyNeeded, setApiKey } from "../api/client";
 import { verdictOf } from "../live/health";
 import { formatRoute, navigate, emptyRoute, useRoute, type ViewName } from "../live/route";
 import { useCameras } from "../live/useCameras";
@@ -87,6 +87,7 @@ function KeyDialog({ onDone }: { onDone: () => void }) {
                 }}
             >
                 <p>This instance answers only with a key. It is kept for this tab and forgotten when the tab is closed.</p>
+                {apiKey() !== "" && <p role="alert">The key of before did not fit.</p>}
                 <label>
                     <span>API key</span>
                     <input type="password" value={key} autoComplete="off" autoFocus onChange={(event) => setKey(event.target.value)} />
