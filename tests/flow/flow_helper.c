@@ -202,12 +202,33 @@ void flow_turn(struct flow *flow)
         (void)poll(&ready, 1, MOMENT_MS); // what other threads do comes through here
 }
 
+// For the reader of a failure.
+static void tell_rows(struct flow *flow)
+{
+    char text[2048];
+    flow_sql_text(flow,
+                  "SELECT group_concat(id || ':' || camera_id || ' ' || object_type || ' ' || x || "
+                  "',' || y || ' ' || width || 'x' || height || ' ' || track_id || ' ' || "
+                  "(ended_us - detected_us), '; ') FROM detections",
+                  text, sizeof text);
+    print_message("detections: %s\n", text);
+    for (size_t i = 0; flow->app != NULL && i < flow->app->live_count; i++) {
+        struct nj_live_stats stats;
+        nj_live_pipeline_get_stats(flow->app->live[i], &stats);
+        print_message("live: frames %d inferred %d dropped %d rows %d updates %d\n",
+                      (int)stats.source.frames, (int)stats.inferred, (int)stats.dropped,
+                      (int)stats.rows, (int)stats.updates);
+    }
+}
+
 void flow_until(struct flow *flow, flow_condition condition, const char *arg)
 {
     nj_us until_us = nj_mono_us(nj_clock_real()) + DEADLINE_US;
     while (!condition(flow, arg)) {
-        if (nj_mono_us(nj_clock_real()) > until_us)
+        if (nj_mono_us(nj_clock_real()) > until_us) {
+            tell_rows(flow);
             fail_msg("waited in vain: %s", arg);
+        }
         flow_turn(flow);
     }
 }
