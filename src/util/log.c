@@ -306,7 +306,7 @@ static void write_locked(struct shared *shared, const struct line *line)
 }
 
 void nj_log_write(struct nj_log *log, enum nj_log_level level, struct nj_log_place place,
-                  const char *message, const struct nj_log_field *fields, size_t count)
+                  const char *message, struct nj_log_fields fields)
 {
     if (!nj_log_enabled(log, level))
         return;
@@ -316,8 +316,8 @@ void nj_log_write(struct nj_log *log, enum nj_log_level level, struct nj_log_pla
         .component = log->component,
         .place = place,
         .message = message,
-        .fields = fields,
-        .count = count,
+        .fields = fields.items,
+        .count = fields.count,
     };
     pthread_mutex_lock(&shared->mutex);
     line.wall_us = nj_wall_us(shared->clock); // under the lock: lines stand in the order of time

@@ -60,19 +60,26 @@ struct nj_log_place {
     int line;
 };
 
+struct nj_log_fields {
+    const struct nj_log_field *items;
+    size_t count;
+};
+
 // `log` NULL discards. `message` is a fixed text ("Batch closed"); what varies goes into fields.
 void nj_log_write(struct nj_log *log, enum nj_log_level level, struct nj_log_place place,
-                  const char *message, const struct nj_log_field *fields, size_t count);
+                  const char *message, struct nj_log_fields fields);
 
 // A line without fields: nj_log_line(log, NJ_LOG_INFO, "Configuration reloaded").
 #define nj_log_line(log, level, message)                                                           \
-    nj_log_write((log), (level), (struct nj_log_place){__FILE__, __LINE__}, (message), NULL, 0)
+    nj_log_write((log), (level), (struct nj_log_place){__FILE__, __LINE__}, (message),             \
+                 (struct nj_log_fields){NULL, 0})
 
 // nj_log_at(log, NJ_LOG_INFO, "Batch closed", NJ_TEXT("batch_id", id), NJ_INT("count", n));
 #define nj_log_at(log, level, message, ...)                                                        \
     nj_log_write((log), (level), (struct nj_log_place){__FILE__, __LINE__}, (message),             \
-                 (const struct nj_log_field[]){__VA_ARGS__},                                       \
-                 sizeof((const struct nj_log_field[]){__VA_ARGS__}) / sizeof(struct nj_log_field))
+                 (struct nj_log_fields){(const struct nj_log_field[]){__VA_ARGS__},                \
+                                        sizeof((const struct nj_log_field[]){__VA_ARGS__}) /       \
+                                            sizeof(struct nj_log_field)})
 
 // Lines as the JSON form has them, newest last, for an in-memory tail (doctor, /api). At most
 // `limit` lines of the ring are appended to `out`, each as one JSON object, comma separated.

@@ -68,10 +68,10 @@ static void json_line_has_its_fixed_fields_first(void **state)
     struct nj_log *child = NULL;
     start(f, (struct nj_log_options){.level = NJ_LOG_INFO});
     assert_int_equal(nj_log_child(f->log, "batch", &child), 0);
-    nj_log_write(
-        child, NJ_LOG_WARNING, (struct nj_log_place){"/x/src/batch/a.c", 7}, "Closed",
-        (const struct nj_log_field[]){NJ_TEXT("id", "q\n"), NJ_INT("n", 3), NJ_NUMBER("s", 0.5)},
-        3);
+    const struct nj_log_field fields[] = {NJ_TEXT("id", "q\n"), NJ_INT("n", 3),
+                                          NJ_NUMBER("s", 0.5)};
+    nj_log_write(child, NJ_LOG_WARNING, (struct nj_log_place){"/x/src/batch/a.c", 7}, "Closed",
+                 (struct nj_log_fields){fields, 3});
     nj_log_destroy(child);
     char *text = content(f->path);
     assert_string_equal(text, "{\"timestamp\":\"2026-01-24T10:30:00.123456Z\","
