@@ -69,8 +69,10 @@ static int sweep_apply(struct nj_store_op *op, struct nj_db *db, struct nj_error
     int rc = nj_batches_list_open(db, &rows, &count, err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         enum nj_close_reason reason = NJ_CLOSE_SHUTDOWN;
-        if (sweep->all || sweep_closes(&options, &rows[i], nj_db_now_us(db), &reason))
-            rc = nj_batch_close(sweep->batcher, db, &rows[i], reason, &sweep->outbox, err);
+        if (!sweep->all && !sweep_closes(&options, &rows[i], nj_db_now_us(db), &reason))
+            continue;
+        nj_batch_set_reason(&rows[i], reason);
+        rc = nj_batch_close(sweep->batcher, db, &rows[i], &sweep->outbox, err);
     }
     free(rows);
     return rc;

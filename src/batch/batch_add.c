@@ -93,8 +93,7 @@ static int open_fast_path(const struct adding *adding, const struct nj_detection
     describe_batch(adding, row, batch);
     snprintf(batch->id, sizeof batch->id, "fast_path_%lld", (long long)row->id);
     nj_text_copy(batch->state, sizeof batch->state, "closed");
-    nj_text_copy(batch->close_reason, sizeof batch->close_reason,
-                 nj_close_reason_name(NJ_CLOSE_FAST_PATH));
+    nj_batch_set_reason(batch, NJ_CLOSE_FAST_PATH);
     batch->closed_us = batch->created_us;
     return nj_batches_insert(adding->db, batch, adding->err);
 }
@@ -149,8 +148,9 @@ static int close_window(const struct adding *adding, struct window *window,
                         enum nj_close_reason reason)
 {
     int rc = write_window(adding, window);
+    nj_batch_set_reason(&window->batch, reason);
     if (rc == 0)
-        rc = nj_batch_close(adding->batcher, adding->db, &window->batch, reason, adding->outbox,
+        rc = nj_batch_close(adding->batcher, adding->db, &window->batch, adding->outbox,
                             adding->err);
     window->batch.id[0] = '\0';
     return rc;

@@ -16,6 +16,11 @@ const char *nj_close_reason_name(enum nj_close_reason reason)
     return names[reason];
 }
 
+void nj_batch_set_reason(struct nj_batch_row *batch, enum nj_close_reason reason)
+{
+    nj_text_copy(batch->close_reason, sizeof batch->close_reason, nj_close_reason_name(reason));
+}
+
 bool nj_batch_is_over(const struct nj_batch_options *options, const struct nj_batch_row *batch,
                       nj_us activity_us, enum nj_close_reason *out)
 {
@@ -88,12 +93,11 @@ int nj_batch_hand_over(struct nj_batcher *batcher, struct nj_db *db,
 }
 
 int nj_batch_close(struct nj_batcher *batcher, struct nj_db *db, struct nj_batch_row *batch,
-                   enum nj_close_reason reason, struct nj_outbox *outbox, struct nj_error *err)
+                   struct nj_outbox *outbox, struct nj_error *err)
 {
-    int rc = nj_batches_close(db, batch->id, nj_close_reason_name(reason), err);
+    int rc = nj_batches_close(db, batch->id, batch->close_reason, err);
     if (rc != 0)
         return rc;
-    nj_text_copy(batch->close_reason, sizeof batch->close_reason, nj_close_reason_name(reason));
     batch->closed_us = nj_db_now_us(db);
     return nj_batch_hand_over(batcher, db, batch, outbox, err);
 }

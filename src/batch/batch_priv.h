@@ -29,13 +29,15 @@ enum nj_close_reason {
 };
 
 const char *nj_close_reason_name(enum nj_close_reason reason);
+void nj_batch_set_reason(struct nj_batch_row *batch, enum nj_close_reason reason);
 
 struct nj_batch_options nj_batcher_options(struct nj_batcher *batcher);
 
-// Inside a write operation: closes `batch` (its state in the store decides; NJ_E_CONFLICT when
-// somebody else closed it), puts it into analysis_queue and its message into the outbox.
+// Inside a write operation: closes `batch`, whose close_reason says why (its state in the store
+// decides; NJ_E_CONFLICT when somebody else closed it), puts it into analysis_queue and its message
+// into the outbox.
 int nj_batch_close(struct nj_batcher *batcher, struct nj_db *db, struct nj_batch_row *batch,
-                   enum nj_close_reason reason, struct nj_outbox *outbox, struct nj_error *err);
+                   struct nj_outbox *outbox, struct nj_error *err);
 
 // As nj_batch_close for a batch that is inserted closed already.
 int nj_batch_hand_over(struct nj_batcher *batcher, struct nj_db *db,
