@@ -81,14 +81,13 @@ static void worker_finish(struct worker *worker)
 static int look_at(struct worker *worker, const char *path)
 {
     char *bytes = NULL;
-    size_t length = 0;
     struct nj_frame *frame = NULL;
     struct nj_picture_request request = {.limits = &limits, .strict = true};
     nj_detector_least_size(worker->bound->detector, &request.least_width, &request.least_height);
-    int rc = nj_file_read(path, PICTURE_BYTES_MAX, &bytes, &length, &worker->error);
-    rc = rc != 0
-             ? rc
-             : nj_picture_decode(worker->decoder, bytes, length, &request, &frame, &worker->error);
+    int rc = nj_file_read(path, PICTURE_BYTES_MAX, &bytes, &request.length, &worker->error);
+    request.bytes = bytes;
+    if (rc == 0)
+        rc = nj_picture_decode(worker->decoder, &request, &frame, &worker->error);
     free(bytes);
     const struct nj_detect_request detect = {.frames = &frame, .count = 1};
     rc = rc != 0 ? rc

@@ -55,14 +55,15 @@ static struct nj_frame *load_picture(const char *path)
 {
     static const struct nj_picture_limits limits = {.max_bytes = PICTURE_BYTES_MAX,
                                                     .max_megapixels = 100};
-    static const struct nj_picture_request request = {.limits = &limits};
+    struct nj_picture_request request = {.limits = &limits};
     struct nj_picture_decoder *decoder = NULL;
     struct nj_frame *frame = NULL;
     char *bytes = NULL;
-    size_t length = 0;
-    if (nj_file_read(path, PICTURE_BYTES_MAX, &bytes, &length, NULL) == 0 &&
-        nj_picture_decoder_create(&decoder) == 0)
-        nj_picture_decode(decoder, bytes, length, &request, &frame, NULL);
+    if (nj_file_read(path, PICTURE_BYTES_MAX, &bytes, &request.length, NULL) == 0 &&
+        nj_picture_decoder_create(&decoder) == 0) {
+        request.bytes = bytes;
+        nj_picture_decode(decoder, &request, &frame, NULL);
+    }
     nj_picture_decoder_destroy(decoder);
     free(bytes);
     if (frame == NULL)

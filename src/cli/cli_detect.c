@@ -66,16 +66,16 @@ static void print_text(struct detecting *detecting, const char *path,
 static int detect_file(struct detecting *detecting, const char *path, struct nj_error *err)
 {
     char *bytes = NULL;
-    size_t length = 0;
     struct nj_frame *frame = NULL;
     struct nj_picture_request request = {.limits = detecting->limits, .strict = true};
     nj_detector_least_size(detecting->detector, &request.least_width, &request.least_height);
     struct nj_detections *found = calloc(1, sizeof *found);
     if (found == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "out of memory");
-    int rc = nj_file_read(path, (size_t)detecting->limits->max_bytes, &bytes, &length, err);
+    int rc = nj_file_read(path, (size_t)detecting->limits->max_bytes, &bytes, &request.length, err);
+    request.bytes = bytes;
     if (rc == 0)
-        rc = nj_picture_decode(detecting->decoder, bytes, length, &request, &frame, err);
+        rc = nj_picture_decode(detecting->decoder, &request, &frame, err);
     if (rc == 0)
         rc = nj_detector_run(detecting->thread,
                              &(struct nj_detect_request){.frames = &frame, .count = 1}, found, err);

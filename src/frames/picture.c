@@ -126,18 +126,17 @@ int nj_picture_probe(const void *bytes, size_t length, const struct nj_picture_l
     return result;
 }
 
-int nj_picture_decode(struct nj_picture_decoder *decoder, const void *bytes, size_t length,
-                      const struct nj_picture_request *request, struct nj_frame **out,
-                      struct nj_error *err)
+int nj_picture_decode(struct nj_picture_decoder *decoder, const struct nj_picture_request *request,
+                      struct nj_frame **out, struct nj_error *err)
 {
-    struct nj_bytes input = {bytes, length};
+    struct nj_bytes input = {request->bytes, request->length};
     const struct nj_picture_codec *codec = NULL;
     int result = find_codec(input, request->limits, &codec, err);
     if (result < 0)
         return result;
     struct nj_frame *frame = NULL;
     struct nj_exif exif = {.orientation = 1};
-    result = codec->decode(&decoder->scratch, input, request, &frame, &exif, err);
+    result = codec->decode(&decoder->scratch, request, &frame, &exif, err);
     if (result < 0)
         return result;
     frame->captured_wall_us = exif.taken_wall_us;

@@ -31,6 +31,8 @@ int nj_picture_probe(const void *bytes, size_t length, const struct nj_picture_l
                      struct nj_picture_info *out, struct nj_error *err);
 
 struct nj_picture_request {
+    const void *bytes; // the file's; only borrowed
+    size_t length;
     const struct nj_picture_limits *limits;
     int32_t least_width, least_height; // decoding may scale down (JPEG by halves) but not below
                                        // the size at which the picture fits this box; 0: full size
@@ -43,9 +45,8 @@ int nj_picture_decoder_create(struct nj_picture_decoder **out);
 void nj_picture_decoder_destroy(struct nj_picture_decoder *decoder);
 
 // The caller owns *out. captured_wall_us is EXIF's or 0. Errors as nj_picture_probe.
-int nj_picture_decode(struct nj_picture_decoder *decoder, const void *bytes, size_t length,
-                      const struct nj_picture_request *request, struct nj_frame **out,
-                      struct nj_error *err);
+int nj_picture_decode(struct nj_picture_decoder *decoder, const struct nj_picture_request *request,
+                      struct nj_frame **out, struct nj_error *err);
 
 struct nj_picture_encode {
     int quality;                   // 1..100

@@ -359,10 +359,10 @@ static int decode_pixels(void *context)
     return result;
 }
 
-static int decode_jpeg(struct nj_picture_scratch *scratch, struct nj_bytes bytes,
-                       const struct nj_picture_request *request, struct nj_frame **out,
-                       struct nj_exif *out_exif, struct nj_error *err)
+static int decode_jpeg(struct nj_picture_scratch *scratch, const struct nj_picture_request *request,
+                       struct nj_frame **out, struct nj_exif *out_exif, struct nj_error *err)
 {
+    struct nj_bytes bytes = {request->bytes, request->length};
     struct jpeg_job job;
     job_init(&job, bytes, request->strict, err);
     job.limits = request->limits;

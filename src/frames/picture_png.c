@@ -221,11 +221,11 @@ static int probe_png(struct nj_bytes bytes, const struct nj_picture_limits *limi
     return result;
 }
 
-static int decode_png(struct nj_picture_scratch *scratch, struct nj_bytes bytes,
-                      const struct nj_picture_request *request, struct nj_frame **out,
-                      struct nj_exif *out_exif, struct nj_error *err)
+static int decode_png(struct nj_picture_scratch *scratch, const struct nj_picture_request *request,
+                      struct nj_frame **out, struct nj_exif *out_exif, struct nj_error *err)
 {
     (void)scratch;
+    struct nj_bytes bytes = {request->bytes, request->length};
     struct png_job job;
     int result = job_init(&job, bytes, request->limits, err);
     job.strict = request->strict;

@@ -38,9 +38,8 @@ struct nj_picture_codec {
     bool (*is_mine)(struct nj_bytes bytes);
     int (*probe)(struct nj_bytes bytes, const struct nj_picture_limits *limits,
                  struct nj_picture_info *out, struct nj_error *err);
-    int (*decode)(struct nj_picture_scratch *scratch, struct nj_bytes bytes,
-                  const struct nj_picture_request *request, struct nj_frame **out,
-                  struct nj_exif *out_exif, struct nj_error *err);
+    int (*decode)(struct nj_picture_scratch *scratch, const struct nj_picture_request *request,
+                  struct nj_frame **out, struct nj_exif *out_exif, struct nj_error *err);
 };
 extern const struct nj_picture_codec nj_picture_codec_jpeg;
 extern const struct nj_picture_codec nj_picture_codec_png;

@@ -75,13 +75,15 @@ static int decode_and_encode(struct picture_work *self, const void *bytes, size_
     struct nj_picture_decoder *decoder = NULL;
     struct nj_frame *frame = NULL;
     struct nj_picture_request request = {
+        .bytes = bytes,
+        .length = length,
         .limits = &self->context->picture_limits,
         .least_width = THUMBNAIL_WIDTH,
         .least_height = THUMBNAIL_HEIGHT,
     };
     int rc = nj_picture_decoder_create(&decoder);
     if (rc == 0)
-        rc = nj_picture_decode(decoder, bytes, length, &request, &frame, &self->work.error);
+        rc = nj_picture_decode(decoder, &request, &frame, &self->work.error);
     if (rc == 0)
         rc = encode(self, frame);
     nj_frame_unref(frame);

@@ -38,13 +38,15 @@ static int load_picture(struct nj_detect_job *job, const struct nj_job_tools *to
     size_t length = 0;
     int rc = nj_file_read(task->item.file_path, (size_t)limits->max_bytes, &bytes, &length, err);
     struct nj_picture_request request = {
+        .bytes = bytes,
+        .length = length,
         .limits = limits,
         .least_width = tools->least_width,
         .least_height = tools->least_height,
         .strict = true,
     };
     if (rc == 0)
-        rc = nj_picture_decode(tools->decoder, bytes, length, &request, out, err);
+        rc = nj_picture_decode(tools->decoder, &request, out, err);
     free(bytes);
     if (rc != 0)
         task->refused = refusal_of(rc);

@@ -17,10 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (nj_picture_decoder_create(&decoder) < 0)
         return 0;
     for (int variant = 0; variant < 3; variant++) {
-        struct nj_picture_request request = {.limits = &limits, .strict = variant == 0};
+        struct nj_picture_request request = {
+            .bytes = bytes, .length = length, .limits = &limits, .strict = variant == 0};
         request.least_width = request.least_height = variant == 2 ? 40 : 0;
         struct nj_frame *frame = NULL;
-        if (nj_picture_decode(decoder, bytes, length, &request, &frame, NULL) < 0)
+        if (nj_picture_decode(decoder, &request, &frame, NULL) < 0)
             continue;
         volatile uint8_t last =
             frame->planes[0][(ptrdiff_t)(frame->height - 1) * frame->strides[0] + frame->width - 1];

@@ -23,7 +23,6 @@ static const char *media_folder(void)
 static struct nj_frame *load(const char *name)
 {
     static const struct nj_picture_limits limits = {.max_bytes = 1 << 24, .max_megapixels = 50};
-    static const struct nj_picture_request request = {.limits = &limits};
     char path[1024];
     char *bytes = NULL;
     size_t length = 0;
@@ -35,7 +34,8 @@ static struct nj_frame *load(const char *name)
         skip();
     }
     assert_int_equal(nj_picture_decoder_create(&decoder), 0);
-    assert_int_equal(nj_picture_decode(decoder, bytes, length, &request, &frame, NULL), 0);
+    struct nj_picture_request request = {.bytes = bytes, .length = length, .limits = &limits};
+    assert_int_equal(nj_picture_decode(decoder, &request, &frame, NULL), 0);
     nj_picture_decoder_destroy(decoder);
     free(bytes);
     return frame;

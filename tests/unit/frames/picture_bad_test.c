@@ -37,12 +37,13 @@ static int destroy_decoder(void **state)
 // Decodes from memory of exactly that length; a frame is checked and dropped.
 static int try_decode(const uint8_t *bytes, size_t length, bool strict, struct nj_error *err)
 {
-    struct nj_picture_request request = {.limits = &limits, .strict = strict};
     uint8_t *exact = malloc(length ? length : 1);
     assert_non_null(exact);
     memcpy(exact, bytes, length);
+    struct nj_picture_request request = {
+        .bytes = exact, .length = length, .limits = &limits, .strict = strict};
     struct nj_frame *frame = NULL;
-    int result = nj_picture_decode(decoder, exact, length, &request, &frame, err);
+    int result = nj_picture_decode(decoder, &request, &frame, err);
     free(exact);
     assert_int_equal(result == 0, frame != NULL); // out is untouched on failure
     unsigned sum = 0;
@@ -266,11 +267,11 @@ static void tables_do_not_leak_into_the_next_picture(void **state)
 
 static struct nj_frame *decode_kind(size_t kind)
 {
-    struct nj_picture_request request = {.limits = &limits, .strict = true};
     struct made_picture made = make_kind(kind);
+    struct nj_picture_request request = {
+        .bytes = made.bytes, .length = made.length, .limits = &limits, .strict = true};
     struct nj_frame *frame = NULL;
-    assert_int_equal(nj_picture_decode(decoder, made.bytes, made.length, &request, &frame, NULL),
-                     0);
+    assert_int_equal(nj_picture_decode(decoder, &request, &frame, NULL), 0);
     free(made.bytes);
     return frame;
 }

@@ -25,7 +25,10 @@ static struct nj_frame *decode(struct made_picture made, const struct nj_picture
     struct nj_frame *frame = NULL;
     struct nj_error err = {0};
     assert_int_equal(nj_picture_decoder_create(&decoder), 0);
-    int result = nj_picture_decode(decoder, made.bytes, made.length, request, &frame, &err);
+    struct nj_picture_request of_made = *request;
+    of_made.bytes = made.bytes;
+    of_made.length = made.length;
+    int result = nj_picture_decode(decoder, &of_made, &frame, &err);
     nj_picture_decoder_destroy(decoder);
     free(made.bytes);
     if (result < 0)
