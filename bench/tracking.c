@@ -143,9 +143,12 @@ static int run_clip(const struct clip *clip, const struct nj_track_options *opti
     for (size_t f = 0; f < clip->frames && code == 0; f++) {
         const struct nj_track *tracks;
         size_t count;
-        code = nj_tracker_update(tracker, clip->inputs + clip->first[f],
-                                 clip->first[f + 1] - clip->first[f],
-                                 (nj_us)((double)f * NJ_US_PER_S / clip->fps), &tracks, &count);
+        const struct nj_track_inputs inputs = {
+            clip->inputs + clip->first[f],
+            clip->first[f + 1] - clip->first[f],
+            (nj_us)((double)f * NJ_US_PER_S / clip->fps),
+        };
+        code = nj_tracker_update(tracker, &inputs, &tracks, &count);
     }
     if (code == 0)
         nj_tracker_destroy(tracker);

@@ -62,11 +62,12 @@ static void follow(struct nj_live_pipeline *pipeline, const struct nj_detect_job
     nj_us held_us = atomic_exchange(&pipeline->held_us, 0);
     if (held_us > 0 && held_us < time_us)
         nj_tracker_hold(pipeline->tracker, held_us);
-    size_t input_count = make_inputs(pipeline, &job->result);
-    if (nj_tracker_update(pipeline->tracker, pipeline->inputs, input_count, time_us, &tracks,
-                          &count) != 0)
+    const struct nj_track_inputs inputs = {pipeline->inputs, make_inputs(pipeline, &job->result),
+                                           time_us};
+    if (nj_tracker_update(pipeline->tracker, &inputs, &tracks, &count) != 0)
         return; // a scene beyond the limits; the next frame is judged anew
-    if (nj_stability_update(pipeline->stability, tracks, NULL, count, &actions, &action_count) != 0)
+    const struct nj_stability_tracks stable = {.items = tracks, .count = count};
+    if (nj_stability_update(pipeline->stability, &stable, &actions, &action_count) != 0)
         action_count = 0;
     for (size_t i = 0; i < action_count; i++)
         nj_live_apply_action(pipeline, &actions[i], job->frame);

@@ -62,7 +62,8 @@ static int run_frame(struct run *run, const struct nj_mot_row *rows, size_t coun
                                                  .score = (float)rows[i].score};
     const struct nj_track *tracks;
     size_t track_count;
-    code = nj_tracker_update(run->tracker, run->inputs, count, time_us, &tracks, &track_count);
+    const struct nj_track_inputs inputs = {run->inputs, count, time_us};
+    code = nj_tracker_update(run->tracker, &inputs, &tracks, &track_count);
     return code < 0 ? code : add_results(run, frame, tracks, track_count);
 }
 

@@ -272,14 +272,16 @@ static void end_missing(struct nj_stability *s)
     }
 }
 
-int nj_stability_update(struct nj_stability *s, const struct nj_track *tracks, const int32_t *zones,
-                        size_t count, const struct nj_stability_action **out, size_t *out_count)
+int nj_stability_update(struct nj_stability *s, const struct nj_stability_tracks *tracks,
+                        const struct nj_stability_action **out, size_t *out_count)
 {
+    size_t count = tracks->count;
     if (count > (size_t)s->options.max_tracks)
         return NJ_E_TOO_BIG;
     s->action_count = 0;
     for (size_t i = 0; i < count; i++)
-        take_track(s, &s->spare[i], &tracks[i], zones != NULL ? zones[i] : 0);
+        take_track(s, &s->spare[i], &tracks->items[i],
+                   tracks->zones != NULL ? tracks->zones[i] : 0);
     end_missing(s);
     struct record *old = s->records;
     s->records = s->spare;
@@ -293,5 +295,6 @@ int nj_stability_update(struct nj_stability *s, const struct nj_track *tracks, c
 void nj_stability_flush(struct nj_stability *stability, const struct nj_stability_action **out,
                         size_t *out_count)
 {
-    nj_stability_update(stability, NULL, NULL, 0, out, out_count);
+    const struct nj_stability_tracks none = {0};
+    nj_stability_update(stability, &none, out, out_count);
 }

@@ -55,14 +55,19 @@ int nj_stability_create(const struct nj_stability_options *options, struct nj_st
                         struct nj_error *err);
 void nj_stability_destroy(struct nj_stability *stability);
 
-// The tracks that nj_tracker_update returned, every one of them, after each update. `zones` gives
-// each track's zone or is NULL. *out borrows the actions, valid until the next call; in the order
-// of their tracks, ends last. A track that is not in the array any more has ended; one that ends
-// before it was stable leaves no action. NJ_E_TOO_BIG beyond max_tracks tracks, with nothing
-// changed.
-int nj_stability_update(struct nj_stability *stability, const struct nj_track *tracks,
-                        const int32_t *zones, size_t count, const struct nj_stability_action **out,
-                        size_t *out_count);
+// The tracks that nj_tracker_update returned, every one of them.
+struct nj_stability_tracks {
+    const struct nj_track *items;
+    const int32_t *zones; // each track's zone, or NULL
+    size_t count;
+};
+
+// After each update of the tracker. `tracks` is only read here. *out borrows the actions, valid
+// until the next call; in the order of their tracks, ends last. A track that is not in the array
+// any more has ended; one that ends before it was stable leaves no action. NJ_E_TOO_BIG beyond
+// max_tracks tracks, with nothing changed.
+int nj_stability_update(struct nj_stability *stability, const struct nj_stability_tracks *tracks,
+                        const struct nj_stability_action **out, size_t *out_count);
 
 // The source stops or was reconnected: ends every row. As nj_stability_update without tracks.
 void nj_stability_flush(struct nj_stability *stability, const struct nj_stability_action **out,

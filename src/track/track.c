@@ -305,23 +305,24 @@ static void begin_track(struct nj_tracker *t, int32_t box, const struct nj_track
     publish_box(t, i);
 }
 
-int nj_tracker_update(struct nj_tracker *t, const struct nj_track_input *inputs, size_t count,
-                      nj_us time_us, const struct nj_track **out, size_t *out_count)
+int nj_tracker_update(struct nj_tracker *t, const struct nj_track_inputs *inputs,
+                      const struct nj_track **out, size_t *out_count)
 {
-    if (count > (size_t)t->options.max_tracks)
+    nj_us time_us = inputs->time_us;
+    if (inputs->count > (size_t)t->options.max_tracks)
         return NJ_E_TOO_BIG;
     if (time_us < 0 || time_us < t->time_us)
         return NJ_E_INVALID;
     nj_us dt_us = t->time_us < 0 ? 0 : time_us - t->time_us;
     t->time_us = time_us;
     predict_tracks(t, dt_us);
-    load_inputs(t, inputs, count);
-    int code = run_stages(t, inputs);
+    load_inputs(t, inputs->items, inputs->count);
+    int code = run_stages(t, inputs->items);
     if (code < 0)
         return code;
     age_tracks(t, dt_us);
     for (size_t i = 0; i < t->box_count; i++) {
-        const struct nj_track_input *in = &inputs[t->input[i]];
+        const struct nj_track_input *in = &inputs->items[t->input[i]];
         bool sure = (double)in->score >= t->options.new_score;
         if (!t->taken[i] && sure && t->count < (size_t)t->options.max_tracks)
             begin_track(t, (int32_t)i, in);

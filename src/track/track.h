@@ -60,12 +60,19 @@ int nj_tracker_create(const struct nj_track_options *options, int64_t first_id,
                       struct nj_tracker **out, struct nj_error *err);
 void nj_tracker_destroy(struct nj_tracker *tracker);
 
-// One frame taken at `time_us` (monotonic, 0 or later, not before the last one). *out borrows an
+// What was detected in one frame, taken at `time_us` (monotonic, 0 or later).
+struct nj_track_inputs {
+    const struct nj_track_input *items;
+    size_t count;
+    nj_us time_us;
+};
+
+// One frame, not before the last one. `inputs` is only read here. *out borrows an
 // array of the live tracks, oldest first, valid until the next call. Inputs with a score below
 // low_score or a box that is empty or not finite are ignored. NJ_E_TOO_BIG beyond max_tracks
 // inputs, NJ_E_INVALID for a time that goes back (both leave the tracker as it was), NJ_E_NOMEM.
-int nj_tracker_update(struct nj_tracker *tracker, const struct nj_track_input *inputs, size_t count,
-                      nj_us time_us, const struct nj_track **out, size_t *out_count);
+int nj_tracker_update(struct nj_tracker *tracker, const struct nj_track_inputs *inputs,
+                      const struct nj_track **out, size_t *out_count);
 
 // The motion gate saw nothing move up to `time_us`: tracks keep their place and do not age, so that
 // a parked car keeps its id without inference.

@@ -42,8 +42,8 @@ static size_t see(struct scene *scene)
     scene->track.last_us += FRAME_US;
     scene->track.hits++;
     scene->track.input = 3;
-    assert_int_equal(nj_stability_update(scene->stability, &scene->track, &scene->zone, 1,
-                                         &scene->actions, &scene->count),
+    const struct nj_stability_tracks tracks = {&scene->track, &scene->zone, 1};
+    assert_int_equal(nj_stability_update(scene->stability, &tracks, &scene->actions, &scene->count),
                      0);
     return scene->count;
 }
@@ -80,15 +80,14 @@ static void tentative_or_unmatched_track_is_not_born(void **state)
 {
     (void)state;
     struct scene scene;
+    const struct nj_stability_tracks one = {&scene.track, NULL, 1};
     begin(&scene);
     scene.track.state = NJ_TRACK_TENTATIVE;
     see_times(&scene, 9);
     assert_int_equal(scene.count, 0);
     scene.track.state = NJ_TRACK_LOST;
     scene.track.input = -1;
-    assert_int_equal(
-        nj_stability_update(scene.stability, &scene.track, NULL, 1, &scene.actions, &scene.count),
-        0);
+    assert_int_equal(nj_stability_update(scene.stability, &one, &scene.actions, &scene.count), 0);
     assert_int_equal(scene.count, 0);
     nj_stability_flush(scene.stability, &scene.actions, &scene.count);
     assert_int_equal(scene.count, 0); // never stable: ends without a word
@@ -152,13 +151,12 @@ static void vanished_track_ends_once_with_its_last_box(void **state)
 {
     (void)state;
     struct scene scene;
+    const struct nj_stability_tracks one = {&scene.track, NULL, 1};
     begin(&scene);
     see_times(&scene, 5);
     scene.track.input = -1;
     scene.track.x = 999; // predicted, not seen
-    assert_int_equal(
-        nj_stability_update(scene.stability, &scene.track, NULL, 1, &scene.actions, &scene.count),
-        0);
+    assert_int_equal(nj_stability_update(scene.stability, &one, &scene.actions, &scene.count), 0);
     assert_int_equal(scene.count, 0);
     nj_stability_flush(scene.stability, &scene.actions, &scene.count);
     assert_int_equal(scene.count, 1);
@@ -182,8 +180,8 @@ static void too_many_tracks_change_nothing(void **state)
     struct nj_track tracks[2] = {{.id = 1}, {.id = 2}};
     const struct nj_stability_action *actions = NULL;
     size_t count = 77;
-    assert_int_equal(nj_stability_update(stability, tracks, NULL, 2, &actions, &count),
-                     NJ_E_TOO_BIG);
+    const struct nj_stability_tracks two = {tracks, NULL, 2};
+    assert_int_equal(nj_stability_update(stability, &two, &actions, &count), NJ_E_TOO_BIG);
     assert_int_equal(count, 77);
     nj_stability_destroy(stability);
     options.picture_factor = 1;

@@ -42,7 +42,8 @@ static const struct nj_track *update(struct nj_tracker *tracker,
                                      nj_us time_us, size_t *out_count)
 {
     const struct nj_track *tracks;
-    assert_int_equal(nj_tracker_update(tracker, inputs, count, time_us, &tracks, out_count), 0);
+    const struct nj_track_inputs frame = {inputs, count, time_us};
+    assert_int_equal(nj_tracker_update(tracker, &frame, &tracks, out_count), 0);
     return tracks;
 }
 
@@ -217,15 +218,15 @@ static void foreign_boxes_and_limits_are_harmless(void **state)
     for (int i = 0; i < 4; i++)
         many[i] = person(100 * (float)i, .99f);
     const struct nj_track *tracks = NULL;
-    assert_int_equal(nj_tracker_update(tracker, many, 4, 2 * FRAME_US, &tracks, &count),
-                     NJ_E_TOO_BIG);
+    const struct nj_track_inputs too_many = {many, 4, 2 * FRAME_US}, late = {many, 1, FRAME_US};
+    assert_int_equal(nj_tracker_update(tracker, &too_many, &tracks, &count), NJ_E_TOO_BIG);
     assert_null(tracks);
     update(tracker, many, 3, 2 * FRAME_US, &count);
     assert_int_equal(count, 3);
     struct nj_track_input more = person(2000, .99f);
     update(tracker, &more, 1, 2 * FRAME_US, &count); // full: the newcomer waits
     assert_int_equal(count, 3);
-    assert_int_equal(nj_tracker_update(tracker, many, 1, FRAME_US, &tracks, &count), NJ_E_INVALID);
+    assert_int_equal(nj_tracker_update(tracker, &late, &tracks, &count), NJ_E_INVALID);
     nj_tracker_reset(tracker);
     tracks = update(tracker, many, 1, 3 * FRAME_US, &count);
     assert_int_equal(count, 1);
