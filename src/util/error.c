@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The error record: formatting, prefixing and the names of the codes.
+#undef NJ_ANALYSIS // the functions of which it tells are defined here
 #include "util/error.h"
 
 #include "util/mem.h"

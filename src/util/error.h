@@ -48,6 +48,16 @@ int nj_error_prefix(struct nj_error *err, const char *format, ...)
 int nj_error_errno(struct nj_error *err, int errno_value, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef NJ_ANALYSIS
+// A static analyser reads one file at a time: here it learns that these never return success.
+static inline int nj_error_negative(int code)
+{
+    return code < 0 ? code : NJ_E_INTERNAL;
+}
+#define nj_error_set(...)   nj_error_negative((nj_error_set)(__VA_ARGS__))
+#define nj_error_errno(...) nj_error_negative((nj_error_errno)(__VA_ARGS__))
+#endif
+
 // Stable lower-case name of a code ("not_found"), for logs, metrics and the API. Never NULL.
 const char *nj_error_name(int code);
 

@@ -18,6 +18,7 @@
 enum {
     NJ_FILE_FIRST_READ_BYTES = 64 * 1024,
     NJ_FILE_RANDOM_BYTES = 8, // of the temporary name
+    NJ_FILE_RANDOM_DIGITS = 2 * NJ_FILE_RANDOM_BYTES,
     NJ_FILE_MODE = 0640,
     NJ_DIR_MODE = 0750,
 };
@@ -98,7 +99,7 @@ static int folder_of(const char *path, char out[PATH_MAX])
     memcpy(out, path, length);
     out[length] = '\0';
     if (!length)
-        strcpy(out, ".");
+        memcpy(out, ".", sizeof("."));
     return 0;
 }
 
@@ -129,7 +130,7 @@ static int replace_file(int folder, const char *temporary, const char *target,
 int nj_file_write_atomic(const char *path, const void *bytes, size_t length, struct nj_error *err)
 {
     char folder_path[PATH_MAX];
-    char temporary[sizeof(temporary_prefix) + NJ_FILE_RANDOM_BYTES * 2];
+    char temporary[sizeof(temporary_prefix) + NJ_FILE_RANDOM_DIGITS];
     const char *slash = strrchr(path, '/');
     const char *target = slash ? slash + 1 : path;
     if (!*target)
@@ -151,8 +152,8 @@ int nj_file_is_temporary(const char *name)
 {
     size_t prefix = sizeof(temporary_prefix) - 1;
     return strncmp(name, temporary_prefix, prefix) == 0 &&
-           strspn(name + prefix, "0123456789abcdef") == NJ_FILE_RANDOM_BYTES * 2 &&
-           name[prefix + NJ_FILE_RANDOM_BYTES * 2] == '\0';
+           strspn(name + prefix, "0123456789abcdef") == NJ_FILE_RANDOM_DIGITS &&
+           name[prefix + NJ_FILE_RANDOM_DIGITS] == '\0';
 }
 
 static int create_one_dir(const char *path, struct nj_error *err)

@@ -19,17 +19,17 @@ int nj_array_reserve(void **array, size_t *capacity, size_t needed, size_t item_
         grown = NJ_ARRAY_FIRST_CAPACITY;
     if (grown < needed)
         grown = needed;
-    if (item_size && grown > PTRDIFF_MAX / item_size)
+    if (!item_size || grown > PTRDIFF_MAX / item_size)
         return NJ_E_NOMEM;
     // Copied as bytes: the caller's pointer has a type of its own, which void * must not alias.
-    void *moved;
-    memcpy(&moved, array, sizeof(moved));
-    moved = realloc(moved, grown * item_size);
+    void *old, *moved;
+    memcpy(&old, array, sizeof(old));
+    moved = realloc(old, grown * item_size);
     if (!moved)
         return NJ_E_NOMEM;
     memcpy(array, &moved, sizeof(moved));
     *capacity = grown;
-    return 0;
+    return 0; // cppcheck-suppress memleak ; *array has it
 }
 
 void *nj_malloc_array(size_t count, size_t size)

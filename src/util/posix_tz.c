@@ -127,7 +127,7 @@ static int64_t date_in_year(const struct nj_posix_tz_date *date, int64_t year)
     } else if (date->kind == NJ_TZ_MONTH_WEEK_DAY) {
         int64_t month = nj_days_from_date((struct nj_date){year, date->month, 1});
         int64_t weekday = ((month + 4) % 7 + 7) % 7; // 0 = Sunday; 1970-01-01 was a Thursday
-        int64_t of_month = (date->day - weekday + 7) % 7 + 7 * (date->week - 1);
+        int64_t of_month = (date->day - weekday + 7) % 7 + 7 * ((int64_t)date->week - 1);
         if (of_month >= nj_month_days(year, date->month))
             of_month -= 7; // week 5 means the last one
         days = month + of_month;

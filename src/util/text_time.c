@@ -113,7 +113,7 @@ static bool take_time(const char **at, nj_us *of_day)
         if (take_char(at, '.') && !take_fraction(at, &fraction))
             return false;
     }
-    *of_day = ((nj_us)hour * 3600 + minute * 60 + second) * NJ_US_PER_S + fraction;
+    *of_day = (((nj_us)hour * 60 + minute) * 60 + second) * NJ_US_PER_S + fraction;
     return true;
 }
 
@@ -129,7 +129,7 @@ static bool take_zone(const char **at, nj_us *offset)
     if (!take_number(at, 2, 0, 23, &hour) || !take_char(at, ':') ||
         !take_number(at, 2, 0, 59, &minute))
         return false;
-    *offset = ((nj_us)hour * 3600 + minute * 60) * NJ_US_PER_S;
+    *offset = ((nj_us)hour * 60 + minute) * 60 * NJ_US_PER_S;
     if (west)
         *offset = -*offset;
     return true;

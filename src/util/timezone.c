@@ -89,7 +89,7 @@ static int read_transitions(struct nj_timezone *zone, const struct header *heade
                             const uint8_t *body)
 {
     const uint8_t *indices = body + header->times * 8;
-    int offsets[256];
+    int offsets[256] = {0};
     if (!read_types(indices + header->times, header->types, offsets))
         return NJ_E_CORRUPT;
     zone->transitions = nj_malloc_array(header->times, sizeof(*zone->transitions));
@@ -260,7 +260,7 @@ nj_us nj_timezone_next_daily(const struct nj_timezone *zone, nj_us after_us, int
 {
     int64_t after_s = nj_floor_div(after_us, NJ_US_PER_S);
     int64_t today = nj_floor_div(after_s + offset_at(zone, after_s), NJ_CALENDAR_DAY_S);
-    int64_t of_day = (int64_t)hour * 3600 + minute * 60;
+    int64_t of_day = ((int64_t)hour * 60 + minute) * 60;
     // From yesterday on: where clocks jumped over it, its instant may lie in today.
     for (int64_t day = today - 1;; day++) {
         nj_us at = instant_of(zone, day * NJ_CALENDAR_DAY_S + of_day) * NJ_US_PER_S;
