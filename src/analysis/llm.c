@@ -89,7 +89,7 @@ static int create(const void *options, const struct nj_clock *clock, void **out,
     llm->options = options;
     llm->clock = clock;
     nj_buf_init(&llm->question, QUESTION_BYTES_MAX);
-    nj_buf_init(&llm->request, QUESTION_BYTES_MAX * 2); // escapes
+    nj_buf_init(&llm->request, (size_t)QUESTION_BYTES_MAX * 2); // escapes
     nj_buf_init(&llm->response, RESPONSE_BYTES_MAX);
     nj_rng_seed(&llm->rng, (uint64_t)nj_mono_us(clock) ^ (uint64_t)(uintptr_t)llm);
     pthread_mutex_init(&llm->mutex, NULL);

@@ -6,9 +6,9 @@
 
 #define LIMIT(member, variable, value, text)                                                       \
     {                                                                                              \
-        .name = #member, .env = variable, .type = NJ_OPTION_INT,                                   \
+        .name = #member, .env = (variable), .type = NJ_OPTION_INT,                                 \
         .offset = offsetof(struct nj_severity_options, member), .min = 0, .max = 100,              \
-        .unit = "points", .fallback = value, .reloadable = true, .help = text                      \
+        .unit = "points", .fallback = (value), .reloadable = true, .help = (text)                  \
     }
 
 static const struct nj_option options[] = {

@@ -226,11 +226,12 @@ static int load_set(struct load *load, const char *text)
 {
     char dotted[NJ_CONFIG_NAME_MAX];
     size_t length = strcspn(text, "=");
-    if (text[length] != '=' || length >= sizeof(dotted) || !memchr(text, '.', length))
+    const char *first_point = memchr(text, '.', length);
+    if (text[length] != '=' || length >= sizeof(dotted) || !first_point)
         return nj_error_set(load->binder.err, NJ_E_INVALID, "--set: expected group.name=value");
     memcpy(dotted, text, length);
     dotted[length] = '\0';
-    char *point = strchr(dotted, '.');
+    char *point = dotted + (first_point - text);
     *point = '\0';
     const struct nj_option_group *group = nj_group_find(load->input->groups, dotted);
     const struct nj_option *option = group ? nj_option_find(group, point + 1) : NULL;

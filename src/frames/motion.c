@@ -426,7 +426,7 @@ int nj_motion_check(struct nj_motion *motion, const struct nj_frame *frame,
         if (failure < 0)
             return failure;
     }
-    if (motion->columns > 0 && motion->rows > 0) {
+    if (motion->blocks.count > 0) {
         measure(motion, frame);
         result.verdict = judge(motion, now, &result);
     }

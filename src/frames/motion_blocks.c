@@ -34,7 +34,7 @@ void nj_motion_block_means(const uint8_t *luma, int32_t stride, int32_t blocks, 
 NJ_KERNEL
 void nj_motion_luma_row(const uint8_t *rgb, int32_t count, uint8_t *luma)
 {
-    for (int32_t x = 0; x < count; x++)
+    for (ptrdiff_t x = 0; x < count; x++)
         luma[x] = (uint8_t)((77 * rgb[3 * x] + 150 * rgb[3 * x + 1] + 29 * rgb[3 * x + 2]) >> 8);
 }
 

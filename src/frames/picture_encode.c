@@ -191,11 +191,11 @@ static int job_init(struct encode_job *job, const struct nj_frame *frame, int qu
     job->output.manager.init_destination = start_output;
     job->output.manager.empty_output_buffer = grow_output;
     job->output.manager.term_destination = end_output;
+    const size_t blocks_px = 2 * (size_t)DCTSIZE; // as many as a row of interleaved blocks has
     size_t total = 0;
     for (int i = 0; i < 3; i++) {
-        // Up to two blocks: a row of interleaved blocks has that many.
         job->band_strides[i] =
-            ((size_t)plane_width(frame, i) + 2 * DCTSIZE - 1) / (2 * DCTSIZE) * (2 * DCTSIZE);
+            ((size_t)plane_width(frame, i) + blocks_px - 1) / blocks_px * blocks_px;
         total += job->band_strides[i] * BAND_ROWS;
     }
     job->bands[0] = malloc(total);

@@ -59,7 +59,7 @@ static void copy_run(const uint8_t *from, ptrdiff_t step, int32_t count, uint8_t
 
 static void copy_run_rgb(const uint8_t *from, ptrdiff_t step, int32_t count, uint8_t *to)
 {
-    for (int32_t i = 0; i < count; i++) {
+    for (ptrdiff_t i = 0; i < count; i++) {
         to[3 * i] = from[i * step];
         to[3 * i + 1] = from[i * step + 1];
         to[3 * i + 2] = from[i * step + 2];

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,17 +73,18 @@ int nj_taps_init(struct nj_taps *taps, const struct nj_taps_axis *axis)
     taps->first = nj_malloc_array((size_t)axis->count, sizeof(*taps->first));
     taps->weight = nj_malloc_array((size_t)axis->count * (size_t)taps->taps, sizeof(*taps->weight));
     taps->shuffles = area ? NULL : malloc((size_t)(axis->count / NJ_TAPS_GROUP) * 16 + 1);
-    if (!taps->first || !taps->weight || (!area && !taps->shuffles)) {
-        nj_taps_finish(taps);
-        return NJ_E_NOMEM;
-    }
-    if (area) {
+    bool enough = taps->first && taps->weight;
+    if (enough && area) {
         area_taps(taps, axis);
         return NJ_OK;
     }
-    bilinear_taps(taps, axis);
-    shuffles_init(taps);
-    return NJ_OK;
+    if (enough && taps->shuffles) {
+        bilinear_taps(taps, axis);
+        shuffles_init(taps);
+        return NJ_OK;
+    }
+    nj_taps_finish(taps);
+    return NJ_E_NOMEM;
 }
 
 void nj_taps_finish(struct nj_taps *taps)
@@ -208,7 +210,7 @@ static void mix_planar(const struct nj_colour *colour, const float *const in[3],
     float *restrict second = out[1];
     float *restrict third = out[2];
     NJ_KERNEL_LOOP
-    for (int32_t i = 0; i < count; i++) {
+    for (ptrdiff_t i = 0; i < count; i++) {
         float x = a[i] * k.matrix[0][0] + b[i] * k.matrix[0][1] + c[i] * k.matrix[0][2];
         float y = a[i] * k.matrix[1][0] + b[i] * k.matrix[1][1] + c[i] * k.matrix[1][2];
         float z = a[i] * k.matrix[2][0] + b[i] * k.matrix[2][1] + c[i] * k.matrix[2][2];
@@ -227,7 +229,7 @@ static void mix_packed(const struct nj_colour *colour, const float *const in[3],
     const float *restrict b = in[1];
     const float *restrict c = in[2];
     NJ_KERNEL_LOOP
-    for (int32_t i = 0; i < count; i++) {
+    for (ptrdiff_t i = 0; i < count; i++) {
         float x = a[i] * k.matrix[0][0] + b[i] * k.matrix[0][1] + c[i] * k.matrix[0][2];
         float y = a[i] * k.matrix[1][0] + b[i] * k.matrix[1][1] + c[i] * k.matrix[1][2];
         float z = a[i] * k.matrix[2][0] + b[i] * k.matrix[2][1] + c[i] * k.matrix[2][2];

@@ -118,7 +118,8 @@ static bool spec_valid(const struct nj_metric_spec *spec)
 
 static bool spec_same(const struct nj_metric_spec *a, const struct nj_metric_spec *b)
 {
-    if (a->type != b->type || !a->label != !b->label || (a->label && strcmp(a->label, b->label)))
+    if (a->type != b->type || !a->label != !b->label ||
+        (a->label && strcmp(a->label, b->label) != 0))
         return false;
     if (a->type != NJ_HISTOGRAM)
         return true;

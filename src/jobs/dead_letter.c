@@ -5,6 +5,7 @@
 #include "util/json_reader.h"
 #include "util/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,8 +81,7 @@ char *nj_letter_history(const struct nj_letter_context *context)
     if (context->unique_key[0])
         nj_json_text(&writer, "unique_key", context->unique_key);
     char name[NJ_QUEUE_NAME_SIZE + sizeof "_queue_depth"];
-    nj_text_copy(name, NJ_QUEUE_NAME_SIZE, context->label);
-    strcat(name, "_queue_depth");
+    snprintf(name, sizeof name, "%.*s_queue_depth", NJ_QUEUE_NAME_SIZE - 1, context->label);
     nj_json_object_begin(&writer, "context");
     nj_json_int(&writer, name, context->depth);
     nj_json_int(&writer, "in_flight", context->in_flight);

@@ -71,7 +71,7 @@ long nj_http_head_find(struct nj_http_head_scan *scan, const char *bytes, size_t
 static char *cut_line(char **at)
 {
     char *line = *at;
-    char *end = strchr(line, '\r');
+    char *end = line + strcspn(line, "\r");
     *end = '\0';
     *at = end + 2;
     return line;

@@ -93,6 +93,8 @@ const char *nj_http_query(struct nj_http_request *request, const char *name)
         return NULL;
     if (!request->queries)
         decode_queries(request);
+    if (!request->queries)
+        return NULL; // no memory: as if it were not asked for
     for (size_t i = 0; i < request->query_count; i++) {
         if (strcmp(request->queries[i].name, name) == 0)
             return request->queries[i].value;

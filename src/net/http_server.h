@@ -84,7 +84,8 @@ struct nj_http_reply {
 };
 
 // HEAD requests get the head alone. Content-Length, Date and Connection are the server's work.
-// A header that would break out of its line makes the reply a bare 500. A reply to GET that carries an ETag equal to If-None-Match becomes 304 by itself.
+// A header that would break out of its line makes the reply a bare 500. A reply to GET that carries
+// an ETag equal to If-None-Match becomes 304 by itself.
 void nj_http_reply(struct nj_http_request *request, const struct nj_http_reply *reply);
 
 // Sends a regular file with ETag, Last-Modified, single byte ranges (RFC 9110 section 14) and

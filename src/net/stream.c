@@ -143,15 +143,16 @@ static void on_written(uv_write_t *request, int status)
         nj_stream_close(stream);
         return;
     }
-    if (nj_list_empty(&stream->chunks))
-        stream->calls->drained(stream->owner);
-    else
-        write_next(stream);
+    write_next(stream);
 }
 
 static void write_next(struct nj_stream *stream)
 {
     struct nj_list *node = nj_list_pop(&stream->chunks);
+    if (!node) {
+        stream->calls->drained(stream->owner);
+        return;
+    }
     struct nj_stream_chunk *chunk = NJ_CONTAINER_OF(node, struct nj_stream_chunk, node);
     stream->writing = chunk;
     stream->write.data = stream;

@@ -165,7 +165,7 @@ static void tell_failure(struct nj_source *source, const struct nj_error *err)
 
 static void capture(void *arg)
 {
-    static const struct nj_backoff backoff = {NJ_US_PER_S, 30 * NJ_US_PER_S, 0.25};
+    static const struct nj_backoff backoff = {NJ_US_PER_S, (nj_us)30 * NJ_US_PER_S, 0.25};
     struct nj_source *source = arg;
     struct nj_error err = {0};
     for (unsigned attempt = 1;; attempt++) {

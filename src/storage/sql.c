@@ -94,7 +94,7 @@ const char *nj_sql_get_bytes(struct nj_sql *sql, size_t *out_length)
     const char *bytes = sql->driver->column_bytes(sql->stmt, sql->column++, &length);
     if (out_length != NULL)
         *out_length = length;
-    return bytes;
+    return bytes; // cppcheck-suppress returnDanglingLifetime ; the statement's, not of `length`
 }
 
 int nj_sql_get_copy(struct nj_sql *sql, char **out)

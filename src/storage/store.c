@@ -340,7 +340,7 @@ static int wait_for(struct nj_store *store, struct nj_store_op *op,
                     struct nj_error *err)
 {
     struct waiter waiter = {.store = store, .finished = false};
-    op->waiter = &waiter;
+    op->waiter = &waiter; // cppcheck-suppress autoVariables ; this function waits for its end
     op->done = handle_waited;
     op->loop = NULL;
     int rc = start(store, op);

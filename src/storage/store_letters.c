@@ -140,7 +140,7 @@ int nj_letters_get(struct nj_db *db, int64_t id, struct nj_letter_row *out, stru
     if (rc != 0)
         return rc;
     nj_sql_put_int(&sql, id);
-    struct nj_letter_row row;
+    struct nj_letter_row row = {0};
     rc = nj_sql_step(&sql, err);
     if (rc == NJ_STEP_ROW)
         rc = read_row(&sql, &row, err);

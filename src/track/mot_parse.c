@@ -73,7 +73,7 @@ static int split_line(const struct line *line, double values[FIELDS_USED], struc
 
 static int parse_line(const struct line *line, struct nj_mot_row *out, struct nj_error *err)
 {
-    double v[FIELDS_USED];
+    double v[FIELDS_USED] = {0};
     int code = split_line(line, v, err);
     if (code < 0)
         return code;
