@@ -47,13 +47,17 @@ static void stop_claims(struct nj_app_drain *drain)
     nj_analysis_stop(drain->app->analysis);
 }
 
+static bool detections_idle(struct nj_app *app)
+{
+    return nj_upload_pipeline_idle(app->upload) && live_idle(app);
+}
+
 static void step(struct nj_app_drain *drain, bool late)
 {
     struct nj_app *app = drain->app;
     switch (drain->phase) {
     case DRAIN_DETECTIONS:
-        if (!late && !(queue_empty(app->detection_queue) && nj_upload_pipeline_idle(app->upload) &&
-                       live_idle(app)))
+        if (!late && !(queue_empty(app->detection_queue) && detections_idle(app)))
             return;
         drain->phase = DRAIN_CLOSING;
         nj_batcher_close_all(app->batcher, handle_closed, drain);
@@ -65,11 +69,10 @@ static void step(struct nj_app_drain *drain, bool late)
             stop_claims(drain);
         return;
     case DRAIN_STOPPING:
-        if (nj_upload_pipeline_idle(app->upload) && nj_analysis_idle(app->analysis) &&
-            live_idle(app)) {
-            nj_timer_stop(&drain->timer);
-            drain->finished(app);
-        }
+        if (!detections_idle(app) || !nj_analysis_idle(app->analysis))
+            return;
+        nj_timer_stop(&drain->timer);
+        drain->finished(app);
         return;
     }
 }

@@ -43,17 +43,21 @@ static void drop(struct nj_lru *lru, struct entry *entry)
     free(entry);
 }
 
-static struct entry *first(struct nj_lru *lru)
+static bool drop_oldest(struct nj_lru *lru)
 {
-    return NJ_CONTAINER_OF(lru->order.next, struct entry, node);
+    struct nj_list *node = nj_list_pop(&lru->order);
+    if (node == NULL)
+        return false;
+    drop(lru, NJ_CONTAINER_OF(node, struct entry, node));
+    return true;
 }
 
 void nj_lru_destroy(struct nj_lru *lru)
 {
     if (lru == NULL)
         return;
-    while (!nj_list_empty(&lru->order))
-        drop(lru, first(lru));
+    while (drop_oldest(lru)) {
+    }
     nj_strmap_destroy(lru->map);
     free(lru);
 }
@@ -76,8 +80,8 @@ void nj_lru_put(struct nj_lru *lru, const char *key, const void *bytes, size_t l
         drop(lru, old);
     if (length > lru->max_bytes)
         return;
-    while (lru->bytes + length > lru->max_bytes)
-        drop(lru, first(lru));
+    while (lru->bytes + length > lru->max_bytes && drop_oldest(lru)) {
+    }
     struct entry *entry = malloc(sizeof *entry + length);
     char *copy = nj_strdup(key);
     if (entry == NULL || copy == NULL || nj_strmap_set(lru->map, key, entry) != 0) {

@@ -36,9 +36,11 @@ static void on_after(uv_work_t *uv, int status)
 
 static void start_next(struct nj_api *api)
 {
-    while (api->works_running < NJ_WORKS_RUNNING && !nj_list_empty(&api->works)) {
-        struct nj_api_work *work =
-            NJ_CONTAINER_OF(nj_list_pop(&api->works), struct nj_api_work, node);
+    while (api->works_running < NJ_WORKS_RUNNING) {
+        struct nj_list *node = nj_list_pop(&api->works);
+        if (node == NULL)
+            return;
+        struct nj_api_work *work = NJ_CONTAINER_OF(node, struct nj_api_work, node);
         api->works_waiting--;
         if (uv_queue_work(nj_loop_uv(api->context->loop), &work->uv, on_run, on_after) == 0) {
             api->works_running++;
