@@ -314,7 +314,7 @@ static void real_clock_wakes_the_loop_when_a_timer_is_due_not_before(void **stat
 {
     (void)state;
     struct nj_loop *loop;
-    struct stopper stopper;
+    struct stopper stopper = {.fired_us = 0};
     assert_int_equal(nj_loop_create(nj_clock_real(), &loop, NULL), 0);
     assert_ptr_equal(nj_loop_clock(loop), nj_clock_real());
     nj_timer_init(&stopper.timer, loop, stop_loop);

@@ -330,6 +330,7 @@ static int read_twice(struct nj_db *db, void *arg, struct nj_error *err)
     size_t before = 0, after = 0;
     int rc = nj_cameras_list(db, &rows, &before, err);
     free(rows);
+    rows = NULL;
     nj_test_sql(f->db_path, "INSERT INTO cameras (id, name, kind, status, reason, created_us,"
                             " last_seen_us) VALUES ('x', 'x', 'f', 'online', '', 0, 0)");
     if (rc == 0)
