@@ -14,9 +14,10 @@ const daemon = await Daemon.start({ set: street() });
 const browser = await openBrowser();
 try {
     const person = await personPicture(daemon.folder);
-    await daemon.upload(person);
+    const cameras = ["garden", "garage", "side_gate", "back_yard", "front_door"];
+    for (const camera of cameras) await daemon.upload(person, camera);
     const event = await until("an event of the upload", async () => (await daemon.json("/api/events?camera_id=front_door")).items[0]);
-    await until("some events", async () => (await daemon.json("/api/events?limit=8")).items.length >= 8, 60000);
+    await until("some events", async () => (await daemon.json("/api/events?limit=8")).items.length > cameras.length, 60000);
     const views = { page: "", events: "?view=events", event: `?view=events&event=${event.id}`, system: "?view=system" };
     for (const [scheme, options] of Object.entries(schemes)) {
         for (const [name, query] of Object.entries(views)) await shoot(name, scheme, options, query);

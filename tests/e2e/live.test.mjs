@@ -239,6 +239,7 @@ describe("the page of the real program", () => {
     test("nothing_moves_under_a_reader_who_is_further_down", async () => {
         const { page, context } = await openLive();
         const list = page.locator(".feed-list");
+        for (const camera of ["north", "east", "south", "west", "roof", "cellar"]) await daemon.upload(person, camera);
         await until("a feed that scrolls", () => list.evaluate((one) => one.scrollHeight > one.clientHeight + 100), 30000);
         await list.evaluate((one) => one.scrollTo(0, 90));
         await page.waitForFunction(() => document.querySelector(".feed-list").scrollTop > 50);
