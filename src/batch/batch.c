@@ -172,7 +172,6 @@ int nj_batcher_create(const struct nj_batcher_config *config, struct nj_batcher 
     batcher->options = config->options;
     pthread_mutex_init(&batcher->lock, NULL);
     nj_timer_init(&batcher->sweep_timer, config->loop, handle_sweep_timer);
-    nj_list_init(&batcher->subscriber.node);
     batcher->subscriber.fn = handle_message;
     nj_bus_subscribe(config->bus, &batcher->subscriber, "events");
     *out = batcher;

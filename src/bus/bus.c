@@ -29,7 +29,7 @@ struct nj_bus {
     struct nj_loop *loop;
     size_t max_waiting;
     // Loop thread.
-    struct nj_list subscribers, cursor, end; // the latter two: markers of a round
+    struct nj_signal subscribers;
     struct nj_call call;
     struct nj_metric *dropped;
 
@@ -61,23 +61,13 @@ static void bus_free(struct nj_bus *bus)
     free(bus);
 }
 
-// Subscribers may come and go meanwhile, so nothing is remembered but two markers in their list:
-// `cursor` stands behind the subscriber being called, `end` before those added in this round.
-// Rounds do not nest: they begin in handle_call only.
-static void fire(struct nj_bus *bus, const struct nj_bus_message *message)
+static void hear(struct nj_listener *listener, const void *data)
 {
-    nj_list_append(bus->subscribers.next, &bus->cursor);
-    nj_list_append(&bus->subscribers, &bus->end);
-    while (bus->cursor.next != &bus->end) {
-        struct nj_list *at = bus->cursor.next;
-        nj_list_remove(&bus->cursor);
-        nj_list_append(at->next, &bus->cursor);
-        struct nj_bus_subscriber *subscriber = NJ_CONTAINER_OF(at, struct nj_bus_subscriber, node);
-        if (strcmp(subscriber->topic, message->topic) == 0)
-            subscriber->fn(subscriber, message);
-    }
-    nj_list_remove(&bus->cursor);
-    nj_list_remove(&bus->end);
+    struct nj_bus_subscriber *subscriber =
+        NJ_CONTAINER_OF(listener, struct nj_bus_subscriber, listener);
+    const struct nj_bus_message *message = data;
+    if (strcmp(subscriber->topic, message->topic) == 0)
+        subscriber->fn(subscriber, message);
 }
 
 // Takes all that waits; what subscribers publish meanwhile waits for the next turn.
@@ -97,7 +87,7 @@ static void handle_call(struct nj_call *call)
         return;
     }
     for (const struct waiting *waiting = list; waiting; waiting = waiting->next)
-        fire(bus, &waiting->message);
+        nj_signal_fire(&bus->subscribers, &waiting->message);
     free_list(list);
 }
 
@@ -111,7 +101,7 @@ int nj_bus_create_driven(const struct nj_bus_config *config, struct nj_bus **out
     bus->loop = config->loop;
     bus->max_waiting = config->max_waiting;
     bus->call.fn = handle_call;
-    nj_list_init(&bus->subscribers);
+    nj_signal_init(&bus->subscribers);
     pthread_mutex_init(&bus->lock, NULL);
     if (config->metrics)
         bus->dropped = nj_metrics_get(config->metrics, &dropped_spec, NULL);
@@ -209,11 +199,11 @@ int nj_bus_publish(struct nj_bus *bus, const char *topic, const char *tag, const
 void nj_bus_subscribe(struct nj_bus *bus, struct nj_bus_subscriber *subscriber, const char *topic)
 {
     subscriber->topic = topic;
-    nj_list_append(&bus->subscribers, &subscriber->node);
+    subscriber->listener.fn = hear;
+    nj_signal_add(&bus->subscribers, &subscriber->listener);
 }
 
 void nj_bus_unsubscribe(struct nj_bus_subscriber *subscriber)
 {
-    if (subscriber->node.next)
-        nj_list_remove(&subscriber->node);
+    nj_signal_remove(&subscriber->listener);
 }

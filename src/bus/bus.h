@@ -6,8 +6,8 @@
 
 #include "health/metrics.h"
 #include "loop/loop.h"
+#include "loop/signal.h"
 #include "util/error.h"
-#include "util/list.h"
 
 #include <stddef.h>
 
@@ -37,7 +37,7 @@ struct nj_bus_subscriber {
     // Called from: loop thread. The message is borrowed during the call.
     void (*fn)(struct nj_bus_subscriber *subscriber, const struct nj_bus_message *message);
     const char *topic;
-    struct nj_list node; // the bus's
+    struct nj_listener listener; // the bus's
 };
 
 // Loop thread. Caller-owned; remove before it goes. May be called from within fn.

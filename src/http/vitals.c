@@ -178,7 +178,6 @@ int nj_vitals_start(struct nj_api *api, struct nj_error *err)
     vitals->op.done = on_counted;
     vitals->op.loop = api->context->loop;
     vitals->told.fn = on_told;
-    nj_list_init(&vitals->told.node);
     nj_timer_init(&vitals->timer, api->context->loop, on_timer);
     if (api->context->metrics == NULL)
         return 0; // nowhere to keep them

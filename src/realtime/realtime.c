@@ -145,8 +145,6 @@ int nj_realtime_create(const struct nj_realtime_config *config, struct nj_realti
     nj_list_init(&realtime->clients);
     nj_timer_init(&realtime->ping, config->loop, on_ping);
     nj_timer_init(&realtime->status, config->loop, on_status);
-    nj_list_init(&realtime->events.node);
-    nj_list_init(&realtime->system.node);
     realtime->events.fn = on_events;
     realtime->system.fn = on_system;
     for (int kind = 0; kind < NJ_CHANNEL_COUNT; kind++) {
