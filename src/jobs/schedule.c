@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Daily and periodic schedules on the loop's timers.
+// Daily schedules on the loop's timers.
 #include "jobs/schedule.h"
 
 #include "util/mem.h"
@@ -33,10 +33,6 @@ static int arm(struct nj_schedule *schedule)
 static void handle_timer(struct nj_timer *timer)
 {
     struct nj_schedule *schedule = NJ_CONTAINER_OF(timer, struct nj_schedule, timer);
-    if (!schedule->due_us) {
-        schedule->fn(schedule);
-        return;
-    }
     nj_us now = now_us(schedule);
     bool due = now >= schedule->due_us;
     if (due || schedule->due_us - now > farthest_us)
@@ -66,23 +62,10 @@ int nj_schedule_start_daily(struct nj_schedule *schedule, const struct nj_timezo
     return arm(schedule);
 }
 
-int nj_schedule_start_every(struct nj_schedule *schedule, nj_us period_us)
-{
-    if (period_us <= 0)
-        return NJ_E_INVALID;
-    schedule->due_us = 0;
-    return nj_timer_start(&schedule->timer, period_us, period_us);
-}
-
 void nj_schedule_stop(struct nj_schedule *schedule)
 {
     if (schedule->loop)
         nj_timer_stop(&schedule->timer);
-}
-
-bool nj_schedule_active(const struct nj_schedule *schedule)
-{
-    return schedule->loop && nj_timer_active(&schedule->timer);
 }
 
 // One or two digits; NULL when there is none.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs by the calendar or the clock: daily at a local time, or every so often. Loop thread
-// only.
+// What runs by the calendar: daily at a local time. Loop thread only.
 #ifndef NJ_JOBS_SCHEDULE_H
 #define NJ_JOBS_SCHEDULE_H
 
@@ -16,7 +15,7 @@ struct nj_schedule {
     struct nj_timer timer;
     const struct nj_timezone *zone; // the schedule's from here on
     int hour, minute;
-    nj_us due_us; // wall; daily only, else 0
+    nj_us due_us; // wall
 };
 
 void nj_schedule_init(struct nj_schedule *schedule, struct nj_loop *loop,
@@ -29,11 +28,7 @@ void nj_schedule_init(struct nj_schedule *schedule, struct nj_loop *loop,
 int nj_schedule_start_daily(struct nj_schedule *schedule, const struct nj_timezone *zone, int hour,
                             int minute);
 
-// Every `period_us` (> 0) of monotonic time, the first time after one period.
-int nj_schedule_start_every(struct nj_schedule *schedule, nj_us period_us);
-
 void nj_schedule_stop(struct nj_schedule *schedule);
-bool nj_schedule_active(const struct nj_schedule *schedule);
 
 // "03:00", "3:00", "23:59". NJ_E_INVALID says what is wrong with it.
 int nj_schedule_parse_time(const char *text, int *out_hour, int *out_minute, struct nj_error *err);

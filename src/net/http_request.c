@@ -137,13 +137,3 @@ bool nj_http_is_websocket(const struct nj_http_request *request)
            strcmp(version, "13") == 0 && key && strlen(key) == 24 && is_base64(key, 22) &&
            strcmp(key + 22, "==") == 0;
 }
-
-void *nj_http_user(const struct nj_http_request *request)
-{
-    return request->user;
-}
-
-void nj_http_set_user(struct nj_http_request *request, void *user)
-{
-    request->user = user;
-}

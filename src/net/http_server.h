@@ -65,8 +65,6 @@ const char *nj_http_header(const struct nj_http_request *request, const char *na
 const void *nj_http_body(const struct nj_http_request *request, size_t *length);
 const char *nj_http_peer(const struct nj_http_request *request);  // address without port
 bool nj_http_is_websocket(const struct nj_http_request *request); // a valid upgrade asked
-void *nj_http_user(const struct nj_http_request *request);        // for the router above
-void nj_http_set_user(struct nj_http_request *request, void *user);
 
 struct nj_http_header_pair {
     const char *name, *value;

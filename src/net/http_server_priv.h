@@ -76,7 +76,6 @@ struct nj_http_request {
     struct nj_buf body;
     struct nj_http_field *queries; // decoded pairs, made at the first question; or NULL
     size_t query_count;
-    void *user;
     bool keep_alive;
     char peer[NJ_HTTP_PEER_SIZE];
     struct nj_http_field fields[];

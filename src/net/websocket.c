@@ -204,13 +204,6 @@ int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t leng
     return send_frame(socket, NJ_WEBSOCKET_TEXT, text, length);
 }
 
-void nj_websocket_ping(struct nj_websocket *socket)
-{
-    // A client that still has output waiting shows soon enough whether it is alive.
-    if (socket->state == NJ_WEBSOCKET_OPEN && nj_stream_idle(socket->stream))
-        send_frame(socket, NJ_WEBSOCKET_PING, "", 0);
-}
-
 nj_us nj_websocket_last_received_us(const struct nj_websocket *socket)
 {
     return socket->received_us;

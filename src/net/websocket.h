@@ -36,7 +36,6 @@ int nj_websocket_accept(struct nj_http_request *request, const struct nj_websock
 // A private message to one client; it may overtake ring messages of this tick. NJ_E_FULL closes it
 // as too slow; NJ_E_CANCELLED: it is closing.
 int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t length);
-void nj_websocket_ping(struct nj_websocket *socket);
 // Sends a close frame, waits a moment for the peer's, then closes. `closed` is still called.
 void nj_websocket_close(struct nj_websocket *socket, int code, const char *reason);
 nj_us nj_websocket_last_received_us(const struct nj_websocket *socket); // monotonic

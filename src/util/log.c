@@ -67,17 +67,6 @@ const char *nj_log_level_name(enum nj_log_level level)
     return index < NJ_COUNT_OF(level_names) ? level_names[index] : "UNKNOWN";
 }
 
-int nj_log_level_parse(const char *text, enum nj_log_level *out)
-{
-    for (size_t i = 0; i < NJ_COUNT_OF(level_names); i++) {
-        if (nj_text_equal_nocase(text, level_names[i])) {
-            *out = (enum nj_log_level)i;
-            return 0;
-        }
-    }
-    return NJ_E_INVALID;
-}
-
 static void shared_unref(struct shared *shared)
 {
     if (!nj_ref_drop(&shared->ref))

@@ -87,6 +87,5 @@ struct nj_buf;
 void nj_log_tail(struct nj_log *log, size_t limit, struct nj_buf *out);
 
 const char *nj_log_level_name(enum nj_log_level level); // "DEBUG" ...
-int nj_log_level_parse(const char *text, enum nj_log_level *out);
 
 #endif
