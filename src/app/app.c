@@ -4,6 +4,7 @@
 
 #include "app/app_priv.h"
 #include "util/build_info.h"
+#include "util/mem.h"
 
 #include <stdlib.h>
 
@@ -120,6 +121,36 @@ static const char *first_fixed_change(const struct nj_config *before, const stru
     return NULL;
 }
 
+static int apply_nothing(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    (void)op;
+    (void)db;
+    (void)err;
+    return 0;
+}
+
+static void free_retired(struct nj_app_retired *retired)
+{
+    nj_config_unref(retired->config);
+    free(retired);
+}
+
+static void handle_passed(struct nj_store_op *op)
+{
+    free_retired(NJ_CONTAINER_OF(op, struct nj_app_retired, op));
+}
+
+// Operations that began before read lists of the old snapshot: it goes when the store is past them.
+static void retire(struct nj_app *app, struct nj_app_retired *retired)
+{
+    retired->op =
+        (struct nj_store_op){.apply = apply_nothing, .done = handle_passed, .loop = app->loop};
+    if (nj_store_write(app->store, &retired->op) == 0)
+        return;
+    retired->next = app->kept; // the store is busy: until the end, then
+    app->kept = retired;
+}
+
 void nj_app_reload(struct nj_app *app)
 {
     struct nj_config *fresh = NULL;
@@ -136,11 +167,16 @@ void nj_app_reload(struct nj_app *app)
     if (fixed != NULL)
         nj_log_at(app->log, NJ_LOG_WARNING, "A changed setting needs a restart to take effect",
                   NJ_TEXT("setting", fixed));
-    // Lists and texts of the old snapshot may still be read by the store thread; it is kept.
-    nj_config_unref(app->previous);
-    app->previous = app->config;
+    struct nj_app_retired *retired = calloc(1, sizeof *retired);
+    if (retired == NULL) {
+        nj_config_unref(fresh);
+        nj_log_line(app->log, NJ_LOG_ERROR, "No memory for a reload; the old configuration stays");
+        return;
+    }
+    retired->config = app->config;
     app->config = fresh;
     apply_reload(app);
+    retire(app, retired);
     nj_log_line(app->log, NJ_LOG_INFO, "Configuration reloaded");
 }
 
@@ -154,7 +190,11 @@ void nj_app_destroy(struct nj_app *app)
     nj_registry_destroy(app->registry);
     nj_latency_destroy(app->latency);
     nj_metrics_destroy(app->metrics);
-    nj_config_unref(app->previous);
+    while (app->kept != NULL) {
+        struct nj_app_retired *retired = app->kept;
+        app->kept = retired->next;
+        free_retired(retired);
+    }
     nj_config_unref(app->config);
     nj_config_unref(app->first);
     free(app);

@@ -16,12 +16,19 @@ enum {
     NJ_APP_LOGS_MAX = 16, // components of the table below
 };
 
+// A snapshot that a reload replaced, until nobody reads it any more.
+struct nj_app_retired {
+    struct nj_store_op op;
+    struct nj_config *config;
+    struct nj_app_retired *next;
+};
+
 struct nj_app {
     struct nj_loop *loop;
     struct nj_log *log;
-    struct nj_config *config;   // newest snapshot; loop thread
-    struct nj_config *previous; // the one before; texts of it may still be read
-    struct nj_config *first;    // what parts that cannot reload hold on to
+    struct nj_config *config;    // newest snapshot; loop thread
+    struct nj_config *first;     // what parts that cannot reload hold on to
+    struct nj_app_retired *kept; // snapshots that end with the program
     int (*reload)(void *context, struct nj_config **out, struct nj_error *err);
     void *context;
 

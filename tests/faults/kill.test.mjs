@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program is killed at random moments while files arrive: afterwards every file has exactly one
+// set of detections, every batch exactly one event, and nothing temporary is left.
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import { Daemon, until } from "../e2e/daemon.mjs";
+import { count, database, hasSql, kill, objectsPerPicture, png, put, quick, random, sql } from "./faults.mjs";
+
+const long = process.env.NJ_LONG === "1";
+const kills = long ? 100 : 5;
+const uploads = long ? 2000 : 200;
+const seed = Number(process.env.NJ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const END_MS = 120000;
+
+const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Files come all the time, whether the program runs or not.
+async function uploadAll(daemon, next) {
+    for (let i = 0; i < uploads; i++) {
+        put(daemon, `camera ${i % 7}`, `${i}.png`, png({ number: i }));
+        if (next() < 0.3) await later(next() * 12);
+    }
+}
+
+async function killAndStart(daemon, next) {
+    const starting = daemon.run().catch(() => {}); // it may be killed before it is ready
+    if (next() < 0.7) await starting;
+    await later(next() * 60);
+    await kill(daemon);
+    await starting;
+}
+
+function checkDatabase(file) {
+    const perFile = sql(file, "SELECT CAST(file_path AS TEXT) AS path, count(*) AS n FROM detections GROUP BY file_path");
+    assert.equal(perFile.length, uploads, "every file has detections");
+    assert.deepEqual(perFile.filter(({ n }) => n !== objectsPerPicture), [], "exactly one set of detections a file");
+    assert.equal(count(file, "SELECT count(*) FROM detections WHERE batch_id IS NULL"), 0, "every detection is in a batch");
+    assert.equal(count(file, "SELECT count(*) FROM batches WHERE state <> 'analysed'"), 0, "every batch is analysed");
+    assert.equal(count(file, "SELECT count(*) FROM batches WHERE (SELECT count(*) FROM events e WHERE e.batch_id = batches.id) <> 1"), 0, "one event a batch");
+    assert.equal(count(file, "SELECT sum(detection_count) FROM batches"), uploads * objectsPerPicture, "batches count what they hold");
+    assert.equal(count(file, "SELECT sum(detection_count) FROM events"), uploads * objectsPerPicture, "events count what they show");
+    assert.equal(count(file, "SELECT count(*) FROM events WHERE is_fast_path"), uploads, "one fast-path event a picture");
+    assert.equal(count(file, "SELECT count(*) FROM dead_letters"), 0, "no dead letters");
+    assert.equal(count(file, "SELECT count(*) FROM work_items"), 0, "nothing is left in the queues");
+    assert.equal(sql(file, "PRAGMA integrity_check")[0].integrity_check, "ok");
+}
+
+function checkFiles(daemon) {
+    const files = readdirSync(daemon.folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+    const strange = files.map((one) => one.name).filter((name) => !/^(\d+\.png|nightjar\.db)$/.test(name));
+    assert.deepEqual(strange, [], "no temporary files are left");
+    assert.equal(files.length, uploads + 1, "the user's files stay");
+}
+
+test(`${kills} kills during ${uploads} uploads lose and double nothing (seed ${seed})`, { skip: !hasSql && "the program sqlite3 is not installed", timeout: 1800000 }, async () => {
+    const next = random(seed);
+    const daemon = await Daemon.start({ set: quick });
+    try {
+        const arriving = uploadAll(daemon, next);
+        await later(next() * 100);
+        await kill(daemon);
+        for (let i = 1; i < kills; i++) await killAndStart(daemon, next);
+        await arriving;
+        await daemon.run();
+        const file = database(daemon);
+        await until("the end of all work", () => count(file, "SELECT count(DISTINCT file_path) FROM detections") >= uploads && count(file, "SELECT count(*) FROM batches WHERE state <> 'analysed'") === 0 && count(file, "SELECT count(*) FROM work_items") === 0, END_MS);
+        assert.deepEqual(await daemon.stop(), { code: 0, signal: null });
+        checkDatabase(file);
+        checkFiles(daemon);
+    } finally {
+        await daemon.destroy();
+    }
+});
