@@ -6,7 +6,7 @@ import { listPath } from "../src/api/client";
 import { emptyRoute, eventQuery, formatRoute, parseRoute } from "../src/live/route";
 import { isRiskLevel, levelOf } from "../src/widgets/risk";
 import { visibleRows } from "../src/widgets/window";
-import { ago, count, duration, milliseconds, title } from "../src/widgets/words";
+import { ago, count, dayAndTime, duration, milliseconds, title } from "../src/widgets/words";
 
 test("durations_have_two_units_at_most", () => {
     const cases: [number, string][] = [
@@ -16,6 +16,14 @@ test("durations_have_two_units_at_most", () => {
     assert.equal(ago(2000), "now");
     assert.equal(ago(-5), "now");
     assert.equal(ago(5000), "5 s ago");
+});
+
+test("a_time_of_another_year_names_its_year", () => {
+    const now = new Date(2026, 5, 1, 12, 0, 0).getTime();
+    const at = (year: number, month: number, day: number) => new Date(year, month, day, 8, 30, 0).toISOString();
+    assert.equal(dayAndTime(at(2026, 5, 1), now), "08:30:00");
+    assert.doesNotMatch(dayAndTime(at(2026, 4, 30), now), /2026/);
+    assert.match(dayAndTime(at(2013, 3, 13), now), /2013/);
 });
 
 test("milliseconds_keep_what_matters", () => {

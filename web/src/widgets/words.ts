@@ -27,9 +27,11 @@ export function clockTime(iso: string): string {
 export function dayAndTime(iso: string, now = Date.now()): string {
     const date = new Date(iso);
     if (Number.isNaN(date.getTime())) return "–";
-    const today = new Date(now).toDateString() === date.toDateString();
-    if (today) return clockTime(iso);
-    return `${date.toLocaleDateString([], { day: "numeric", month: "short" })} ${clockTime(iso)}`;
+    const today = new Date(now);
+    if (today.toDateString() === date.toDateString()) return clockTime(iso);
+    // Pictures keep the time of their camera, which may be long ago: then the year counts.
+    const year = today.getFullYear() === date.getFullYear() ? undefined : ("numeric" as const);
+    return `${date.toLocaleDateString([], { day: "numeric", month: "short", year })} ${clockTime(iso)}`;
 }
 
 // For a tooltip: nothing left to guess.
