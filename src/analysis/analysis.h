@@ -20,7 +20,9 @@ struct nj_analysis_options {
     const char *llm_api_key; // secret
     nj_us llm_connect_us, llm_read_us;
     int64_t llm_tries, llm_context_tokens, llm_output_tokens, llm_threads;
-    const char *timezone; // "": the machine's
+    int64_t llm_breaker_failures; // in a row; then the breaker opens
+    nj_us llm_breaker_us;         // until it lets calls through again
+    const char *timezone;         // "": the machine's
 };
 extern const struct nj_option_group nj_analysis_option_group; // group "analysis"
 

@@ -136,15 +136,26 @@ static int start_api(struct nj_app *app, struct nj_error *err)
     return rc == 0 ? nj_api_start(app->api, err) : rc;
 }
 
+static int make_breaker(struct nj_app *app, const struct nj_breaker_options *options,
+                        struct nj_breaker **out, struct nj_error *err)
+{
+    int rc = nj_breaker_create(options, nj_loop_clock(app->loop), out);
+    if (rc == 0)
+        rc = nj_registry_add_breaker(app->registry, *out);
+    return rc == 0 ? 0 : nj_error_set(err, rc, "breaker %s: could not be made", options->name);
+}
+
 static int start_analysis(struct nj_app *app, struct nj_error *err)
 {
     const struct nj_analysis_options *options = group(app, &nj_analysis_option_group);
     const struct nj_severity_options *severity = group(app, &nj_severity_option_group);
-    static const struct nj_breaker_options breaker = {.name = "llm",
-                                                      .failure_threshold = 5,
-                                                      .recovery_us = 30 * (nj_us)NJ_US_PER_S,
-                                                      .half_open_max = 3,
-                                                      .success_threshold = 2};
+    const struct nj_breaker_options breaker = {
+        .name = "llm",
+        .failure_threshold = (unsigned)options->llm_breaker_failures,
+        .recovery_us = options->llm_breaker_us,
+        .half_open_max = NJ_BREAKER_HALF_OPEN_MAX,
+        .success_threshold = NJ_BREAKER_SUCCESS_THRESHOLD,
+    };
     struct nj_analysis_config config = {
         .options = *options,
         .severity = *severity,
@@ -156,9 +167,7 @@ static int start_analysis(struct nj_app *app, struct nj_error *err)
         .latency = app->latency,
         .log = nj_app_component_log(app, "analysis"),
     };
-    int rc = nj_breaker_create(&breaker, nj_loop_clock(app->loop), &app->llm_breaker);
-    if (rc == 0)
-        rc = nj_registry_add_breaker(app->registry, app->llm_breaker);
+    int rc = make_breaker(app, &breaker, &app->llm_breaker, err);
     config.breaker = app->llm_breaker;
     if (rc == 0)
         rc = nj_analysis_create(&config, &app->analysis, err);
@@ -173,14 +182,14 @@ static void stop_analysis(struct nj_app *app)
 static int start_detector(struct nj_app *app, struct nj_error *err)
 {
     const struct nj_detect_options *options = group(app, &nj_detect_option_group);
-    static const struct nj_breaker_options breaker = {.name = "detector_yolo26",
-                                                      .failure_threshold = 5,
-                                                      .recovery_us = 60 * (nj_us)NJ_US_PER_S,
-                                                      .half_open_max = 3,
-                                                      .success_threshold = 2};
-    int rc = nj_breaker_create(&breaker, nj_loop_clock(app->loop), &app->detector_breaker);
-    if (rc == 0)
-        rc = nj_registry_add_breaker(app->registry, app->detector_breaker);
+    const struct nj_breaker_options breaker = {
+        .name = "detector_yolo26",
+        .failure_threshold = (unsigned)options->http_breaker_failures,
+        .recovery_us = options->http_breaker_us,
+        .half_open_max = NJ_BREAKER_HALF_OPEN_MAX,
+        .success_threshold = NJ_BREAKER_SUCCESS_THRESHOLD,
+    };
+    int rc = make_breaker(app, &breaker, &app->detector_breaker, err);
     struct nj_detector_config config = {.options = options,
                                         .clock = nj_loop_clock(app->loop),
                                         .breaker = app->detector_breaker,

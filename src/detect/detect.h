@@ -39,8 +39,10 @@ struct nj_detect_options {
     nj_us http_retry_us; // before the second try; doubles up to 30 s
     nj_us http_health_us;
     int64_t http_tries;
-    const char *null_script;     // of the null engine: JSON text or a file with it
-    struct nj_text_list classes; // only these are reported; empty: all of the model
+    int64_t http_breaker_failures; // in a row; then the breaker opens
+    nj_us http_breaker_us;         // until it lets calls through again
+    const char *null_script;       // of the null engine: JSON text or a file with it
+    struct nj_text_list classes;   // only these are reported; empty: all of the model
 };
 extern const struct nj_option_group nj_detect_option_group; // group "detect"
 

@@ -13,12 +13,14 @@
 enum nj_breaker_state { NJ_BREAKER_CLOSED, NJ_BREAKER_OPEN, NJ_BREAKER_HALF_OPEN };
 
 struct nj_breaker_options {
-    const char *name;           // "detector_http", "llm"; static
-    unsigned failure_threshold; // 5
-    nj_us recovery_us;          // 30 s
-    unsigned half_open_max;     // calls let through at once while half open: 3
-    unsigned success_threshold; // 2
+    const char *name; // "detector_yolo26", "llm"; static
+    unsigned failure_threshold;
+    nj_us recovery_us;
+    unsigned half_open_max; // calls let through at once while half open
+    unsigned success_threshold;
 };
+// Enough calls to tell a recovery from luck, and too few to be a burden on who has just come back.
+enum { NJ_BREAKER_HALF_OPEN_MAX = 3, NJ_BREAKER_SUCCESS_THRESHOLD = 2 };
 
 struct nj_breaker_status {
     enum nj_breaker_state state;

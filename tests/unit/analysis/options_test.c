@@ -32,6 +32,8 @@ static void defaults_are_those_of_the_seeds(void **state)
     assert_int_equal(options->llm_tries, 3);
     assert_int_equal(options->llm_context_tokens, 3900);
     assert_int_equal(options->llm_output_tokens, 1536);
+    assert_int_equal(options->llm_breaker_failures, 5);
+    assert_true(options->llm_breaker_us == 30LL * NJ_US_PER_S);
     assert_string_equal(options->timezone, "");
     assert_int_equal(severity->low_max, 29);
     assert_int_equal(severity->medium_max, 59);
