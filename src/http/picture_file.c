@@ -2,6 +2,7 @@
 // Opens a media file only when it really lies under a folder of ours or the uploads: the check is
 // made on the open descriptor, so that no link can be put in between.
 #include "http/http_priv.h"
+#include "util/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +16,8 @@
 static bool is_under(const char *path, const char *root)
 {
     char resolved[PATH_MAX];
-    if (root == NULL || root[0] == '\0' || realpath(root, resolved) == NULL)
-        return false;
-    size_t length = strlen(resolved);
-    return strncmp(path, resolved, length) == 0 && path[length] == '/';
+    return root != NULL && root[0] != '\0' && realpath(root, resolved) != NULL &&
+           nj_path_is_below(path, resolved);
 }
 
 static bool is_ours(const struct nj_api_context *context, int fd)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct live_write {
     struct nj_live_pipeline *pipeline;
@@ -55,7 +54,7 @@ static void handle_written(struct nj_store_op *op)
         else
             pipeline->update_count += 1;
         if (write->replaced[0] != '\0')
-            unlink(write->replaced);
+            nj_media_delete(pipeline->config.media, write->replaced);
         nj_outbox_publish(&write->outbox, pipeline->config.bus);
     } else {
         nj_log_at(pipeline->config.log, NJ_LOG_ERROR, "A live detection could not be stored",

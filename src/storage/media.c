@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct nj_media {
     char *folder;
@@ -139,6 +140,12 @@ int nj_media_write(struct nj_media *media, const struct nj_media_picture *pictur
     atomic_fetch_add(&media->bytes, picture->length);
     memcpy(out_path, path, strlen(path) + 1);
     return 0;
+}
+
+void nj_media_delete(struct nj_media *media, const char *path)
+{
+    if (nj_path_is_below(path, media->folder))
+        (void)unlink(path); // one that stays is an orphan, which retention finds
 }
 
 void nj_media_get_stats(struct nj_media *media, struct nj_media_stats *out)

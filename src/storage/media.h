@@ -28,6 +28,10 @@ struct nj_media_picture {
 // picture.
 int nj_media_write(struct nj_media *media, const struct nj_media_picture *picture, char *out_path,
                    size_t size, struct nj_error *err);
+// Deletes a picture that no row names any more. Paths that are not below the folder are left alone:
+// they are nobody's own. What a crash leaves is found by nj_retention_recover.
+void nj_media_delete(struct nj_media *media, const char *path);
+
 // The folder with all links resolved; paths of pictures begin with it.
 const char *nj_media_folder(const struct nj_media *media);
 // True while the watermark refuses pictures (health, page). Asks the disk.

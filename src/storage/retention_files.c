@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Retention of files: what was noted for deletion.
 #include "storage/retention_priv.h"
+#include "util/file.h"
 #include "util/mem.h"
 
 #include <errno.h>
@@ -57,11 +58,7 @@ static bool is_noted_file(const struct nj_retention_run *run, const struct nj_fi
         return run->task->options->delete_images &&
                time_us(&state->st_ctim) <= note->unchanged_since_us &&
                time_us(&state->st_mtim) <= note->unchanged_since_us;
-    if (run->folder == NULL)
-        return false;
-    size_t length = strlen(run->folder);
-    return strncmp(note->path, run->folder, length) == 0 && note->path[length] == '/' &&
-           strstr(note->path, "/../") == NULL;
+    return run->folder != NULL && nj_path_is_below(note->path, run->folder);
 }
 
 // The day's folder, when this was its last picture.

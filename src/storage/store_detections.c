@@ -99,31 +99,10 @@ int nj_detections_insert(struct nj_db *db, struct nj_detection_row *row, struct 
     return 0;
 }
 
-// The picture that the row's update replaces has no row any more.
-static int note_replaced_picture(struct nj_db *db, const struct nj_detection_row *row,
-                                 struct nj_error *err)
-{
-    struct nj_sql sql;
-    int rc = nj_sql_begin(&sql, db,
-                          "INSERT INTO pending_file_deletes (path, is_upload, unchanged_since_us)"
-                          " SELECT file_path, 0, ?1 FROM detections WHERE id = ?2"
-                          " AND file_is_upload = 0 AND file_path <> ?3 AND LENGTH(file_path) > 0"
-                          " ON CONFLICT DO NOTHING",
-                          err);
-    if (rc != 0)
-        return rc;
-    nj_sql_put_int(&sql, nj_db_now_us(db));
-    nj_sql_put_int(&sql, row->id);
-    nj_sql_put_path(&sql, row->file_path);
-    return nj_sql_run(&sql, NULL, err);
-}
-
 int nj_detections_update(struct nj_db *db, const struct nj_detection_row *row, struct nj_error *err)
 {
     struct nj_sql sql;
-    int rc = note_replaced_picture(db, row, err);
-    if (rc == 0)
-        rc = nj_sql_begin(&sql, db,
+    int rc = nj_sql_begin(&sql, db,
                           "UPDATE detections SET confidence = ?1, x = ?2, y = ?3, width = ?4,"
                           " height = ?5, picture_width = ?6, picture_height = ?7, file_path = ?8,"
                           " file_key = ?9, file_is_upload = ?10, object_type = ?11,"

@@ -32,7 +32,7 @@ struct nj_detection_row {
 // returns NJ_E_EXISTS, with the existing id in row->id.
 int nj_detections_insert(struct nj_db *db, struct nj_detection_row *row, struct nj_error *err);
 // By id; confidence, box, picture, class, ended_us and model (live tracks). A picture of our own
-// that it replaces is noted for deletion. NJ_E_NOT_FOUND.
+// that it replaces is the caller's to delete, once this is durable. NJ_E_NOT_FOUND.
 int nj_detections_update(struct nj_db *db, const struct nj_detection_row *row,
                          struct nj_error *err);
 int nj_detections_get(struct nj_db *db, int64_t id, struct nj_detection_row *out,

@@ -4,6 +4,7 @@
 
 #include "util/digest.h"
 #include "util/mem.h"
+#include "util/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -218,4 +219,11 @@ int nj_path_join(char *out, size_t size, const char *folder, const char *name)
     memcpy(out + folder_length, slash, strlen(slash));
     memmove(out + folder_length + strlen(slash), name, name_length + 1);
     return 0;
+}
+
+bool nj_path_is_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && path[length] == '/' &&
+           !strstr(path + length, "/../") && !nj_text_ends_with_nocase(path, "/..");
 }

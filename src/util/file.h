@@ -5,6 +5,7 @@
 
 #include "util/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,5 +28,9 @@ int nj_disk_room(const char *path, int64_t *out_free, int64_t *out_total, struct
 
 // "a/b" from "a" and "b" with exactly one slash; NJ_E_TOO_BIG when it does not fit.
 int nj_path_join(char *out, size_t size, const char *folder, const char *name);
+
+// True when `path` begins with `folder` and a slash and has no part "..": judged by the text alone,
+// no link is looked at.
+bool nj_path_is_below(const char *path, const char *folder);
 
 #endif

@@ -2,6 +2,7 @@
 // Our own pictures: names, watermark, foreign ids.
 #include "storage/media.h"
 #include "tests/fake/temp_dir.h"
+#include "util/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,6 +46,30 @@ static void picture_lies_under_camera_and_day(void **state)
     nj_media_get_stats(media, &stats);
     assert_int_equal(stats.written, 2);
     assert_int_equal(stats.bytes, 8);
+    nj_media_destroy(media);
+    nj_temp_dir_finish(&dir);
+}
+
+static void pictures_are_deleted_and_nothing_beside_them(void **state)
+{
+    (void)state;
+    struct nj_temp_dir dir;
+    struct nj_media *media = NULL;
+    char folder[NJ_TEMP_PATH_MAX], path[4097], beside[NJ_TEMP_PATH_MAX], detour[8300];
+    nj_temp_dir_init(&dir);
+    (void)nj_temp_dir_path(&dir, "pictures", folder);
+    (void)nj_temp_dir_path(&dir, "pictures.jpg", beside);
+    assert_int_equal(nj_file_write_atomic(beside, "x", 1, NULL), 0);
+    assert_int_equal(nj_media_create(folder, 0, &media, NULL), 0);
+    assert_int_equal(nj_media_write(media, &sample, path, sizeof(path), NULL), 0);
+    (void)snprintf(detour, sizeof(detour), "%s/../pictures.jpg", nj_media_folder(media));
+    nj_media_delete(media, path);
+    nj_media_delete(media, path); // gone already
+    nj_media_delete(media, beside);
+    nj_media_delete(media, detour);
+    nj_media_delete(media, "");
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(access(beside, F_OK), 0);
     nj_media_destroy(media);
     nj_temp_dir_finish(&dir);
 }
@@ -113,6 +138,7 @@ int media_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(picture_lies_under_camera_and_day),
+        cmocka_unit_test(pictures_are_deleted_and_nothing_beside_them),
         cmocka_unit_test(below_the_watermark_pictures_are_refused_and_counted),
         cmocka_unit_test(id_that_leaves_the_folder_is_refused),
         cmocka_unit_test(folder_removed_meanwhile_is_made_again),

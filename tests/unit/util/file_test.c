@@ -160,6 +160,23 @@ static void join_puts_exactly_one_slash(void **state)
     assert_int_equal(nj_path_join(out, 3, "a", "b"), NJ_E_TOO_BIG);
 }
 
+static void below_is_told_by_whole_parts_and_not_through_dots(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *folder;
+        bool below;
+    } cases[] = {
+        {"/a/b", "/a", true},          {"/a/b/c.jpg", "/a", true},
+        {"/a/..b", "/a", true},        {"/a", "/a", false},
+        {"/ab/c", "/a", false},        {"/a/../c", "/a", false},
+        {"/a/b/../../c", "/a", false}, {"/a/..", "/a", false},
+        {"b/a/c", "/a", false},        {"", "/a", false},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++)
+        assert_int_equal(nj_path_is_below(cases[i].path, cases[i].folder), cases[i].below);
+}
+
 int file_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +188,7 @@ int file_test(void)
         cmocka_unit_test_setup_teardown(folders_are_made_with_their_parents, setup, teardown),
         cmocka_unit_test_setup_teardown(room_is_known_where_the_folder_is, setup, teardown),
         cmocka_unit_test(join_puts_exactly_one_slash),
+        cmocka_unit_test(below_is_told_by_whole_parts_and_not_through_dots),
     };
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);
 }
