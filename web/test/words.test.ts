@@ -22,8 +22,8 @@ test("a_time_of_another_year_names_its_year", () => {
     const now = new Date(2026, 5, 1, 12, 0, 0).getTime();
     const at = (year: number, month: number, day: number) => new Date(year, month, day, 8, 30, 0).toISOString();
     assert.equal(dayAndTime(at(2026, 5, 1), now), "08:30:00");
-    assert.doesNotMatch(dayAndTime(at(2026, 4, 30), now), /2026/);
-    assert.match(dayAndTime(at(2013, 3, 13), now), /2013/);
+    assert.ok(!dayAndTime(at(2026, 4, 30), now).includes("2026"));
+    assert.ok(dayAndTime(at(2013, 3, 13), now).includes("2013"));
 });
 
 test("milliseconds_keep_what_matters", () => {
