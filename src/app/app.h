@@ -33,6 +33,7 @@ const struct nj_log_settings *nj_app_log_settings(const struct nj_config *config
 struct nj_program_settings { // group "app"
     const char *media_folder;
     nj_us drain_us;
+    nj_us service_check_us;
 };
 const struct nj_program_settings *nj_app_program_settings(const struct nj_config *config);
 

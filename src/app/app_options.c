@@ -73,6 +73,14 @@ static const struct nj_option program_options[] = {
      .unit = "s",
      .fallback = "30",
      .help = "How long a stop waits for queues and open batches; what is left is durable."},
+    {.name = "service_check_seconds",
+     .type = NJ_OPTION_SECONDS,
+     .offset = offsetof(struct nj_program_settings, service_check_us),
+     .min = 0.1,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "5",
+     .help = "How often the services are asked for their health; a change is logged and told."},
 };
 
 static const struct nj_option_group program_option_group = {

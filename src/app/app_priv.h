@@ -51,6 +51,7 @@ struct nj_app {
     struct nj_media *media;
     struct nj_camera_watch *camera_watch;
     struct nj_cleanup *cleanup;
+    struct nj_service_watch *service_watch;
     struct nj_live_pipeline *live[NJ_APP_CAMERAS_MAX + 1]; // NULL-terminated
     size_t live_count;
     struct nj_folder_source *folder;

@@ -2,6 +2,7 @@
 // The visible table of services: what each creates, starts and stops.
 #include "app/app_priv.h"
 #include "app/cleanup.h"
+#include "app/service_watch.h"
 #include "sources/camera_watch.h"
 
 #include <stdio.h>
@@ -291,6 +292,24 @@ static void stop_cleanup(struct nj_app *app)
     nj_cleanup_stop(app->cleanup);
 }
 
+static int start_service_watch(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_service_watch_config config = {
+        .loop = app->loop,
+        .registry = app->registry,
+        .bus = app->bus,
+        .log = nj_app_component_log(app, "service_health_monitor"),
+        .period_us = nj_app_program_settings(app->first)->service_check_us,
+    };
+    int rc = nj_service_watch_create(&config, &app->service_watch, err);
+    return rc == 0 ? nj_service_watch_start(app->service_watch, err) : rc;
+}
+
+static void stop_service_watch(struct nj_app *app)
+{
+    nj_service_watch_stop(app->service_watch);
+}
+
 static int make_live(struct nj_app *app, const struct nj_source_entry *entry, struct nj_log *log,
                      struct nj_error *err)
 {
@@ -374,12 +393,13 @@ const struct nj_service nj_services[] = {
     {"batch_aggregator", start_batcher, stop_batcher},
     {"pipeline_manager", start_upload, stop_upload},
     {"cleanup_service", start_cleanup, stop_cleanup},
+    {"service_health_monitor", start_service_watch, stop_service_watch},
     {"live_cameras", start_live, stop_live},
     {"file_watcher", start_folder, stop_folder},
 };
 
 const size_t nj_service_count = NJ_COUNT_OF(nj_services);
-const size_t nj_first_producer = 8; // live_cameras
+const size_t nj_first_producer = 9; // live_cameras
 
 static int apply_nothing(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
@@ -425,6 +445,7 @@ void nj_app_release_parts(struct nj_app *app)
         nj_live_pipeline_destroy(app->live[i]);
     nj_camera_watch_destroy(app->camera_watch);
     nj_cleanup_destroy(app->cleanup);
+    nj_service_watch_destroy(app->service_watch);
     nj_upload_pipeline_destroy(app->upload);
     nj_batcher_destroy(app->batcher);
     nj_detector_destroy(app->detector);
