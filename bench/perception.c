@@ -13,7 +13,7 @@
 #include "detect/engine_driver.h"
 #include "frames/video.h"
 #include "pipeline/live.h"
-#include "track/mot_run.h"
+#include "track/mot.h"
 #include "util/mem.h"
 #include "util/text.h"
 

@@ -4,7 +4,6 @@
 #define NJ_BENCH_TRACKING_HELPER_H
 
 #include "track/mot.h"
-#include "track/mot_run.h"
 #include "track/track.h"
 
 enum { BENCH_SEQUENCES = 7, BENCH_ALL = (1 << BENCH_SEQUENCES) - 1 };

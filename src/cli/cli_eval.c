@@ -3,8 +3,6 @@
 #include "cli/cli_eval.h"
 
 #include "cli/cli.h"
-#include "cli/cli_eval_mot.h"
-#include "cli/cli_eval_video.h"
 #include "util/json_writer.h"
 #include "util/mem.h"
 
@@ -14,24 +12,45 @@
 
 enum { JSON_BYTES_MAX = 64 << 10 };
 
-int nj_cli_eval_measure(const char *gt_path, const struct nj_mot_table *result,
-                        struct nj_mot_metrics *out, struct nj_error *err)
+static int measure(const char *gt_path, const struct nj_mot_table *result,
+                   struct nj_mot_metrics *out, struct nj_error *err)
 {
     struct nj_mot_table gt = {0};
     struct nj_mot_sums *sums = NULL;
-    int code = nj_mot_read(gt_path, &gt, err);
-    if (code == 0 && nj_mot_sums_create(&sums) < 0)
-        code = nj_error_set(err, NJ_E_NOMEM, "no memory for the metrics");
-    if (code == 0)
-        code = nj_mot_sums_add(sums, &gt, result, err);
-    if (code == 0)
+    int rc = nj_mot_read(gt_path, &gt, err);
+    if (rc == 0 && nj_mot_sums_create(&sums) < 0)
+        rc = nj_error_set(err, NJ_E_NOMEM, "no memory for the metrics");
+    if (rc == 0)
+        rc = nj_mot_sums_add(sums, &gt, result, err);
+    if (rc == 0)
         nj_mot_sums_metrics(sums, out);
     nj_mot_sums_destroy(sums);
     nj_mot_free(&gt);
-    return code;
+    return rc;
 }
 
-int nj_cli_eval_print(const struct nj_mot_metrics *m, bool as_json)
+int nj_cli_eval_run(const struct nj_cli_eval_task *task, struct nj_mot_metrics *out,
+                    struct nj_error *err)
+{
+    struct nj_mot_table result = {0};
+    int rc = nj_mot_track(task->detections, task->options, task->fps, &result, err);
+    if (rc == 0 && task->out != NULL)
+        rc = nj_mot_write(task->out, &result, err);
+    if (rc == 0)
+        rc = measure(task->gt, &result, out, err);
+    nj_mot_free(&result);
+    return rc;
+}
+
+int nj_cli_eval_refuse(const char *command, const struct nj_error *err, const char *usage)
+{
+    if (err->code != 0)
+        return nj_cli_fail(command, NJ_EXIT_USAGE, err->text);
+    fputs(usage, stderr);
+    return NJ_EXIT_USAGE;
+}
+
+static int print_metrics(const struct nj_mot_metrics *m, bool as_json)
 {
     const struct {
         const char *name;
@@ -75,6 +94,13 @@ int nj_cli_eval_print(const struct nj_mot_metrics *m, bool as_json)
                 fflush(stdout) == 0;
     nj_buf_finish(&buf);
     return good ? NJ_EXIT_OK : NJ_EXIT_FAILED;
+}
+
+int nj_cli_eval_end(const char *command, int rc, const struct nj_error *err,
+                    const struct nj_mot_metrics *metrics, bool as_json)
+{
+    return rc == 0 ? print_metrics(metrics, as_json)
+                   : nj_cli_fail(command, NJ_EXIT_FAILED, err->text);
 }
 
 int nj_cli_eval(int argc, char **argv)

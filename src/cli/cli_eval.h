@@ -5,13 +5,29 @@
 
 #include "track/mot.h"
 
-#include <stdbool.h>
+// The commands. argv[0] is the command's own name. Each tracks, writes the tracks when asked to,
+// and prints the metrics. Returns the program's exit code: 0, 1 on failure, 2 on wrong usage.
+int nj_cli_eval_mot(int argc, char **argv);   // detections of a MOT file
+int nj_cli_eval_video(int argc, char **argv); // from pixels: frame k of a video is frame k of --gt
 
-// Metrics of `result` against the ground truth in the file.
-int nj_cli_eval_measure(const char *gt_path, const struct nj_mot_table *result,
-                        struct nj_mot_metrics *out, struct nj_error *err);
+struct nj_cli_eval_task {
+    const struct nj_mot_table *detections;
+    const struct nj_track_options *options;
+    double fps;
+    const char *gt;  // path of the ground truth
+    const char *out; // path for the tracks; NULL: they are not kept
+};
 
-// Prints them, as a table or one JSON object; returns the program's exit code.
-int nj_cli_eval_print(const struct nj_mot_metrics *metrics, bool as_json);
+// Tracks, writes, and measures against the ground truth.
+int nj_cli_eval_run(const struct nj_cli_eval_task *task, struct nj_mot_metrics *out,
+                    struct nj_error *err);
+
+// What a command ends with: the metrics, as a table or as one JSON object, or `err` when `rc` is
+// negative. Returns the exit code of the command.
+int nj_cli_eval_end(const char *command, int rc, const struct nj_error *err,
+                    const struct nj_mot_metrics *metrics, bool as_json);
+
+// The words of the call were wrong: says why, or how they should be when `err` says nothing.
+int nj_cli_eval_refuse(const char *command, const struct nj_error *err, const char *usage);
 
 #endif

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // nightjar eval mot: tracks the detections of a MOTChallenge file and measures the result.
-#include "cli/cli_eval_mot.h"
+#include "cli/cli_eval.h"
 
 #include "cli/cli.h"
-#include "cli/cli_eval.h"
 #include "config/config.h"
-#include "track/mot.h"
-#include "track/mot_run.h"
-#include "track/track.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -42,43 +38,30 @@ static int find_fps(const struct arguments *args, double *out, struct nj_error *
     const char *slash = strrchr(args->det, '/');
     int folder = slash == NULL ? 0 : (int)(slash - args->det + 1);
     int length = snprintf(path, sizeof(path), "%.*s../seqinfo.ini", folder, args->det);
-    int code = length < (int)sizeof(path) ? nj_mot_read_fps(path, out, err) : NJ_E_NOT_FOUND;
-    if (code != NJ_E_NOT_FOUND)
-        return code;
+    int rc = length < (int)sizeof(path) ? nj_mot_read_fps(path, out, err) : NJ_E_NOT_FOUND;
+    if (rc != NJ_E_NOT_FOUND)
+        return rc;
     *out = FPS_FALLBACK;
     return 0;
 }
 
-static int track_file(const struct arguments *args, struct nj_mot_table *out, struct nj_error *err)
+static int run(const struct arguments *args, struct nj_mot_metrics *out, struct nj_error *err)
 {
     struct nj_config *config = NULL;
     struct nj_mot_table det = {0};
-    double fps;
-    int code = nj_cli_config_load(&args->cli, &config, err);
-    if (code == 0)
-        code = find_fps(args, &fps, err);
-    if (code == 0)
-        code = nj_mot_read(args->det, &det, err);
-    if (code == 0)
-        code = nj_mot_track(&det, nj_config_get(config, &nj_track_option_group), fps, out, err);
-    if (code == 0 && args->out != NULL) {
-        code = nj_mot_write(args->out, out, err);
-        if (code < 0)
-            nj_mot_free(out);
+    struct nj_cli_eval_task task = {.detections = &det, .gt = args->gt, .out = args->out};
+    int rc = nj_cli_config_load(&args->cli, &config, err);
+    if (rc == 0)
+        rc = find_fps(args, &task.fps, err);
+    if (rc == 0)
+        rc = nj_mot_read(args->det, &det, err);
+    if (rc == 0) {
+        task.options = nj_config_get(config, &nj_track_option_group);
+        rc = nj_cli_eval_run(&task, out, err);
     }
     nj_mot_free(&det);
     nj_config_unref(config);
-    return code;
-}
-
-static int measure(const struct arguments *args, struct nj_mot_metrics *out, struct nj_error *err)
-{
-    struct nj_mot_table result = {0};
-    int code = track_file(args, &result, err);
-    if (code == 0)
-        code = nj_cli_eval_measure(args->gt, &result, out, err);
-    nj_mot_free(&result);
-    return code;
+    return rc;
 }
 
 int nj_cli_eval_mot(int argc, char **argv)
@@ -92,15 +75,12 @@ int nj_cli_eval_mot(int argc, char **argv)
     };
     struct nj_mot_metrics metrics;
     struct nj_error err = {0};
-    int code = nj_cli_config_parse(&argc, argv, &args.cli, &err);
-    if (code < 0 || argc > 1 || args.det == NULL || args.gt == NULL) {
+    int rc = nj_cli_config_parse(&argc, argv, &args.cli, &err);
+    if (rc != 0 || argc > 1 || args.det == NULL || args.gt == NULL) {
         nj_cli_config_finish(&args.cli);
-        fputs(code < 0 ? err.text : usage, stderr);
-        return NJ_EXIT_USAGE;
+        return nj_cli_eval_refuse("eval mot", &err, usage);
     }
-    code = measure(&args, &metrics, &err);
+    rc = run(&args, &metrics, &err);
     nj_cli_config_finish(&args.cli);
-    if (code < 0)
-        return nj_cli_fail("eval mot", NJ_EXIT_FAILED, err.text);
-    return nj_cli_eval_print(&metrics, json);
+    return nj_cli_eval_end("eval mot", rc, &err, &metrics, json);
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // nightjar eval video: detects on every frame of a video, tracks, and measures against ground
 // truth.
-#include "cli/cli_eval_video.h"
+#include "cli/cli_eval.h"
 
 #include "cli/cli.h"
-#include "cli/cli_eval.h"
 #include "detect/detect.h"
 #include "frames/video.h"
 #include "pipeline/live.h"
-#include "track/mot_run.h"
 #include "util/mem.h"
 #include "util/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const double FPS_FALLBACK = 30; // of a video that does not say
 
 static const char usage[] =
     "usage: nightjar eval video --video FILE --gt FILE [--class NAME] [--det-out FILE]\n"
@@ -86,7 +86,7 @@ static int detect_video(struct watching *watching, struct nj_error *err)
     int rc = nj_video_open(watching->video, NULL, &video, &info, err);
     if (rc != 0)
         return rc;
-    watching->fps = info.fps > 0 ? info.fps : 25;
+    watching->fps = info.fps > 0 ? info.fps : FPS_FALLBACK;
     watching->found = calloc(1, sizeof *watching->found);
     if (watching->found == NULL)
         rc = nj_error_set(err, NJ_E_NOMEM, "out of memory");
@@ -110,9 +110,8 @@ static int prepare(struct watching *watching, struct nj_error *err)
     return rc == 0 ? nj_detector_thread_create(watching->detector, &watching->thread, err) : rc;
 }
 
-static int measure(struct watching *watching, struct nj_mot_metrics *out, struct nj_error *err)
+static int run(struct watching *watching, struct nj_mot_metrics *out, struct nj_error *err)
 {
-    struct nj_mot_table result = {0};
     int rc = prepare(watching, err);
     if (rc == 0)
         rc = detect_video(watching, err);
@@ -122,13 +121,12 @@ static int measure(struct watching *watching, struct nj_mot_metrics *out, struct
     nj_live_track_options(nj_config_get(watching->config, &nj_track_option_group),
                           nj_config_get(watching->config, &nj_live_option_group),
                           nj_detector_threshold(watching->detector), &options);
-    rc = nj_mot_track(&watching->det, &options, watching->fps, &result, err);
-    if (rc == 0 && watching->out != NULL)
-        rc = nj_mot_write(watching->out, &result, err);
-    if (rc == 0)
-        rc = nj_cli_eval_measure(watching->gt, &result, out, err);
-    nj_mot_free(&result);
-    return rc;
+    const struct nj_cli_eval_task task = {.detections = &watching->det,
+                                          .options = &options,
+                                          .fps = watching->fps,
+                                          .gt = watching->gt,
+                                          .out = watching->out};
+    return nj_cli_eval_run(&task, out, err);
 }
 
 static void finish(struct watching *watching)
@@ -158,11 +156,9 @@ int nj_cli_eval_video(int argc, char **argv)
     int rc = nj_cli_config_parse(&argc, argv, &watching.cli, &err);
     if (rc != 0 || argc > 1 || watching.video == NULL || watching.gt == NULL) {
         nj_cli_config_finish(&watching.cli);
-        fputs(rc != 0 ? err.text : usage, stderr);
-        return NJ_EXIT_USAGE;
+        return nj_cli_eval_refuse("eval video", &err, usage);
     }
-    rc = measure(&watching, &metrics, &err);
+    rc = run(&watching, &metrics, &err);
     finish(&watching);
-    return rc == 0 ? nj_cli_eval_print(&metrics, json)
-                   : nj_cli_fail("eval video", NJ_EXIT_FAILED, err.text);
+    return nj_cli_eval_end("eval video", rc, &err, &metrics, json);
 }

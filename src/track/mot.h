@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// MOTChallenge text files and the metrics CLEAR MOT (Bernardin 2008), IDF1 (Ristani 2016) and HOTA
-// (Luiten 2020), after TrackEval's definitions.
+// MOTChallenge text files, the tracker run over them, and the metrics CLEAR MOT (Bernardin 2008),
+// IDF1 (Ristani 2016) and HOTA (Luiten 2020), after TrackEval's definitions.
 #ifndef NJ_TRACK_MOT_H
 #define NJ_TRACK_MOT_H
 
+#include "track/track.h"
 #include "util/error.h"
 
 #include <stddef.h>
@@ -28,6 +29,15 @@ int nj_mot_read(const char *path, struct nj_mot_table *out, struct nj_error *err
 int nj_mot_parse(const char *text, size_t length, struct nj_mot_table *out, struct nj_error *err);
 void nj_mot_free(struct nj_mot_table *table);
 int nj_mot_write(const char *path, const struct nj_mot_table *table, struct nj_error *err);
+
+// The frame rate in a MOTChallenge seqinfo.ini. NJ_E_NOT_FOUND, NJ_E_INVALID, NJ_E_IO.
+int nj_mot_read_fps(const char *path, double *out, struct nj_error *err);
+
+// Tracks the detections at `fps` frames per second, frame 1 to the last; frames without rows are
+// updates without inputs. *out holds the confirmed tracks that were matched in their frame; free
+// it with nj_mot_free. NJ_E_INVALID, NJ_E_TOO_BIG, NJ_E_NOMEM.
+int nj_mot_track(const struct nj_mot_table *detections, const struct nj_track_options *options,
+                 double fps, struct nj_mot_table *out, struct nj_error *err);
 
 struct nj_mot_metrics {
     double mota, motp, idf1, idp, idr, recall, precision; // percent

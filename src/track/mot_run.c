@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From detections in a MOT table to tracks in a MOT table.
-#include "track/mot_run.h"
+#include "track/mot.h"
 
 #include "util/file.h"
 #include "util/mem.h"

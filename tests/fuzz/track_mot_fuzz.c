@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MOT files from strangers: reading, tracking and measuring what was read.
 #include "track/mot.h"
-#include "track/mot_run.h"
 #include "track/track.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "track/track.h"
 
 #include "tests/unit/track/track_helper.h"
-#include "track/mot_run.h"
+#include "track/mot.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
