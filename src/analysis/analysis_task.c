@@ -97,8 +97,10 @@ static void store_event(struct nj_analysis_task *task)
 {
     if (!task->nothing_to_do)
         nj_analysis_make_event(task);
-    task->op = (struct nj_store_op){
-        .apply = apply_event, .done = handle_event_stored, .loop = task->analysis->config.loop};
+    task->op = (struct nj_store_op){.apply = apply_event,
+                                    .done = handle_event_stored,
+                                    .loop = task->analysis->config.loop,
+                                    .patient = true};
     int rc = nj_store_write(task->analysis->config.store, &task->op);
     if (rc == 0)
         return;

@@ -346,7 +346,7 @@ void nj_work_tend_init(struct nj_work_queue *queue)
     struct nj_loop *loop = queue->config.loop;
     // A claim that a loss of power takes back is made again at the next start: no flush for it.
     queue->tend.op = (struct nj_store_op){
-        .apply = apply_tend, .done = handle_tended, .loop = loop, .relaxed = true};
+        .apply = apply_tend, .done = handle_tended, .loop = loop, .relaxed = true, .patient = true};
     nj_timer_init(&queue->due_timer, loop, handle_due);
     nj_timer_init(&queue->lease_timer, loop, handle_lease);
     nj_timer_init(&queue->recount_timer, loop, handle_recount);

@@ -106,8 +106,10 @@ static void handle_stored(struct nj_store_op *op)
 
 void nj_upload_task_store(struct nj_upload_task *task)
 {
-    task->op = (struct nj_store_op){
-        .apply = apply, .done = handle_stored, .loop = task->pipeline->config.loop};
+    task->op = (struct nj_store_op){.apply = apply,
+                                    .done = handle_stored,
+                                    .loop = task->pipeline->config.loop,
+                                    .patient = true};
     int rc = nj_store_write(task->pipeline->config.store, &task->op);
     if (rc == 0)
         return;

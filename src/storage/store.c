@@ -261,7 +261,9 @@ static int submit(struct nj_store *store, struct nj_op_queue *queue, struct nj_s
         *queue->end = op;
         queue->end = &op->next;
         queue->count++;
-        if (queue->sleeping > 0)
+        queue->urgent += !op->patient;
+        // The writer sleeps on while patient ones gather behind the first.
+        if (queue->sleeping > 0 && (!op->patient || queue->count == 1))
             (void)pthread_cond_signal(&queue->wake);
     }
     (void)pthread_mutex_unlock(&store->mutex);
@@ -300,6 +302,7 @@ struct nj_store_op *nj_op_queue_pop_locked(struct nj_op_queue *queue)
     if (queue->first == NULL)
         queue->end = &queue->first;
     queue->count--;
+    queue->urgent -= !op->patient;
     return op;
 }
 

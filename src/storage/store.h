@@ -48,6 +48,9 @@ struct nj_store_op {
     // but not a loss of power; for what is simply done again then (claims, leases). Flushing is
     // half of the cost of a lonely operation.
     bool relaxed;
+    // Writes: while the store is busy it may wait some milliseconds for others and share their
+    // commit. Alone it never waits; what is not patient takes along whatever does.
+    bool patient;
     int rc;
     struct nj_error error;
     // The store's:

@@ -47,19 +47,37 @@ static void put_conditions(struct nj_sql *sql, const struct nj_detection_filter 
         nj_sql_put_int(sql, filter->to_us);
 }
 
-int nj_detections_list(struct nj_db *db, const struct nj_detection_filter *filter,
-                       struct nj_detection_row **out, size_t *out_count, struct nj_error *err)
+// A batch's detections are wanted for each event: that statement is kept.
+static bool is_whole_batch(const struct nj_detection_filter *filter)
 {
-    struct nj_sql sql;
+    return filter->batch_id != NULL && filter->camera_id == NULL && filter->object_type == NULL &&
+           filter->event_id == 0 && !(filter->min_confidence > 0) && filter->from_us == 0 &&
+           filter->to_us == 0 && !has_cursor(filter);
+}
+
+static int begin_list(struct nj_sql *sql, struct nj_db *db,
+                      const struct nj_detection_filter *filter, struct nj_error *err)
+{
+    static const char of_batch[] = "SELECT " NJ_DETECTION_COLUMNS " FROM detections"
+                                   " WHERE batch_id = ? ORDER BY detected_us DESC, id DESC LIMIT ?";
+    if (is_whole_batch(filter))
+        return nj_sql_begin(sql, db, of_batch, err);
     struct nj_sql_text text;
-    if (filter->limit < 1 || filter->limit > LIMIT_MAX)
-        return nj_error_set(err, NJ_E_INVALID, "limit must be 1 to %d", LIMIT_MAX);
     nj_sql_text_start(&text, "SELECT " NJ_DETECTION_COLUMNS " FROM detections WHERE 1 = 1");
     add_conditions(&text, filter);
     if (has_cursor(filter))
         nj_sql_text_add(&text, " AND (detected_us, id) < (?, ?)");
     nj_sql_text_add(&text, " ORDER BY detected_us DESC, id DESC LIMIT ?");
-    int rc = nj_sql_begin_once(&sql, db, text.text, err);
+    return nj_sql_begin_once(sql, db, text.text, err);
+}
+
+int nj_detections_list(struct nj_db *db, const struct nj_detection_filter *filter,
+                       struct nj_detection_row **out, size_t *out_count, struct nj_error *err)
+{
+    struct nj_sql sql;
+    if (filter->limit < 1 || filter->limit > LIMIT_MAX)
+        return nj_error_set(err, NJ_E_INVALID, "limit must be 1 to %d", LIMIT_MAX);
+    int rc = begin_list(&sql, db, filter, err);
     if (rc != 0)
         return rc;
     put_conditions(&sql, filter);

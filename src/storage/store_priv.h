@@ -27,6 +27,7 @@ struct nj_op_queue {
     struct nj_store_op *first;
     struct nj_store_op **end;
     int64_t count;
+    int64_t urgent; // those that are not patient
     pthread_cond_t wake;
     int sleeping; // threads waiting for `wake`
 };
@@ -46,6 +47,7 @@ struct nj_store {
     int64_t schema_version;
 
     struct nj_db writer; // writer thread
+    nj_us paced_us;      // writer thread: monotonic time to which commits are paid for
     pthread_t writer_thread;
     struct nj_store_reader *readers;
     size_t reader_count; // started

@@ -6,6 +6,12 @@
 #include "storage/store_priv.h"
 #include "util/text.h"
 
+// Flushing is what storing costs. So many commits may follow each other at once, as a lonely
+// picture makes them on its way to an event; a busy store makes one every so often, and patient
+// operations gather in between.
+enum { COMMITS_AT_ONCE = 16 };
+static const nj_us commit_every_us = 40 * (nj_us)NJ_US_PER_MS;
+
 // Operations taken together, in order.
 struct group {
     struct nj_store_op *first;
@@ -28,6 +34,25 @@ static void wait_for_company_locked(struct nj_store *store)
     }
 }
 
+static void wait_while_patient_locked(struct nj_store *store)
+{
+    const struct nj_clock *clock = nj_clock_real(); // the condition's own time
+    nj_us until = store->paced_us - COMMITS_AT_ONCE * commit_every_us;
+    while (!store->closing && !store->in_memory && store->writes.urgent == 0 &&
+           store->writes.count < store->options.group_max) {
+        nj_us left = until - nj_mono_us(clock);
+        if (left <= 0)
+            break;
+        (void)nj_cond_wait(&store->writes.wake, &store->mutex, left);
+    }
+}
+
+static void pay_for_commit(struct nj_store *store)
+{
+    nj_us now = nj_mono_us(nj_clock_real());
+    store->paced_us = (store->paced_us > now ? store->paced_us : now) + commit_every_us;
+}
+
 static bool has_work_locked(const struct nj_store *store)
 {
     return store->writes.first != NULL || (store->in_memory && store->reads.first != NULL);
@@ -43,8 +68,10 @@ static bool take_group(struct nj_store *store, struct group *out)
     store->writes.sleeping++;
     while (!has_work_locked(store) && !store->closing)
         (void)nj_cond_wait(&store->writes.wake, &store->mutex, -1);
-    if (store->writes.first != NULL)
+    if (store->writes.first != NULL) {
+        wait_while_patient_locked(store);
         wait_for_company_locked(store);
+    }
     store->writes.sleeping--;
     bool any = has_work_locked(store);
     while (out->count < store->options.group_max) {
@@ -247,6 +274,7 @@ void nj_store_writer_main(void *arg)
     while (take_group(store, &group)) {
         if (group.count > 0) {
             run_group(store, &group);
+            pay_for_commit(store);
             deliver_group(store, &group);
         }
         if (store->in_memory)
