@@ -17,7 +17,7 @@ before(() => {
     folder = mkdtempSync(join(tmpdir(), "nightjar-disk-"));
     disk = join(folder, "disk");
     mkdirSync(disk);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=6m", "tmpfs", disk]);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", disk]);
 });
 after(() => {
     execFileSync("umount", ["-l", disk]);
