@@ -52,12 +52,22 @@ static bool detections_idle(struct nj_app *app)
     return nj_upload_pipeline_idle(app->upload) && live_idle(app);
 }
 
+static bool detections_done(struct nj_app *app)
+{
+    return queue_empty(app->detection_queue) && detections_idle(app);
+}
+
+static bool analysis_done(struct nj_app *app)
+{
+    return queue_empty(app->analysis_queue) && nj_analysis_idle(app->analysis);
+}
+
 static void step(struct nj_app_drain *drain, bool late)
 {
     struct nj_app *app = drain->app;
     switch (drain->phase) {
     case DRAIN_DETECTIONS:
-        if (!late && !(queue_empty(app->detection_queue) && detections_idle(app)))
+        if (!late && !detections_done(app))
             return;
         drain->phase = DRAIN_CLOSING;
         nj_batcher_close_all(app->batcher, handle_closed, drain);
@@ -65,7 +75,7 @@ static void step(struct nj_app_drain *drain, bool late)
     case DRAIN_CLOSING:
         return;
     case DRAIN_ANALYSIS:
-        if (late || (queue_empty(app->analysis_queue) && nj_analysis_idle(app->analysis)))
+        if (late || analysis_done(app))
             stop_claims(drain);
         return;
     case DRAIN_STOPPING:
