@@ -66,8 +66,4 @@ void nj_analysis_task_begin(struct nj_analysis *analysis, struct nj_work_item *w
 // task back to the loop thread.
 void nj_analysis_task_run(struct nj_analysis_task *task, void *analyser);
 
-// The rules' answer in place of the analyser's, which says so.
-int nj_analysis_fall_back(struct nj_analysis_task *task, const struct nj_error *why,
-                          struct nj_error *err);
-
 #endif

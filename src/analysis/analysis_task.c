@@ -109,8 +109,8 @@ static void store_event(struct nj_analysis_task *task)
     task_fail(task, false, &why);
 }
 
-int nj_analysis_fall_back(struct nj_analysis_task *task, const struct nj_error *why,
-                          struct nj_error *err)
+static int fall_back(struct nj_analysis_task *task, const struct nj_error *why,
+                     struct nj_error *err)
 {
     int rc = nj_analyser_rules.analyse(NULL, &task->context, NULL, &task->finding, err);
     if (rc != 0)
@@ -168,7 +168,7 @@ void nj_analysis_task_run(struct nj_analysis_task *task, void *analyser)
         nj_log_at(task->analysis->config.log, NJ_LOG_WARNING,
                   "The language model gave no answer; the rules score this batch",
                   NJ_TEXT("batch_id", task->batch_id), NJ_TEXT("error", why.text));
-        rc = nj_analysis_fall_back(task, &why, &task->op.error);
+        rc = fall_back(task, &why, &task->op.error);
     }
     task->op.rc = rc;
     task->call.fn = handle_analysed;

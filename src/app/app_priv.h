@@ -7,7 +7,7 @@
 #include "app/app.h"
 #include "batch/batch.h"
 #include "http/http.h"
-#include "jobs/schedule.h"
+#include "pipeline/upload.h"
 
 #include <pthread.h>
 
@@ -78,9 +78,6 @@ extern const struct nj_service nj_services[];
 extern const size_t nj_service_count;
 // Services from this index on bring work in; those before it carry it on.
 extern const size_t nj_first_producer;
-
-// A log that names the component; the program's own when there is no memory or place.
-struct nj_log *nj_app_component_log(struct nj_app *app, const char *component);
 
 // Destroys what the services made, in reverse order; harmless where nothing was made.
 void nj_app_release_parts(struct nj_app *app);

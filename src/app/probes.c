@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the services say of their health. Names are the ones clients of the seeds look for.
+// What the services say of their health. Names are those that existing clients look for.
 #include "app/app_priv.h"
 
 #include <stdio.h>

@@ -19,7 +19,8 @@ static const void *group(const struct nj_app *app, const struct nj_option_group 
     return nj_config_get(app->first, which);
 }
 
-struct nj_log *nj_app_component_log(struct nj_app *app, const char *component)
+// A log that names the component; the program's own when there is no memory or place.
+static struct nj_log *component_log(struct nj_app *app, const char *component)
 {
     struct nj_log *log = NULL;
     if (app->log_count == NJ_APP_LOGS_MAX || nj_log_child(app->log, component, &log) != 0)
@@ -44,7 +45,7 @@ static int make_queue(struct nj_app *app, const char *name, const char *label,
         .store = app->store,
         .loop = app->loop,
         .metrics = app->metrics,
-        .log = nj_app_component_log(app, "queue"),
+        .log = component_log(app, "queue"),
         .options = *options,
         .seed = (uint64_t)nj_wall_us(nj_loop_clock(app->loop)),
     };
@@ -88,7 +89,7 @@ static int start_realtime(struct nj_app *app, struct nj_error *err)
         .loop = app->loop,
         .bus = app->bus,
         .metrics = app->metrics,
-        .log = nj_app_component_log(app, "realtime"),
+        .log = component_log(app, "realtime"),
         .write_status = write_status,
         .write_performance = write_performance,
         .context = app,
@@ -122,7 +123,7 @@ static void fill_api_context(struct nj_app *app)
         .retention = group(app, &nj_retention_option_group),
         .config = newest_config,
         .context = app,
-        .log = nj_app_component_log(app, "api"),
+        .log = component_log(app, "api"),
         .started_us = nj_wall_us(nj_loop_clock(app->loop)),
         .picture_limits = *limits,
         .upload_root = folder->root,
@@ -166,7 +167,7 @@ static int start_analysis(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = nj_app_component_log(app, "analysis"),
+        .log = component_log(app, "analysis"),
     };
     int rc = make_breaker(app, &breaker, &app->llm_breaker, err);
     config.breaker = app->llm_breaker;
@@ -194,7 +195,7 @@ static int start_detector(struct nj_app *app, struct nj_error *err)
     struct nj_detector_config config = {.options = options,
                                         .clock = nj_loop_clock(app->loop),
                                         .breaker = app->detector_breaker,
-                                        .log = nj_app_component_log(app, "detector")};
+                                        .log = component_log(app, "detector")};
     if (rc == 0)
         rc = nj_detector_create(&config, &app->detector, err);
     struct nj_scheduler_config scheduler = {.detector = app->detector,
@@ -221,7 +222,7 @@ static int start_batcher(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = nj_app_component_log(app, "batch_aggregator"),
+        .log = component_log(app, "batch_aggregator"),
     };
     int rc = nj_batcher_create(&config, &app->batcher, err);
     return rc == 0 ? nj_batcher_start(app->batcher, err) : rc;
@@ -248,10 +249,9 @@ static int start_upload(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = nj_app_component_log(app, "pipeline"),
+        .log = component_log(app, "pipeline"),
     };
     int rc = nj_upload_pipeline_create(&config, &app->upload, err);
-    app->api_context.upload = app->upload;
     return rc == 0 ? nj_upload_pipeline_start(app->upload, err) : rc;
 }
 
@@ -263,7 +263,7 @@ static void stop_upload(struct nj_app *app)
 static int start_cleanup(struct nj_app *app, struct nj_error *err)
 {
     const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
-    struct nj_log *log = nj_app_component_log(app, "cleanup");
+    struct nj_log *log = component_log(app, "cleanup");
     struct nj_cleanup_config cleanup = {
         .loop = app->loop,
         .store = app->store,
@@ -298,7 +298,7 @@ static int start_service_watch(struct nj_app *app, struct nj_error *err)
         .loop = app->loop,
         .registry = app->registry,
         .bus = app->bus,
-        .log = nj_app_component_log(app, "service_health_monitor"),
+        .log = component_log(app, "service_health_monitor"),
         .period_us = nj_app_program_settings(app->first)->service_check_us,
     };
     int rc = nj_service_watch_create(&config, &app->service_watch, err);
@@ -344,7 +344,7 @@ static int start_live(struct nj_app *app, struct nj_error *err)
     if (sources->list.count > NJ_APP_CAMERAS_MAX)
         return nj_error_set(err, NJ_E_TOO_BIG, "sources.list: %zu sources, at most %d are possible",
                             sources->list.count, NJ_APP_CAMERAS_MAX);
-    struct nj_log *log = nj_app_component_log(app, "live_cameras");
+    struct nj_log *log = component_log(app, "live_cameras");
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sources->list.count; i++)
         rc = make_live(app, &entries[i], log, err);
@@ -367,7 +367,7 @@ static int start_folder(struct nj_app *app, struct nj_error *err)
         .store = app->store,
         .queue = app->detection_queue,
         .metrics = app->metrics,
-        .log = nj_app_component_log(app, "file_watcher"),
+        .log = component_log(app, "file_watcher"),
     };
     int rc = nj_folder_source_create(&config, &app->folder, err);
     app->api_context.folder = app->folder;

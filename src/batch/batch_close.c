@@ -10,7 +10,7 @@
 
 enum { PAYLOAD_MAX = 200 * 1024 };
 
-const char *nj_close_reason_name(enum nj_close_reason reason)
+static const char *reason_name(enum nj_close_reason reason)
 {
     static const char *const names[] = {"timeout", "idle", "max_size", "shutdown", "fast_path"};
     return names[reason];
@@ -18,7 +18,7 @@ const char *nj_close_reason_name(enum nj_close_reason reason)
 
 void nj_batch_set_reason(struct nj_batch_row *batch, enum nj_close_reason reason)
 {
-    nj_text_copy(batch->close_reason, sizeof batch->close_reason, nj_close_reason_name(reason));
+    nj_text_copy(batch->close_reason, sizeof batch->close_reason, reason_name(reason));
 }
 
 bool nj_batch_is_over(const struct nj_batch_options *options, const struct nj_batch_row *batch,
@@ -61,7 +61,7 @@ static int put_payload(struct nj_batcher *batcher, struct nj_db *db,
     int rc = nj_buf_failed(&buf);
     if (rc != 0)
         rc = nj_error_set(err, rc, "batch %s: its queue entry is too large", batch->id);
-    bool fast = strcmp(batch->close_reason, nj_close_reason_name(NJ_CLOSE_FAST_PATH)) == 0;
+    bool fast = strcmp(batch->close_reason, reason_name(NJ_CLOSE_FAST_PATH)) == 0;
     if (rc == 0)
         rc = nj_work_queue_put(batcher->config.analysis_queue, db,
                                &(struct nj_work_put){

@@ -28,7 +28,6 @@ enum nj_close_reason {
     NJ_CLOSE_FAST_PATH
 };
 
-const char *nj_close_reason_name(enum nj_close_reason reason);
 void nj_batch_set_reason(struct nj_batch_row *batch, enum nj_close_reason reason);
 
 struct nj_batch_options nj_batcher_options(struct nj_batcher *batcher);

@@ -25,12 +25,12 @@ int nj_message_detection_new(struct nj_outbox *outbox, const struct nj_detection
 // close_reason duration_ms (open to closed, wall of the store).
 int nj_message_detection_batch(struct nj_outbox *outbox, const struct nj_batch_row *batch,
                                const int64_t *detection_ids, nj_us now_us);
-// `type` "event" for a new one, "event.updated" after a change. Members as the seeds have them (id,
-// event_id, batch_id, camera_id, risk_score, risk_level, summary, reasoning, started_at, ended_at)
-// and the rest of the event object.
+// `type` "event" for a new one, "event.updated" after a change. Members that clients have always
+// known (id, event_id, batch_id, camera_id, risk_score, risk_level, summary, reasoning, started_at,
+// ended_at) and the rest of the event object.
 int nj_message_event(struct nj_outbox *outbox, const char *type, const struct nj_event_row *event,
                      nj_us now_us);
-// "camera_status" and "service_status", topic "system" and "events" as the seeds have them.
+// "camera_status" and "service_status", topics "events" and "system".
 int nj_message_camera_status(struct nj_outbox *outbox, const struct nj_camera_row *camera,
                              const char *previous_status, nj_us now_us);
 int nj_message_service_status(struct nj_outbox *outbox, const char *service, const char *status,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metric families that several stages share, under the names that operators of the seeds know.
+// Metric families that several stages share, under the names that operators know.
 #ifndef NJ_HEALTH_PIPELINE_METRICS_H
 #define NJ_HEALTH_PIPELINE_METRICS_H
 

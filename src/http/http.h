@@ -13,7 +13,6 @@
 #include "jobs/work_queue.h"
 #include "net/http_server.h"
 #include "pipeline/live.h"
-#include "pipeline/upload.h"
 #include "realtime/realtime.h"
 #include "sources/folder.h"
 #include "storage/media.h"
@@ -42,7 +41,6 @@ struct nj_api_context {
     struct nj_work_queue *detection_queue, *analysis_queue;
     struct nj_scheduler *scheduler;
     struct nj_detector *detector;
-    struct nj_upload_pipeline *upload;
     struct nj_folder_source *folder;
     struct nj_live_pipeline *const *live; // NULL-terminated
     struct nj_media *media;

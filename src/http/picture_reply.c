@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    THUMBNAIL_WIDTH = 320, // what the seeds have
+    THUMBNAIL_WIDTH = 320, // what existing pages show
     THUMBNAIL_HEIGHT = 240,
     THUMBNAIL_QUALITY = 80,
     PICTURE_QUALITY = 88,

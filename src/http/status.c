@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The members of system_status and performance_update, as the seeds have them.
+// The members of system_status and performance_update, in the form that existing clients read.
 #include "http/http_priv.h"
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ static double per_minute(struct nj_work_queue *queue)
     return stats.per_minute;
 }
 
-// The seeds name stages after their models; the names stay for their clients.
+// Existing clients know the stages by the names of models; the names stay for them.
 static void write_inference(const struct nj_api_context *context, struct nj_json_writer *writer)
 {
     int64_t dead = 0;

@@ -217,7 +217,7 @@ void nj_vitals_read(struct nj_metrics *metrics, struct nj_vitals_view *out)
     for (size_t i = 0; i < NJ_COUNT_OF(statuses); i++)
         out->cameras += gauge(metrics, &cameras_spec, statuses[i]);
     out->online = gauge(metrics, &cameras_spec, "online");
-    out->offline = out->cameras - out->online; // as the seeds count: whatever is not online
+    out->offline = out->cameras - out->online; // whatever is not online, unknown ones too
     out->cpu_percent = gauge(metrics, &cpu_spec, NULL);
     out->ram_used = gauge(metrics, &ram_spec, "used");
     out->ram_total = gauge(metrics, &ram_spec, "total");

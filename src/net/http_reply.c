@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-const char *nj_http_server_date(struct nj_http_server *server)
+static const char *server_date(struct nj_http_server *server)
 {
     time_t seconds = (time_t)(nj_wall_us(nj_loop_clock(server->loop)) / NJ_US_PER_S);
     if (seconds != server->date_seconds || !server->date[0]) {
@@ -99,7 +99,7 @@ int nj_http_reply_head(struct nj_http_request *request, const struct nj_http_rep
     nj_buf_append_char(buf, ' ');
     nj_buf_append_text(buf, nj_http_status_text(reply->status));
     nj_buf_append_text(buf, "\r\nDate: ");
-    nj_buf_append_text(buf, nj_http_server_date(server));
+    nj_buf_append_text(buf, server_date(server));
     nj_buf_append(buf, "\r\n", 2);
     int code = 0;
     if (!has_no_body(reply->status)) {

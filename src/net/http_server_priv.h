@@ -95,7 +95,6 @@ struct nj_http_request *nj_http_request_create(const char *head, size_t length, 
 void nj_http_request_free(struct nj_http_request *request);
 
 // http_reply.c
-const char *nj_http_server_date(struct nj_http_server *server);
 // Head of a reply in server->scratch with the length of the body to come. Returns 0, the buffer's
 // failure, or NJ_E_INVALID when a header would break out of its line.
 int nj_http_reply_head(struct nj_http_request *request, const struct nj_http_reply *reply,

@@ -32,7 +32,7 @@ static bool utf8_lead(struct nj_utf8_stream *utf8, uint8_t c)
     return true;
 }
 
-bool nj_utf8_stream_feed(struct nj_utf8_stream *utf8, const void *bytes, size_t length)
+static bool feed_utf8(struct nj_utf8_stream *utf8, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
     for (size_t i = 0; i < length; i++) {
@@ -149,7 +149,7 @@ static int store_payload(struct nj_websocket_codec *codec, const uint8_t *block,
         codec->control_length = (uint8_t)(codec->control_length + length);
         return 0;
     }
-    if (!nj_utf8_stream_feed(&codec->utf8, block, length))
+    if (!feed_utf8(&codec->utf8, block, length))
         return NJ_WEBSOCKET_BAD_TEXT; // known before the message is whole
     nj_buf_append(&codec->message, block, length);
     if (!nj_buf_failed(&codec->message))
@@ -193,8 +193,7 @@ static int take_close(struct nj_websocket_codec *codec,
         code = codec->control[0] << 8 | codec->control[1];
         if (!nj_websocket_code_valid(code))
             return NJ_WEBSOCKET_PROTOCOL_ERROR;
-        if (!nj_utf8_stream_feed(&reason, codec->control + 2, codec->control_length - 2u) ||
-            reason.need)
+        if (!feed_utf8(&reason, codec->control + 2, codec->control_length - 2u) || reason.need)
             return NJ_WEBSOCKET_BAD_TEXT;
     }
     codec->ended = true;

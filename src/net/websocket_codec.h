@@ -42,7 +42,6 @@ enum nj_websocket_code {
 struct nj_utf8_stream {
     uint8_t need, low, high;
 };
-bool nj_utf8_stream_feed(struct nj_utf8_stream *utf8, const void *bytes, size_t length);
 
 struct nj_websocket_codec_calls {
     void (*message)(void *arg, const char *text, size_t length); // whole and valid UTF-8

@@ -55,15 +55,3 @@ void nj_upload_pipeline_destroy(struct nj_upload_pipeline *pipeline)
 {
     free(pipeline);
 }
-
-void nj_upload_pipeline_get_stats(const struct nj_upload_pipeline *pipeline,
-                                  struct nj_upload_stats *out)
-{
-    *out = (struct nj_upload_stats){
-        .pictures = pipeline->pictures,
-        .videos = pipeline->videos,
-        .detections = pipeline->detections,
-        .refused = pipeline->refused,
-        .failed = pipeline->failed,
-    };
-}

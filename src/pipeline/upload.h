@@ -45,10 +45,4 @@ void nj_upload_pipeline_stop(struct nj_upload_pipeline *pipeline);
 bool nj_upload_pipeline_idle(const struct nj_upload_pipeline *pipeline);
 void nj_upload_pipeline_destroy(struct nj_upload_pipeline *pipeline);
 
-struct nj_upload_stats {
-    uint64_t pictures, videos, detections, refused, failed;
-};
-void nj_upload_pipeline_get_stats(const struct nj_upload_pipeline *pipeline,
-                                  struct nj_upload_stats *out);
-
 #endif

@@ -7,14 +7,11 @@
 #include "pipeline/upload.h"
 #include "storage/store_uploads.h"
 
-#include <stdatomic.h>
-
 struct nj_upload_pipeline {
     struct nj_upload_config config;
     struct nj_metric *detect_stage;
     struct nj_cancel cancel; // fires when the pipeline is destroyed; ends reads of clips
     size_t under_way;        // tasks alive; loop thread
-    atomic_uint_least64_t pictures, videos, detections, refused, failed;
 };
 
 // One claimed upload from claim to commit. Owned by one thread at a time: loop, inference, store,

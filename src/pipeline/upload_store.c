@@ -63,21 +63,6 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     return rc;
 }
 
-static void count(struct nj_upload_task *task)
-{
-    struct nj_upload_pipeline *pipeline = task->pipeline;
-    if (task->refused != NULL) {
-        pipeline->refused += 1;
-        nj_pipeline_error(pipeline->config.metrics, "detection_validation_error");
-        return;
-    }
-    if (task->is_video)
-        pipeline->videos += 1;
-    else
-        pipeline->pictures += 1;
-    pipeline->detections += task->row_count;
-}
-
 static void handle_stored(struct nj_store_op *op)
 {
     struct nj_upload_task *task = NJ_CONTAINER_OF(op, struct nj_upload_task, op);
@@ -94,11 +79,12 @@ static void handle_stored(struct nj_store_op *op)
         nj_upload_task_fail(task);
         return;
     }
-    count(task);
-    if (task->refused != NULL)
+    if (task->refused != NULL) {
+        nj_pipeline_error(pipeline->config.metrics, "detection_validation_error");
         nj_log_at(pipeline->config.log, NJ_LOG_WARNING, "Upload refused",
                   NJ_TEXT("camera_id", task->item.camera_id), NJ_TEXT("path", task->item.file_path),
                   NJ_TEXT("reason", task->refused), NJ_TEXT("error", task->error.text));
+    }
     nj_outbox_publish(&task->outbox, pipeline->config.bus);
     nj_work_queue_finish(pipeline->config.queue, task->work);
     nj_upload_task_free(task);
@@ -125,7 +111,6 @@ static void handle_failed(struct nj_call *call)
     if (task->error.code == NJ_E_CANCELLED) {
         nj_work_queue_release(pipeline->config.queue, task->work); // we are stopping
     } else {
-        pipeline->failed += 1;
         nj_pipeline_error(pipeline->config.metrics, task->error.code == NJ_E_TIMEOUT
                                                         ? "detection_timeout_error"
                                                         : "detection_processing_error");

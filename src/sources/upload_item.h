@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The payload of detection_queue: made by the folder source, read by the upload pipeline. Member
-// names as the seeds have them; a path that is not UTF-8 travels as file_path_base64.
+// names are those that other producers use; a path that is not UTF-8 travels as file_path_base64.
 #ifndef NJ_SOURCES_UPLOAD_ITEM_H
 #define NJ_SOURCES_UPLOAD_ITEM_H
 

@@ -11,7 +11,6 @@
     " ended_us, created_us, model, source_key"
 
 // Reads the columns above into a struct nj_detection_row.
-void nj_detection_read_row(struct nj_sql *sql, void *row);
 extern const struct nj_sql_rows nj_detection_rows;
 
 #endif

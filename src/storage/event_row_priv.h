@@ -11,7 +11,6 @@
     " is_fast_path, notes, version"
 
 // Reads the columns above into a struct nj_event_row.
-void nj_event_read_row(struct nj_sql *sql, void *row);
 extern const struct nj_sql_rows nj_event_rows;
 
 #endif

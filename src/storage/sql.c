@@ -54,12 +54,7 @@ void nj_sql_put_text_or_null(struct nj_sql *sql, const char *text)
 
 void nj_sql_put_path(struct nj_sql *sql, const char *path)
 {
-    nj_sql_put_bytes(sql, path, strlen(path));
-}
-
-void nj_sql_put_bytes(struct nj_sql *sql, const void *bytes, size_t length)
-{
-    sql->driver->bind_bytes(sql->stmt, ++sql->bound, bytes, length);
+    sql->driver->bind_bytes(sql->stmt, ++sql->bound, path, strlen(path));
 }
 
 int nj_sql_step(struct nj_sql *sql, struct nj_error *err)
@@ -81,20 +76,11 @@ double nj_sql_get_number(struct nj_sql *sql)
 void nj_sql_get_text(struct nj_sql *sql, char *out, size_t size)
 {
     size_t length = 0;
-    const char *bytes = nj_sql_get_bytes(sql, &length);
+    const char *bytes = sql->driver->column_bytes(sql->stmt, sql->column++, &length);
     if (length >= size)
         length = size - 1;
     memcpy(out, bytes, length);
     out[length] = '\0';
-}
-
-const char *nj_sql_get_bytes(struct nj_sql *sql, size_t *out_length)
-{
-    size_t length = 0;
-    const char *bytes = sql->driver->column_bytes(sql->stmt, sql->column++, &length);
-    if (out_length != NULL)
-        *out_length = length;
-    return bytes; // cppcheck-suppress returnDanglingLifetime ; the statement's, not of `length`
 }
 
 int nj_sql_get_copy(struct nj_sql *sql, char **out)
@@ -105,7 +91,7 @@ int nj_sql_get_copy(struct nj_sql *sql, char **out)
         return 0;
     }
     size_t length = 0;
-    const char *bytes = nj_sql_get_bytes(sql, &length);
+    const char *bytes = sql->driver->column_bytes(sql->stmt, sql->column++, &length);
     char *copy = malloc(length + 1);
     if (copy == NULL)
         return NJ_E_NOMEM;

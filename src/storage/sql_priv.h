@@ -31,7 +31,6 @@ void nj_sql_put_number(struct nj_sql *sql, double value);
 void nj_sql_put_text(struct nj_sql *sql, const char *text);         // NULL: NULL
 void nj_sql_put_text_or_null(struct nj_sql *sql, const char *text); // "" as NULL too
 void nj_sql_put_path(struct nj_sql *sql, const char *path);         // as bytes
-void nj_sql_put_bytes(struct nj_sql *sql, const void *bytes, size_t length);
 
 // NJ_STEP_ROW, NJ_STEP_DONE or an error; starts at column 0 again.
 int nj_sql_step(struct nj_sql *sql, struct nj_error *err);
@@ -40,8 +39,6 @@ int nj_sql_step(struct nj_sql *sql, struct nj_error *err);
 int64_t nj_sql_get_int(struct nj_sql *sql);
 double nj_sql_get_number(struct nj_sql *sql);
 void nj_sql_get_text(struct nj_sql *sql, char *out, size_t size); // cut to fit; NULL gives ""
-// Borrowed until the next step. *out_length may be NULL.
-const char *nj_sql_get_bytes(struct nj_sql *sql, size_t *out_length);
 // malloc'd copy, NULL for NULL; NJ_E_NOMEM.
 int nj_sql_get_copy(struct nj_sql *sql, char **out);
 

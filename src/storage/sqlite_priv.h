@@ -34,11 +34,6 @@ struct nj_store_conn {
 // Maps an extended result code, fills `err`, and remembers troubles of the storage.
 int nj_sqlite_fail(struct nj_store_conn *conn, int code, const char *what, struct nj_error *err);
 
-int nj_sqlite_execute(struct nj_store_conn *conn, const char *script, struct nj_error *err);
-// First column of the first row of a query, as an integer.
-int nj_sqlite_query_int(struct nj_store_conn *conn, const char *sql, int64_t *out,
-                        struct nj_error *err);
-
 // The statement part of the descriptor.
 int nj_sqlite_prepare(struct nj_store_conn *conn, const char *sql, enum nj_store_keep keep,
                       struct nj_store_stmt **out, struct nj_error *err);

@@ -5,7 +5,7 @@
 #include "storage/file_notes_priv.h"
 #include "storage/sql_priv.h"
 
-void nj_detection_read_row(struct nj_sql *sql, void *row)
+static void read_row(struct nj_sql *sql, void *row)
 {
     struct nj_detection_row *out = row;
     out->id = nj_sql_get_int(sql);
@@ -31,8 +31,7 @@ void nj_detection_read_row(struct nj_sql *sql, void *row)
     nj_sql_get_text(sql, out->source_key, sizeof(out->source_key));
 }
 
-const struct nj_sql_rows nj_detection_rows = {sizeof(struct nj_detection_row),
-                                              nj_detection_read_row};
+const struct nj_sql_rows nj_detection_rows = {sizeof(struct nj_detection_row), read_row};
 
 static void put_place(struct nj_sql *sql, const struct nj_detection_row *row)
 {

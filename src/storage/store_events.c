@@ -3,7 +3,7 @@
 #include "storage/store_events.h"
 #include "storage/event_row_priv.h"
 
-void nj_event_read_row(struct nj_sql *sql, void *row)
+static void read_row(struct nj_sql *sql, void *row)
 {
     struct nj_event_row *out = row;
     out->id = nj_sql_get_int(sql);
@@ -27,7 +27,7 @@ void nj_event_read_row(struct nj_sql *sql, void *row)
     out->version = nj_sql_get_int(sql);
 }
 
-const struct nj_sql_rows nj_event_rows = {sizeof(struct nj_event_row), nj_event_read_row};
+const struct nj_sql_rows nj_event_rows = {sizeof(struct nj_event_row), read_row};
 
 static int find_by_batch(struct nj_db *db, const char *batch_id, int64_t *out, struct nj_error *err)
 {

@@ -24,14 +24,15 @@ static bool is_memory(const char *path)
     return strcmp(path, ":memory:") == 0;
 }
 
-int nj_sqlite_execute(struct nj_store_conn *conn, const char *script, struct nj_error *err)
+static int execute(struct nj_store_conn *conn, const char *script, struct nj_error *err)
 {
     int code = sqlite3_exec(conn->db, script, NULL, NULL, NULL);
     return code == SQLITE_OK ? 0 : nj_sqlite_fail(conn, code, "script failed", err);
 }
 
-int nj_sqlite_query_int(struct nj_store_conn *conn, const char *sql, int64_t *out,
-                        struct nj_error *err)
+// First column of the first row of a query, as an integer.
+static int query_int(struct nj_store_conn *conn, const char *sql, int64_t *out,
+                     struct nj_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     int code = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
@@ -82,9 +83,9 @@ static int handle_commit(void *arg, sqlite3 *db, const char *name, int pages)
 static int claim_file(struct nj_store_conn *conn, struct nj_error *err)
 {
     int64_t id = 0, tables = 0;
-    int rc = nj_sqlite_query_int(conn, "PRAGMA application_id", &id, err);
+    int rc = query_int(conn, "PRAGMA application_id", &id, err);
     if (rc == 0)
-        rc = nj_sqlite_query_int(conn, "SELECT COUNT(*) FROM sqlite_schema", &tables, err);
+        rc = query_int(conn, "SELECT COUNT(*) FROM sqlite_schema", &tables, err);
     if (rc != 0 || id == APPLICATION_ID)
         return rc;
     if (id != 0 || tables != 0)
@@ -93,7 +94,7 @@ static int claim_file(struct nj_store_conn *conn, struct nj_error *err)
                             conn->path);
     char text[64];
     (void)snprintf(text, sizeof(text), "PRAGMA application_id=%d", (int)APPLICATION_ID);
-    return nj_sqlite_execute(conn, text, err);
+    return execute(conn, text, err);
 }
 
 static int set_log_mode(struct nj_store_conn *conn, struct nj_error *err)
@@ -125,13 +126,13 @@ static int configure_writer(struct nj_store_conn *conn, struct nj_error *err)
     conn->checkpoint_at = CHECKPOINT_PAGES;
     // Replaces the automatic checkpoint, which would make one unlucky commit wait.
     (void)sqlite3_wal_hook(conn->db, handle_commit, conn);
-    return nj_sqlite_execute(conn,
-                             "PRAGMA synchronous=FULL;"
-                             "PRAGMA foreign_keys=ON;"
-                             "PRAGMA secure_delete=OFF;"
-                             "PRAGMA cache_size=-4096;"
-                             "PRAGMA journal_size_limit=33554432",
-                             err);
+    return execute(conn,
+                   "PRAGMA synchronous=FULL;"
+                   "PRAGMA foreign_keys=ON;"
+                   "PRAGMA secure_delete=OFF;"
+                   "PRAGMA cache_size=-4096;"
+                   "PRAGMA journal_size_limit=33554432",
+                   err);
 }
 
 static int configure(struct nj_store_conn *conn, const struct nj_store_conn_options *options,
@@ -141,15 +142,15 @@ static int configure(struct nj_store_conn *conn, const struct nj_store_conn_opti
     if (sqlite3_db_readonly(conn->db, "main") == 1)
         return nj_error_set(err, NJ_E_DENIED,
                             "database %s is read-only; make file and folder writable", conn->path);
-    int rc = nj_sqlite_execute(conn,
-                               "PRAGMA mmap_size=0;"
-                               "PRAGMA temp_store=MEMORY;"
-                               "PRAGMA trusted_schema=OFF",
-                               err);
+    int rc = execute(conn,
+                     "PRAGMA mmap_size=0;"
+                     "PRAGMA temp_store=MEMORY;"
+                     "PRAGMA trusted_schema=OFF",
+                     err);
     if (rc != 0)
         return rc;
     if (options->role == NJ_STORE_READER)
-        return nj_sqlite_execute(conn, "PRAGMA query_only=ON;PRAGMA cache_size=-1024", err);
+        return execute(conn, "PRAGMA query_only=ON;PRAGMA cache_size=-1024", err);
     return configure_writer(conn, err);
 }
 
@@ -229,8 +230,7 @@ static int set_durable(struct nj_store_conn *conn, bool durable, struct nj_error
 {
     if (conn->relaxed == !durable || conn->role != NJ_STORE_WRITER)
         return 0;
-    int rc = nj_sqlite_execute(
-        conn, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
+    int rc = execute(conn, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
     if (rc == 0)
         conn->relaxed = !durable;
     return rc;
@@ -336,7 +336,7 @@ static int backup(struct nj_store_conn *conn, const char *path, struct nj_error 
     if (access(path, F_OK) == 0)
         return nj_error_set(err, NJ_E_EXISTS, "%s exists already; name a new file", path);
     // The copy counts as a change, which readers refuse.
-    int rc = nj_sqlite_execute(conn, "PRAGMA query_only=OFF", err);
+    int rc = execute(conn, "PRAGMA query_only=OFF", err);
     if (rc == 0)
         rc = nj_sqlite_prepare(conn, "VACUUM INTO ?1", NJ_KEEP_STATIC, &stmt, err);
     if (rc != 0)
@@ -356,7 +356,7 @@ const struct nj_store_driver nj_store_sqlite = {
     .open = open_connection,
     .close = close_connection,
     .check = check,
-    .execute = nj_sqlite_execute,
+    .execute = execute,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

@@ -15,7 +15,7 @@ int options_test(void);
 static const struct nj_option_group *const groups[] = {&nj_analysis_option_group,
                                                        &nj_severity_option_group, NULL};
 
-static void defaults_are_those_of_the_seeds(void **state)
+static void defaults_are_those_that_are_documented(void **state)
 {
     (void)state;
     struct nj_config *config = NULL;
@@ -41,7 +41,7 @@ static void defaults_are_those_of_the_seeds(void **state)
     nj_config_unref(config);
 }
 
-static void the_seeds_names_work_in_the_environment(void **state)
+static void the_names_that_people_have_work_in_the_environment(void **state)
 {
     (void)state;
     static const char *const environment[] = {"NEMOTRON_URL=http://model:1",
@@ -81,8 +81,8 @@ static void the_seeds_names_work_in_the_environment(void **state)
 int options_test(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_those_of_the_seeds),
-        cmocka_unit_test(the_seeds_names_work_in_the_environment),
+        cmocka_unit_test(defaults_are_those_that_are_documented),
+        cmocka_unit_test(the_names_that_people_have_work_in_the_environment),
     };
     return cmocka_run_group_tests_name("analysis options", tests, NULL, NULL);
 }

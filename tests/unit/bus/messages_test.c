@@ -183,7 +183,7 @@ static void detection_batch_tells_members_and_how_long_it_was_open(void **state)
                      5);
 }
 
-static void an_event_carries_what_the_seeds_clients_read(void **state)
+static void an_event_carries_what_existing_clients_read(void **state)
 {
     struct fixture *f = *state;
     struct nj_event_row event = {.id = 4,
@@ -279,7 +279,7 @@ int messages_test(void)
         CASE(detection_new_tells_ratios_and_never_a_path),
         CASE(a_detection_without_a_picture_size_has_no_ratios),
         CASE(detection_batch_tells_members_and_how_long_it_was_open),
-        CASE(an_event_carries_what_the_seeds_clients_read),
+        CASE(an_event_carries_what_existing_clients_read),
         CASE(an_event_without_a_breakdown_has_an_empty_one),
         CASE(a_cameras_status_tells_what_it_was_before),
         CASE(a_services_status_goes_to_the_system_channel),

@@ -306,7 +306,7 @@ static void status_counts_cameras_queues_and_services(void **state)
     json_decref(root);
 }
 
-static void performance_has_the_members_of_the_seeds(void **state)
+static void performance_has_the_members_that_clients_know(void **state)
 {
     static const char *const members[] = {"timestamp", "gpu",        "ai_models",
                                           "nemotron",  "inference",  "databases",
@@ -396,7 +396,7 @@ int http_system_test(void)
         CASE(requests_are_counted_by_route_and_status),
         CASE(refused_uploads_are_listed_and_counted),
         CASE(status_counts_cameras_queues_and_services),
-        CASE(performance_has_the_members_of_the_seeds),
+        CASE(performance_has_the_members_that_clients_know),
         cmocka_unit_test_setup_teardown(writers_do_without_any_part, http_setup_bare,
                                         http_teardown),
         CASE(stop_waits_for_what_is_under_way),
