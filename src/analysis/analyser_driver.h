@@ -19,10 +19,11 @@ struct nj_analysis_context {
 
 struct nj_finding {
     int risk_score; // 0..100
-    char summary[1024];
+    char summary[NJ_EVENT_SUMMARY_SIZE];
     char reasoning[NJ_EVENT_TEXT_SIZE];
-    char breakdown[2048]; // JSON array of {"what","points"}; "[]" when there is none
-    const char *analyser; // static: who made it
+    char breakdown[NJ_EVENT_BREAKDOWN_SIZE]; // JSON array of {"what","points"}; "[]" when there is
+                                             // none
+    const char *analyser;                    // static: who made it
 };
 
 struct nj_analyser_driver {

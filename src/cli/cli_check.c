@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// nightjar check: says what would stop a start, without starting: configuration, folders, store and
-// model, each with what to do.
+// nightjar check: says what would stop a start or detection, without starting: configuration,
+// folders, store and detector, each with what to do.
 #include "app/app.h"
 #include "cli/cli.h"
 #include "detect/detect.h"
@@ -29,12 +29,19 @@ static int check_store(const struct nj_config *config, struct nj_error *err)
     return rc;
 }
 
-static int check_model(const struct nj_config *config, struct nj_error *err)
+// Loads the model; a detector service is asked whether it could work now.
+static int check_detector(const struct nj_config *config, struct nj_error *err)
 {
     struct nj_detector *detector = NULL;
+    struct nj_detector_thread *thread = NULL;
     struct nj_detector_config settings = {.options = nj_config_get(config, &nj_detect_option_group),
                                           .clock = nj_clock_real()};
     int rc = nj_detector_create(&settings, &detector, err);
+    if (rc == 0)
+        rc = nj_detector_thread_create(detector, &thread, err);
+    if (rc == 0)
+        rc = nj_detector_probe(thread, err);
+    nj_detector_thread_destroy(thread);
     nj_detector_destroy(detector);
     return rc;
 }
@@ -45,7 +52,7 @@ static const struct check {
 } checks[] = {
     {"upload folder", check_folder},
     {"store", check_store},
-    {"detector", check_model},
+    {"detector", check_detector},
 };
 
 static int run_checks(const struct nj_config *config)

@@ -4,6 +4,7 @@
 #define NJ_DETECT_MODEL_H
 
 #include "frames/tensor.h"
+#include "util/digest.h"
 #include "util/error.h"
 
 #include <stddef.h>
@@ -11,6 +12,7 @@
 
 enum {
     NJ_MODEL_NAME_SIZE = 64,
+    NJ_MODEL_CLASS_SIZE = 64, // of a class name
     NJ_MODEL_CLASSES_MAX = 1024,
     NJ_MODEL_PATH_SIZE = 4096,
     NJ_MODEL_BATCH_MAX = 64
@@ -28,7 +30,7 @@ enum nj_model_decoder {
 struct nj_model {
     char name[NJ_MODEL_NAME_SIZE];
     char weights_path[NJ_MODEL_PATH_SIZE];
-    char weights_sha256[65]; // "" unchecked (a user's own model)
+    char weights_sha256[NJ_SHA256_HEX_SIZE]; // "" unchecked (a user's own model)
     enum nj_model_decoder decoder;
     struct nj_tensor_spec input;
     int32_t max_batch;          // 1 .. NJ_MODEL_BATCH_MAX; 1: the graph's batch axis is fixed
@@ -37,7 +39,7 @@ struct nj_model {
     double nms_iou;             // two boxes of one class that overlap more are one thing
     double group_iou;           // the same for different classes of one group
     int32_t class_count;
-    char (*class_names)[64]; // malloc'd
+    char (*class_names)[NJ_MODEL_CLASS_SIZE]; // malloc'd
     // malloc'd: equal numbers may be the same thing (car, truck, bus); 0: alone
     int32_t *class_groups;
 };

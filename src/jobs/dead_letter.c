@@ -92,11 +92,11 @@ char *nj_letter_history(const struct nj_letter_context *context)
     return text;
 }
 
-void nj_letter_unique_key(const char *history, char out[129])
+void nj_letter_unique_key(const char *history, char out[NJ_UNIQUE_KEY_SIZE])
 {
     json_t *object = parse(history, JSON_OBJECT);
     const char *key = json_string_value(json_object_get(object, "unique_key"));
-    nj_text_copy(out, 129, key ? key : "");
+    nj_text_copy(out, NJ_UNIQUE_KEY_SIZE, key ? key : "");
     json_decref(object);
 }
 

@@ -28,8 +28,8 @@ struct nj_letter_context {
 };
 // The letter's `history`: a JSON object; malloc'd, NULL without memory.
 char *nj_letter_history(const struct nj_letter_context *context);
-// The unique key a letter's history names, "" when none; at most 128 bytes.
-void nj_letter_unique_key(const char *history, char out[129]);
+// The unique key a letter's history names, "" when none.
+void nj_letter_unique_key(const char *history, char out[NJ_UNIQUE_KEY_SIZE]);
 
 // The failure record for the API: {id, queue_name, reason, original_job, error, error_type,
 // attempt_count, first_failed_at, last_failed_at, created_at, retry_delays (seconds), failures,

@@ -147,7 +147,7 @@ static int put_back(struct nj_work_queue *queue, struct nj_db *db,
                             (long long)letter->id, queue->config.name);
     if (nj_work_count_seen(queue).live >= queue->config.options.max_size)
         return refuse_full(queue, err);
-    char unique_key[129];
+    char unique_key[NJ_UNIQUE_KEY_SIZE];
     nj_letter_unique_key(letter->history, unique_key);
     const struct nj_work_put put = {
         .payload = letter->payload,

@@ -6,13 +6,14 @@
 
 #include "storage/store_detections.h"
 #include "util/buf.h"
+#include "util/digest.h"
 #include "util/json_reader.h"
 
 struct nj_upload_item {
     char camera_id[NJ_CAMERA_ID_SIZE];
     char file_path[NJ_STORE_PATH_SIZE]; // absolute, no "..", any bytes but NUL
     char media_type[8];                 // "image" or "video"
-    char file_hash[65];                 // SHA-256, hex; "" when unknown
+    char file_hash[NJ_SHA256_HEX_SIZE]; // SHA-256, hex; "" when unknown
     nj_us taken_us;                     // wall: EXIF or mtime; member "timestamp"
     nj_us pipeline_start_us;            // wall: when the file was first noticed
 };

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,7 +119,7 @@ static int write_file(const char *folder, const char *path, const struct nj_medi
 int nj_media_write(struct nj_media *media, const struct nj_media_picture *picture, char *out_path,
                    size_t size, struct nj_error *err)
 {
-    char folder[4097], path[4097];
+    char folder[PATH_MAX], path[PATH_MAX];
     if (!is_plain_id(picture->camera_id))
         return nj_error_set(err, NJ_E_INVALID, "media: a camera id that names no folder");
     if (nj_media_stopped(media)) {

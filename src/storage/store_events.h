@@ -5,7 +5,12 @@
 
 #include "storage/store_batches.h"
 
-enum { NJ_EVENT_TEXT_SIZE = 4096, NJ_EVENT_NOTES_SIZE = 4096 };
+enum {
+    NJ_EVENT_SUMMARY_SIZE = 1024,
+    NJ_EVENT_TEXT_SIZE = 4096,
+    NJ_EVENT_BREAKDOWN_SIZE = 2048,
+    NJ_EVENT_NOTES_SIZE = 4096,
+};
 
 struct nj_event_row {
     int64_t id;
@@ -14,11 +19,11 @@ struct nj_event_row {
     nj_us started_us, ended_us, created_us; // wall
     int risk_score;                         // 0..100
     char risk_level[16];                    // "low" "medium" "high" "critical"
-    char summary[1024];
+    char summary[NJ_EVENT_SUMMARY_SIZE];
     char reasoning[NJ_EVENT_TEXT_SIZE];
-    char breakdown[2048];   // JSON array: what the score is made of
-    char analyser[32];      // "rules", "llm", "rules_fallback"
-    char object_types[512]; // comma list, most frequent first
+    char breakdown[NJ_EVENT_BREAKDOWN_SIZE]; // JSON array: what the score is made of
+    char analyser[32];                       // "rules", "llm", "rules_fallback"
+    char object_types[512];                  // comma list, most frequent first
     int64_t detection_count, best_detection_id;
     bool reviewed, is_fast_path;
     char notes[NJ_EVENT_NOTES_SIZE];

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[65], const char *path, nj_us ttl_us,
-                   struct nj_error *err)
+int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], const char *path,
+                   nj_us ttl_us, struct nj_error *err)
 {
     struct nj_sql sql;
     int rc = nj_sql_begin(&sql, db,

@@ -4,10 +4,11 @@
 #define NJ_STORAGE_STORE_UPLOADS_H
 
 #include "storage/store_detections.h"
+#include "util/digest.h"
 
 // Marks the content as seen until now + ttl. NJ_E_EXISTS while an older mark lives.
-int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[65], const char *path, nj_us ttl_us,
-                   struct nj_error *err);
+int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], const char *path,
+                   nj_us ttl_us, struct nj_error *err);
 // Forgets up to `limit` marks that are over.
 int nj_dedupe_expire(struct nj_db *db, size_t limit, int64_t *out_deleted, struct nj_error *err);
 

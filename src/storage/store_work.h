@@ -5,16 +5,16 @@
 
 #include "storage/store.h"
 
-enum { NJ_QUEUE_NAME_SIZE = 48, NJ_WORK_PAYLOAD_MAX = 256 * 1024 };
+enum { NJ_QUEUE_NAME_SIZE = 48, NJ_UNIQUE_KEY_SIZE = 129, NJ_WORK_PAYLOAD_MAX = 256 * 1024 };
 
 struct nj_work_row {
     int64_t id;
     char queue[NJ_QUEUE_NAME_SIZE];
-    char *payload;        // JSON; malloc'd by the store, borrowed by nj_work_insert
-    char unique_key[129]; // "" none; else at most one live item of the queue has it
-    int priority;         // higher first
-    int64_t attempts;     // started so far, this one included when claimed
-    int64_t fence;        // token of the newest claim
+    char *payload;                       // JSON; malloc'd by the store, borrowed by nj_work_insert
+    char unique_key[NJ_UNIQUE_KEY_SIZE]; // "" none; else at most one live item of the queue has it
+    int priority;                        // higher first
+    int64_t attempts;                    // started so far, this one included when claimed
+    int64_t fence;                       // token of the newest claim
     nj_us not_before_us, created_us, lease_until_us; // wall of the store; insert: created 0 is now
     nj_us first_failed_us;                           // 0: never
     char *history;                                   // JSON array of failures; malloc'd, or NULL
