@@ -45,7 +45,7 @@ describe("the page under load", () => {
         let last;
         for (let i = 0; i < 400; i++) last = mock.upload("front_door", i % 100);
         const begun = Date.now();
-        await page.locator(`.feed [data-event="${last.id}"]`).waitFor({ timeout: 5000 });
+        await page.locator(`.feed [data-event="${last.id}"]`).waitFor({ timeout: 20000 });
         console.log(`# 1600 messages on the screen after ${Date.now() - begun} ms`);
         assert.equal(await page.locator(".feed [data-row]").count(), 100);
         const frame = await page.evaluate(

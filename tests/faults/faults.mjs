@@ -4,7 +4,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { crc32 as zlibCrc, deflateSync } from "node:zlib";
+import { deflateSync } from "node:zlib";
 import { program } from "../e2e/daemon.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -45,7 +45,11 @@ const table = Array.from({ length: 256 }, (_, n) => {
     for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
     return n >>> 0;
 });
-const crc = zlibCrc ?? ((bytes) => (bytes.reduce((sum, byte) => table[(sum ^ byte) & 255] ^ (sum >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0);
+function crc(bytes) {
+    let sum = 0xffffffff;
+    for (const byte of bytes) sum = table[(sum ^ byte) & 255] ^ (sum >>> 8);
+    return (sum ^ 0xffffffff) >>> 0;
+}
 
 function chunk(type, data) {
     const out = Buffer.alloc(data.length + 12);

@@ -25,7 +25,7 @@ try {
         },
     });
     const files = readdirSync(out).filter((name) => name.endsWith(".test.mjs"));
-    status = spawnSync(process.execPath, ["--test", ...files.map((name) => join(out, name))], { stdio: "inherit" }).status ?? 1;
+    status = spawnSync(process.execPath, ["--test", "--test-reporter=spec", ...files.map((name) => join(out, name))], { stdio: "inherit" }).status ?? 1;
 } finally {
     rmSync(out, { recursive: true, force: true });
 }
