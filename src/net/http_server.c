@@ -200,6 +200,11 @@ static int read_port(const uv_tcp_t *listener)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
+static const char *advice_on(int failure)
+{
+    return failure == UV_EADDRINUSE ? "; --set http.port=N takes another port" : "";
+}
+
 int nj_http_server_start(struct nj_http_server *server, struct nj_error *err)
 {
     struct sockaddr_storage address = {0};
@@ -224,8 +229,8 @@ int nj_http_server_start(struct nj_http_server *server, struct nj_error *err)
     if (failure) {
         listener->data = NULL;
         uv_close((uv_handle_t *)listener, on_listener_closed);
-        return nj_error_set(err, code_of(failure), "http: cannot listen on %s port %d: %s", host,
-                            port, uv_strerror(failure));
+        return nj_error_set(err, code_of(failure), "http: cannot listen on %s port %d: %s%s", host,
+                            port, uv_strerror(failure), advice_on(failure));
     }
     server->listener = listener;
     server->listening = true;

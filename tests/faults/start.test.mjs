@@ -53,7 +53,7 @@ describe("starts that fail", () => {
         const server = createServer();
         await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
         const { port } = server.address();
-        await expectRefusal(sets(`http.port=${port}`), /cannot listen/, new RegExp(String(port)));
+        await expectRefusal(sets(`http.port=${port}`), /cannot listen/, new RegExp(String(port)), /http\.port/);
         server.close();
     });
 
