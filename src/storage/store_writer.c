@@ -10,7 +10,7 @@
 // picture makes them on its way to an event; a busy store makes one every so often, and patient
 // operations gather in between.
 enum { COMMITS_AT_ONCE = 16 };
-static const nj_us commit_every_us = 40 * (nj_us)NJ_US_PER_MS;
+static const nj_us commit_every_us = 60 * (nj_us)NJ_US_PER_MS;
 
 // Operations taken together, in order.
 struct group {
