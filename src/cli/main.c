@@ -5,8 +5,11 @@
 #include "util/mem.h"
 #include "util/text.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct nj_cli_command commands[] = {
     {"run", "[--config FILE] [--set GROUP.NAME=VALUE]...", "take media in and serve the page",
@@ -51,8 +54,23 @@ static int unknown_command(const char *name)
     return NJ_EXIT_USAGE;
 }
 
+// Whoever starts the program with standard files closed would have its log written into whatever is
+// opened next under their numbers.
+static bool hold_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == 0 || errno != EBADF)
+            continue;
+        if (open("/dev/null", O_RDWR) != fd) // the lowest free number
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_files())
+        return NJ_EXIT_FAILED;
     if (argc < 2) {
         print_help(stderr);
         return NJ_EXIT_USAGE;
