@@ -236,9 +236,26 @@ static int set_durable(struct nj_store_conn *conn, bool durable, struct nj_error
     return rc;
 }
 
+// What is written to a file without a name is gone at the next start, so it counts as not written.
+static int check_in_place(struct nj_store_conn *conn, struct nj_error *err)
+{
+    int moved = 0;
+    int code = sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (code != SQLITE_OK || moved == 0)
+        return 0; // also where the file system cannot tell
+    nj_error_set(&conn->trouble, NJ_E_IO,
+                 "database %s was moved, deleted or replaced while in use; put it back, or restart",
+                 conn->path);
+    if (err != NULL)
+        *err = conn->trouble;
+    return NJ_E_IO;
+}
+
 static int begin(struct nj_store_conn *conn, bool durable, struct nj_error *err)
 {
-    int rc = set_durable(conn, durable, err);
+    int rc = conn->role == NJ_STORE_WRITER ? check_in_place(conn, err) : 0;
+    if (rc == 0)
+        rc = set_durable(conn, durable, err);
     if (rc != 0)
         return rc;
     // A writer takes the lock at once: a later upgrade could fail in the middle of the group.

@@ -348,6 +348,25 @@ static void migrations_are_noted_and_not_repeated(void **state)
 
 // A store that cannot be written says so at its start. Root may write everywhere, but not to a
 // file that is marked unchangeable or through a folder that is a file.
+static void deleted_database_takes_no_writes_until_it_is_back(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct nj_store_stats stats;
+    char aside[sizeof f->db_path + 8];
+    (void)snprintf(aside, sizeof aside, "%s.aside", f->db_path);
+    assert_int_equal(put(f, 10), 0);
+    assert_int_equal(rename(f->db_path, aside), 0);
+    assert_int_equal(put(f, 10), NJ_E_IO);
+    nj_store_get_stats(f->store, &stats);
+    assert_true(stats.read_only);
+    assert_non_null(strstr(stats.problem, "deleted"));
+    assert_int_equal(rename(aside, f->db_path), 0);
+    assert_int_equal(put(f, 10), 0);
+    nj_store_get_stats(f->store, &stats);
+    assert_false(stats.read_only);
+    assert_int_equal(items(f), 2);
+}
+
 static void path_that_cannot_be_written_is_refused(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -379,6 +398,7 @@ int store_faults_test(void)
         CASE(newer_schema_is_refused),
         CASE(database_of_another_program_is_left_alone),
         CASE(migrations_are_noted_and_not_repeated),
+        CASE(deleted_database_takes_no_writes_until_it_is_back),
         CASE(path_that_cannot_be_written_is_refused),
     };
     return cmocka_run_group_tests_name("store_faults", tests, NULL, NULL);
