@@ -62,11 +62,21 @@ bool nj_utf8_valid(const char *text, size_t length)
 }
 
 // U+0000 to U+001F, U+007F and U+0080 to U+009F.
+// U+2028 to U+202E and U+2066 to U+2069: they end lines, or turn the order of what is shown around
+// them, so that a name could pass for another.
+static bool is_line_or_order(const unsigned char *at, size_t step)
+{
+    if (step != 3 || at[0] != 0xe2)
+        return false;
+    return (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
+           (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
+}
+
 static bool is_control(const unsigned char *at, size_t step)
 {
     if (step == 1)
         return *at < 0x20 || *at == 0x7f;
-    return step == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+    return (step == 2 && at[0] == 0xc2 && at[1] < 0xa0) || is_line_or_order(at, step);
 }
 
 void nj_text_printable(char *out, size_t size, const char *text)

@@ -17,7 +17,8 @@ bool nj_text_equal_nocase(const char *a, const char *b); // ASCII case
 bool nj_text_ends_with_nocase(const char *text, const char *suffix);
 
 bool nj_utf8_valid(const char *text, size_t length);
-// Bytes that are not valid UTF-8, and control characters, become '?'. For showing foreign names.
+// Bytes that are not valid UTF-8, control characters, and those that end a line or turn the order
+// of writing, become '?'. For showing foreign names.
 void nj_text_printable(char *out, size_t size, const char *text);
 
 // Whole-text number parsing: no blanks before, nothing after. NJ_E_INVALID or NJ_E_TOO_BIG.

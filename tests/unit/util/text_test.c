@@ -88,6 +88,24 @@ static void printable_shows_no_control_and_no_broken_byte(void **state)
     assert_string_equal(out, "ab");
 }
 
+static void printable_lets_no_name_turn_the_order_of_writing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"a\u202egpj.exe", "a?gpj.exe"}, {"a\u202a\u202bz", "a??z"},
+        {"a\u2066\u2069z", "a??z"},      {"a\u2028z", "a?z"},
+        {"a\u2027z", "a\u2027z"},        {"a\u202fz", "a\u202fz"},
+        {"a\u2065z", "a\u2065z"},        {"a\u206az", "a\u206az"},
+    };
+    char out[32];
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        nj_text_printable(out, sizeof(out), cases[i].text);
+        assert_string_equal(out, cases[i].shown);
+    }
+}
+
 static void integers_are_whole_and_in_range(void **state)
 {
     (void)state;
@@ -233,6 +251,7 @@ int text_test(void)
         cmocka_unit_test(comparison_ignores_ascii_case_only),
         cmocka_unit_test(utf8_follows_table_3_7),
         cmocka_unit_test(printable_shows_no_control_and_no_broken_byte),
+        cmocka_unit_test(printable_lets_no_name_turn_the_order_of_writing),
         cmocka_unit_test(integers_are_whole_and_in_range),
         cmocka_unit_test(doubles_are_decimal_and_finite),
         cmocka_unit_test(truth_has_eight_words),
