@@ -172,7 +172,8 @@ static int explain(CURLcode result, const struct call_state *state, struct nj_er
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the answer of %s", url);
     case CURLE_OUT_OF_MEMORY:
         return nj_error_set(err, NJ_E_NOMEM, "no memory for a call of %s", url);
-    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_UNSUPPORTED_PROTOCOL: // the URL was looked at before, so it is the answer
+        return nj_error_set(err, NJ_E_UNAVAILABLE, "%s: the answer is not HTTP", url);
     case CURLE_URL_MALFORMAT:
         return nj_error_set(err, NJ_E_INVALID, "%s is not an http or https URL", url);
     default:

@@ -249,6 +249,42 @@ static void cancelling_ends_a_running_call(void **state)
     nj_buf_finish(&answer.body);
 }
 
+static void answer_garbage(void *arg)
+{
+    static const char garbage[] = "this is not an answer of a web server\r\n\r\n";
+    int fd = accept(*(int *)arg, NULL, NULL);
+    char request[512];
+    if (fd >= 0 && read(fd, request, sizeof(request)) > 0 &&
+        write(fd, garbage, sizeof(garbage) - 1) > 0)
+        (void)shutdown(fd, SHUT_WR);
+    while (fd >= 0 && read(fd, request, sizeof(request)) > 0)
+        continue; // until the client closes
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static void garbage_is_blamed_on_the_answer_not_on_the_url(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(at);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+    pthread_t thread;
+    assert_int_equal(nj_thread_start(&thread, "test-garbage", answer_garbage, &listener, NULL), 0);
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", ntohs(at.sin_port));
+    const struct nj_http_call call = call_of("GET", url);
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, NJ_E_UNAVAILABLE);
+    assert_non_null(strstr(answer.err.text, "the answer is not HTTP"));
+    nj_buf_finish(&answer.body);
+    nj_thread_join(thread);
+    (void)close(listener);
+}
+
 // A port that was bound and not listened on refuses connections.
 static void errors_show_no_credentials(void **state)
 {
@@ -283,6 +319,7 @@ int http_client_test(void)
         CASE(every_status_is_an_answer_and_redirects_are_not_followed),
         CASE(failures_have_their_code_and_change_nothing),
         CASE(cancelling_ends_a_running_call),
+        CASE(garbage_is_blamed_on_the_answer_not_on_the_url),
         CASE(errors_show_no_credentials),
     };
     return cmocka_run_group_tests_name("http_client", tests, NULL, NULL);
