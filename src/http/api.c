@@ -158,7 +158,8 @@ static int init(struct nj_api *api, const struct nj_api_options *options,
         return nj_error_set(err, rc != 0 ? rc : NJ_E_NOMEM, "no memory for the API");
     make_metrics(api);
     nj_page_find(api, options->web_root);
-    return 0;
+    rc = nj_server_metrics_start(api);
+    return rc == 0 ? 0 : nj_error_set(err, rc, "no memory for the API");
 }
 
 int nj_api_create(const struct nj_api_context *context, const struct nj_api_options *options,

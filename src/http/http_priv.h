@@ -230,6 +230,10 @@ void nj_frame_reply(struct nj_exchange *exchange, const struct nj_frame_want *wa
 void nj_page_find(struct nj_api *api, const char *web_root);
 void nj_page_reply(struct nj_exchange *exchange); // asset or index by the request's path
 
+// server_metrics.c: the connections' figures in the metrics, as long as the API lives: nobody
+// writes the metrics after it.
+int nj_server_metrics_start(struct nj_api *api);
+
 // vitals.c: figures that are gathered in the background: cameras by status, load of the host.
 int nj_vitals_start(struct nj_api *api, struct nj_error *err);
 void nj_vitals_stop(struct nj_api *api);

@@ -35,6 +35,21 @@ static void write_disk(struct nj_media *media, struct nj_json_writer *writer)
     nj_json_object_end(writer);
 }
 
+static void write_pictures(struct nj_media *media, struct nj_json_writer *writer)
+{
+    if (media == NULL) {
+        nj_json_null(writer, "pictures");
+        return;
+    }
+    struct nj_media_stats stats;
+    nj_media_get_stats(media, &stats);
+    nj_json_object_begin(writer, "pictures"); // since the start
+    nj_json_int(writer, "written", (int64_t)stats.written);
+    nj_json_int(writer, "refused", (int64_t)stats.refused);
+    nj_json_int(writer, "bytes", (int64_t)stats.bytes);
+    nj_json_object_end(writer);
+}
+
 void nj_route_storage_get(struct nj_exchange *exchange)
 {
     const struct nj_api_context *context = exchange->api->context;
@@ -46,6 +61,7 @@ void nj_route_storage_get(struct nj_exchange *exchange)
     nj_json_answer_begin(&answer);
     write_database(context->store, &answer.writer);
     write_disk(context->media, &answer.writer);
+    write_pictures(context->media, &answer.writer);
     nj_json_time(&answer.writer, "timestamp", nj_api_wall_us(exchange->api));
     nj_json_answer_send(&answer, exchange, NULL);
 }

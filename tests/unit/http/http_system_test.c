@@ -230,6 +230,27 @@ static void requests_are_counted_by_route_and_status(void **state)
     http_expect(answer, 200, "process_resident_memory_bytes");
 }
 
+static void connections_are_counted_up_to_the_moment(void **state)
+{
+    struct http_fixture *fixture = *state;
+    const struct nj_answer *answer = http_get(fixture, "/api/metrics");
+    http_expect(answer, 200, "\nhttp_connections_total 1\n");
+    http_expect(answer, 200, "\nhttp_connections_open 1\n");
+    http_expect(answer, 200, "\nhttp_bad_requests_total 0\n");
+    answer = http_get(fixture, "/api/metrics");
+    http_expect(answer, 200, "\nhttp_connections_total 2\n");
+}
+
+static void storage_tells_of_database_disk_and_pictures(void **state)
+{
+    struct http_fixture *fixture = *state;
+    const struct nj_answer *answer = http_get(fixture, "/api/system/storage");
+    http_expect(answer, 200, "\"database\":{\"file_bytes\":");
+    http_expect(answer, 200, "\"read_only\":false");
+    http_expect(answer, 200, "\"disk\":");
+    http_expect(answer, 200, "\"pictures\":");
+}
+
 static int add_refused(struct nj_db *db, void *arg, struct nj_error *err)
 {
     return nj_refused_insert(db, arg, err);
@@ -394,6 +415,8 @@ int http_system_test(void)
         CASE(severity_levels_join_without_gap),
         CASE(log_lines_are_listed),
         CASE(requests_are_counted_by_route_and_status),
+        CASE(connections_are_counted_up_to_the_moment),
+        CASE(storage_tells_of_database_disk_and_pictures),
         CASE(refused_uploads_are_listed_and_counted),
         CASE(status_counts_cameras_queues_and_services),
         CASE(performance_has_the_members_that_clients_know),
