@@ -174,7 +174,7 @@ static int make_background(struct clip *clip)
     if (clip->background == NULL || clip->canvas == NULL || clip->sample_count == 0)
         return NJ_E_NOMEM;
     for (size_t i = 0; i < pixels; i++) {
-        uint8_t values[MEDIAN_FRAMES];
+        uint8_t values[MEDIAN_FRAMES] = {0};
         for (size_t k = 0; k < clip->sample_count; k++)
             values[k] = clip->samples[k][i];
         qsort(values, clip->sample_count, 1, compare_bytes);

@@ -24,8 +24,7 @@ int nj_http_date_parse(const char *text, time_t *out)
 {
     struct tm tm = {0};
     char month[4] = "";
-    // Widths bound the numbers, and what was read is compared with the text below.
-    // NOLINTNEXTLINE(cert-err34-c)
+    // NOLINTNEXTLINE(cert-err34-c): widths bound the numbers, and they are compared again below
     if (strlen(text) != 29 || sscanf(text + 4, " %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month,
                                      &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
         return NJ_E_INVALID;
