@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Retention once a day at its local time, and once at the start for what a crash left, on a thread
 // that ends with the run.
-#include "app/cleanup.h"
+#include "app/cleanup_priv.h"
 
 #include "jobs/schedule.h"
 #include "loop/thread.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compares what the services say with what they said at the last look.
-#include "app/service_watch.h"
+#include "app/service_watch_priv.h"
 
 #include "bus/messages.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The visible table of services: what each creates, starts and stops.
 #include "app/app_priv.h"
-#include "app/cleanup.h"
-#include "app/service_watch.h"
+#include "app/cleanup_priv.h"
+#include "app/service_watch_priv.h"
 #include "sources/camera_watch.h"
 
 #include <stdio.h>

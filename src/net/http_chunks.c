@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strict check of chunked framing: one small function per state.
-#include "net/http_chunks.h"
+#include "net/http_chunks_priv.h"
 
 enum { NJ_CHUNK_DIGITS_MAX = 15 }; // hexadecimal; a size that no 64-bit sum overflows
 

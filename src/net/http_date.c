@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dates of HTTP headers.
-#include "net/http_date.h"
+#include "net/http_date_priv.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strict check and split of the raw head of an HTTP/1.x request.
-#include "net/http_head.h"
+#include "net/http_head_priv.h"
 
-#include "net/http_target.h"
+#include "net/http_target_priv.h"
 #include "util/mem.h"
 #include "util/text.h"
 

@@ -4,7 +4,7 @@
 #ifndef NJ_NET_HTTP_PARSER_PRIV_H
 #define NJ_NET_HTTP_PARSER_PRIV_H
 
-#include "net/http_chunks.h"
+#include "net/http_chunks_priv.h"
 #include "util/buf.h"
 
 #include <http_parser.h>

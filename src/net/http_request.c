@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a handler may ask of its request.
 #include "net/http_server_priv.h"
-#include "net/http_target.h"
+#include "net/http_target_priv.h"
 #include "util/mem.h"
 #include "util/text.h"
 

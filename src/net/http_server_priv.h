@@ -3,8 +3,8 @@
 #ifndef NJ_NET_HTTP_SERVER_PRIV_H
 #define NJ_NET_HTTP_SERVER_PRIV_H
 
-#include "net/http_date.h"
-#include "net/http_head.h"
+#include "net/http_date_priv.h"
+#include "net/http_head_priv.h"
 #include "net/http_parser_priv.h"
 #include "net/http_server.h"
 #include "net/stream_priv.h"

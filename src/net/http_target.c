@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Request targets: percent-decoding and normalisation of paths, checks and decoding of queries.
-#include "net/http_target.h"
+#include "net/http_target_priv.h"
 
 #include "util/text.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's half of RFC 6455 framing.
-#include "net/websocket_codec.h"
+#include "net/websocket_codec_priv.h"
 
 #include "util/error.h"
 

@@ -5,7 +5,7 @@
 
 #include "net/stream_priv.h"
 #include "net/websocket.h"
-#include "net/websocket_codec.h"
+#include "net/websocket_codec_priv.h"
 
 enum {
     NJ_WEBSOCKET_CLOSE_WAIT_US = 5 * NJ_US_PER_S, // for the peer's close frame and the last bytes

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's use of the parser, in memory: strict head, framing, body in pieces. The first byte
 // is the size of the pieces.
-#include "net/http_head.h"
+#include "net/http_head_priv.h"
 #include "net/http_parser_priv.h"
 
 #include <stdint.h>

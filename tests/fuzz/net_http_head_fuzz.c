@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever the bytes: an accepted head has one Host at most, a normal path and one body length.
-#include "net/http_head.h"
+#include "net/http_head_priv.h"
 
 #include <stdint.h>
 #include <stdlib.h>

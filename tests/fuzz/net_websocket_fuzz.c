@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The WebSocket codec: the verdict does not depend on how the bytes arrive, and every message is
 // UTF-8 within its limit. The first byte is the size of the pieces.
-#include "net/websocket_codec.h"
+#include "net/websocket_codec_priv.h"
 #include "util/text.h"
 
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changes of what services say: told once each, and nothing else.
-#include "app/service_watch.h"
+#include "app/service_watch_priv.h"
 
 #include "tests/fake/fake_clock.h"
 #include "util/mem.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chunked framing: what the lenient library would let pass is refused.
-#include "net/http_chunks.h"
+#include "net/http_chunks_priv.h"
 
 #include "net/http_parser_priv.h"
 #include "util/mem.h"

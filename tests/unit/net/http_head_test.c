@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The strict head check: what a lenient parser lets pass is refused, each with its status.
-#include "net/http_head.h"
+#include "net/http_head_priv.h"
 
 #include "util/mem.h"
 

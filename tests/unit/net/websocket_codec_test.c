@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RFC 6455 cases: what a client may send, what it must not, and the close code of each mistake.
-#include "net/websocket_codec.h"
+#include "net/websocket_codec_priv.h"
 
 #include "util/mem.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's half of RFC 6455 framing, in memory: frames of a client in, messages out; headers
 // for frames to send. No extension is understood.
-#ifndef NJ_NET_WEBSOCKET_CODEC_H
-#define NJ_NET_WEBSOCKET_CODEC_H
+#ifndef NJ_NET_WEBSOCKET_CODEC_PRIV_H
+#define NJ_NET_WEBSOCKET_CODEC_PRIV_H
 
 #include "util/buf.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Request targets: percent-decoding and normalisation of paths, checks and decoding of queries.
-#ifndef NJ_NET_HTTP_TARGET_H
-#define NJ_NET_HTTP_TARGET_H
+#ifndef NJ_NET_HTTP_TARGET_PRIV_H
+#define NJ_NET_HTTP_TARGET_PRIV_H
 
 #include <stdbool.h>
 #include <stddef.h>

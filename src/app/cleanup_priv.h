@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cleanup service: runs retention once a day on a thread of its own.
-#ifndef NJ_APP_CLEANUP_H
-#define NJ_APP_CLEANUP_H
+#ifndef NJ_APP_CLEANUP_PRIV_H
+#define NJ_APP_CLEANUP_PRIV_H
 
 #include "loop/loop.h"
 #include "storage/retention.h"

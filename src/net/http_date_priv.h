@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dates of HTTP headers (RFC 9110 section 5.6.7).
-#ifndef NJ_NET_HTTP_DATE_H
-#define NJ_NET_HTTP_DATE_H
+#ifndef NJ_NET_HTTP_DATE_PRIV_H
+#define NJ_NET_HTTP_DATE_PRIV_H
 
 #include "util/error.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strict check of chunked framing (RFC 9112 section 7.1) beside the lenient library: bare line
 // ends, blanks around sizes and data that is longer than its size are refused.
-#ifndef NJ_NET_HTTP_CHUNKS_H
-#define NJ_NET_HTTP_CHUNKS_H
+#ifndef NJ_NET_HTTP_CHUNKS_PRIV_H
+#define NJ_NET_HTTP_CHUNKS_PRIV_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Watches what the services say of their health: a change is logged once, and told.
-#ifndef NJ_APP_SERVICE_WATCH_H
-#define NJ_APP_SERVICE_WATCH_H
+#ifndef NJ_APP_SERVICE_WATCH_PRIV_H
+#define NJ_APP_SERVICE_WATCH_PRIV_H
 
 #include "bus/bus.h"
 #include "health/registry.h"

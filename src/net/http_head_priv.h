@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strict check and split of the raw head of an HTTP/1.x request (RFC 9112), before any lenient
 // parser sees it. In memory, no allocation.
-#ifndef NJ_NET_HTTP_HEAD_H
-#define NJ_NET_HTTP_HEAD_H
+#ifndef NJ_NET_HTTP_HEAD_PRIV_H
+#define NJ_NET_HTTP_HEAD_PRIV_H
 
 #include <stdbool.h>
 #include <stddef.h>
