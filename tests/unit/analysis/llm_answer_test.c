@@ -130,7 +130,7 @@ static const struct {
      "c\xc2\x85"
      "d\xef\xbb\xbf"
      "e",
-     "abc?de"},
+     "a?bc?de"}, // what turns the order of writing is shown as such
     {"a\xf3\xa0\x81\x81"
      "b",
      "ab"},             // a tag: text that nobody sees
