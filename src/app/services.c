@@ -124,7 +124,7 @@ static void fill_api_context(struct nj_app *app)
         .config = newest_config,
         .context = app,
         .log = component_log(app, "api"),
-        .started_us = nj_wall_us(nj_loop_clock(app->loop)),
+        .started_us = nj_mono_us(nj_loop_clock(app->loop)),
         .picture_limits = *limits,
         .upload_root = folder->root,
     };

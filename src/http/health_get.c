@@ -12,15 +12,13 @@ void nj_route_health_get(struct nj_exchange *exchange)
         return;
     }
     enum nj_health_status overall = nj_registry_overall(context->registry);
-    nj_us now_us = nj_api_wall_us(exchange->api);
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);
     nj_json_text(&answer.writer, "status", nj_health_status_name(overall));
     nj_api_write_services(context, &answer.writer);
     nj_json_text(&answer.writer, "version", nj_build_version());
-    nj_json_fixed(&answer.writer, "uptime_seconds",
-                  (double)(now_us - context->started_us) / NJ_US_PER_S, 3);
-    nj_json_time(&answer.writer, "timestamp", now_us);
+    nj_api_write_uptime(exchange->api, &answer.writer);
+    nj_json_time(&answer.writer, "timestamp", nj_api_wall_us(exchange->api));
     nj_json_answer_send(
         &answer, exchange,
         &(struct nj_answer_options){.status = overall == NJ_HEALTH_UNHEALTHY ? 503 : 200});

@@ -6,15 +6,13 @@
 
 void nj_route_health_live(struct nj_exchange *exchange)
 {
-    const struct nj_api *api = exchange->api;
-    nj_us up_us = nj_api_wall_us(api) - api->context->started_us;
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);
     nj_json_text(&answer.writer, "status", "alive");
     nj_json_text(&answer.writer, "name", "nightjar");
     nj_json_text(&answer.writer, "version", nj_build_version());
     nj_json_text(&answer.writer, "build", nj_build_stamp());
-    nj_json_fixed(&answer.writer, "uptime_seconds", (double)up_us / NJ_US_PER_S, 3);
+    nj_api_write_uptime(exchange->api, &answer.writer);
     // "/" gives a browser something else.
     nj_json_answer_send(&answer, exchange,
                         &(struct nj_answer_options){.more = {{"Vary", "Accept"}}});

@@ -7,6 +7,12 @@ nj_us nj_api_wall_us(const struct nj_api *api)
     return nj_wall_us(nj_loop_clock(api->context->loop));
 }
 
+void nj_api_write_uptime(const struct nj_api *api, struct nj_json_writer *writer)
+{
+    nj_us up_us = nj_mono_us(nj_loop_clock(api->context->loop)) - api->context->started_us;
+    nj_json_fixed(writer, "uptime_seconds", (double)up_us / NJ_US_PER_S, 3);
+}
+
 void nj_api_write_services(const struct nj_api_context *context, struct nj_json_writer *writer)
 {
     size_t count = context->registry != NULL ? nj_registry_service_count(context->registry) : 0;

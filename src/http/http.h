@@ -50,7 +50,7 @@ struct nj_api_context {
     struct nj_config *(*config)(void *context);
     void *context;
     struct nj_log *log;
-    nj_us started_us; // wall
+    nj_us started_us; // monotonic
     struct nj_picture_limits picture_limits;
     const char *upload_root;
 };

@@ -260,6 +260,8 @@ void nj_api_write_services(const struct nj_api_context *context, struct nj_json_
 void nj_api_write_breakers(const struct nj_api_context *context, struct nj_json_writer *writer);
 void nj_api_queues_write(const struct nj_api_context *context, struct nj_json_writer *writer);
 nj_us nj_api_wall_us(const struct nj_api *api);
+// uptime_seconds: corrections of the wall clock do not reach it.
+void nj_api_write_uptime(const struct nj_api *api, struct nj_json_writer *writer);
 
 // letters.c: names of dead letter queues.
 struct nj_letters_of {

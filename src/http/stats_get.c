@@ -34,17 +34,15 @@ static void reply(struct nj_store_call *call)
 {
     const struct stats_call *self = NJ_CONTAINER_OF(call, struct stats_call, call);
     const struct nj_api *api = call->exchange->api;
-    nj_us now_us = nj_api_wall_us(api);
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);
     nj_json_int(&answer.writer, "total_cameras", self->cameras);
     nj_json_int(&answer.writer, "total_detections", self->detections);
     nj_json_int(&answer.writer, "total_events", self->events);
     nj_json_int(&answer.writer, "unreviewed_events", self->unreviewed);
-    nj_json_fixed(&answer.writer, "uptime_seconds",
-                  (double)(now_us - api->context->started_us) / NJ_US_PER_S, 3);
+    nj_api_write_uptime(api, &answer.writer);
     nj_json_text(&answer.writer, "version", nj_build_version());
-    nj_json_time(&answer.writer, "timestamp", now_us);
+    nj_json_time(&answer.writer, "timestamp", nj_api_wall_us(api));
     nj_json_answer_send(&answer, call->exchange, NULL);
 }
 

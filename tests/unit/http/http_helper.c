@@ -134,7 +134,7 @@ static void fill_context(struct http_fixture *fixture)
         .config = get_config,
         .context = fixture,
         .log = fixture->log,
-        .started_us = (nj_us)(HTTP_TEST_NOW_S - 60) * NJ_US_PER_S,
+        .started_us = nj_mono_us(&fixture->clock.clock) - 60 * NJ_US_PER_S,
         .picture_limits = {.max_bytes = 1 << 20, .max_megapixels = 10},
         .upload_root = fixture->uploads,
     };

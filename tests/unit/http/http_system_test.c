@@ -400,6 +400,18 @@ static void part_that_starts_later_is_seen(void **state)
     assert_int_equal(http_get(fixture, "/api/system/pipeline-latency")->status, 200);
 }
 
+static void uptime_does_not_follow_corrections_of_the_wall_clock(void **state)
+{
+    static const char *const paths[] = {"/health", "/api/system/health", "/api/system/stats"};
+    struct http_fixture *fixture = *state;
+    nj_fake_clock_jump_wall(&fixture->clock, (nj_us)-30 * 86400 * NJ_US_PER_S);
+    for (size_t i = 0; i < NJ_COUNT_OF(paths); i++) {
+        json_t *root = http_json(fixture, paths[i], 200);
+        assert_true(json_number_value(json_object_get(root, "uptime_seconds")) == 60);
+        json_decref(root);
+    }
+}
+
 int http_system_test(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, http_setup, http_teardown)
@@ -412,6 +424,7 @@ int http_system_test(void)
         CASE(breaker_is_shown_and_closed_by_hand),
         CASE(cleanup_runs_beside_the_loop_and_is_remembered),
         CASE(secrets_are_masked),
+        CASE(uptime_does_not_follow_corrections_of_the_wall_clock),
         CASE(severity_levels_join_without_gap),
         CASE(log_lines_are_listed),
         CASE(requests_are_counted_by_route_and_status),
