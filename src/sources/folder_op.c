@@ -115,9 +115,12 @@ int nj_folder_op_submit(struct nj_folder_source *source, struct nj_folder_op *op
 {
     struct nj_folder_verdict *verdict = &op->verdict;
     bool refused = verdict->reason[0] != '\0';
+    // No flush: nobody is told before the rows are stored, which is flushed, and what a loss of
+    // power takes back is found again by the scan, because file memory and queue entry go together.
     op->op = (struct nj_store_op){
         .apply = refused ? apply_refusal : apply_upload,
         .done = handle_done,
+        .relaxed = true,
     };
     op->duplicate = op->camera_created = false;
     nj_buf_reset(&op->payload);
