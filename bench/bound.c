@@ -145,9 +145,8 @@ static int read_paths(struct bound *bound)
 {
     char *line = NULL;
     size_t size = 0;
-    ssize_t length;
     int rc = 0;
-    while (rc == 0 && (length = getline(&line, &size, stdin)) > 0) {
+    while (rc == 0 && getline(&line, &size, stdin) > 0) {
         line[strcspn(line, "\n")] = '\0';
         rc = nj_array_reserve((void **)&bound->paths, &bound->capacity, bound->count + 1,
                               sizeof *bound->paths);

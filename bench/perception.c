@@ -127,7 +127,8 @@ static double average_precision(const struct nj_mot_table *gt, const struct nj_m
     double area = 0;
     size_t hits = 0;
     if (rows != NULL && taken != NULL && precision != NULL && hit != NULL) {
-        memcpy(rows, det->rows, det->count * sizeof *rows);
+        for (size_t i = 0; i < det->count; i++)
+            rows[i] = det->rows[i];
         qsort(rows, det->count, sizeof *rows, by_falling_score);
         for (size_t i = 0; i < det->count; i++) {
             hit[i] = is_hit(gt, &rows[i], taken);

@@ -173,12 +173,13 @@ static int make_background(struct clip *clip)
     clip->canvas = calloc(pixels, sizeof *clip->canvas);
     if (clip->background == NULL || clip->canvas == NULL || clip->sample_count == 0)
         return NJ_E_NOMEM;
+    const size_t middle = clip->sample_count / 2;
     for (size_t i = 0; i < pixels; i++) {
         uint8_t values[MEDIAN_FRAMES] = {0};
         for (size_t k = 0; k < clip->sample_count; k++)
             values[k] = clip->samples[k][i];
         qsort(values, clip->sample_count, 1, compare_bytes);
-        clip->background[i] = values[clip->sample_count / 2];
+        clip->background[i] = values[middle];
     }
     return 0;
 }
@@ -259,7 +260,7 @@ static double kept_overlap(const struct clip *clip, int which)
 {
     const double moved = fabs(clip->x[which] - clip->inferred_x[which]);
     const double w = clip->sprites[which].w;
-    return moved < w ? (w - moved) / (w + moved) : 0;
+    return moved < w ? (w - moved) / (w + moved) : 0.0;
 }
 
 static void count(struct clip *clip, const struct stretch *stretch, bool inferred,
