@@ -95,6 +95,10 @@ void nj_work_queue_fail(struct nj_work_queue *queue, struct nj_work_item *item, 
                         const struct nj_error *why);
 // Gives the claim back unspent (shutting down). Frees the item. Loop thread.
 void nj_work_queue_release(struct nj_work_queue *queue, struct nj_work_item *item);
+// Something the item has no part in is away (a service, room in the store): gives the claim back
+// unspent, due again after `delay_us`. However often, the item does not become a dead letter by it.
+// Frees the item. Loop thread.
+void nj_work_queue_postpone(struct nj_work_queue *queue, struct nj_work_item *item, nj_us delay_us);
 
 struct nj_work_queue_stats {
     int64_t waiting, in_flight, dead_failed, dead_overflow, max_size; // dead_failed: and invalid

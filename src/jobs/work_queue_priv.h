@@ -35,7 +35,7 @@ struct nj_work_counts {
     int64_t live, dead_failed, dead_overflow;
 };
 
-enum nj_work_end { NJ_WORK_RETRY, NJ_WORK_BURY, NJ_WORK_GIVE_BACK };
+enum nj_work_end { NJ_WORK_RETRY, NJ_WORK_BURY, NJ_WORK_GIVE_BACK, NJ_WORK_POSTPONE };
 
 // A claimed item.
 struct nj_work_held {

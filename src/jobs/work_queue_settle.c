@@ -38,6 +38,8 @@ static int apply_end(struct nj_store_op *op, struct nj_db *db, struct nj_error *
         return bury(held, db, err);
     if (held->end == NJ_WORK_GIVE_BACK)
         return nj_work_release(db, held->item.id, held->item.fence, err);
+    if (held->end == NJ_WORK_POSTPONE)
+        return nj_work_postpone(db, held->item.id, held->item.fence, held->delay_us, err);
     int rc = nj_work_retry(db, &held->row, held->delay_us, err);
     return rc < 0 ? rc : nj_work_count(held->queue, db, &(struct nj_work_delta){.retried = 1}, err);
 }
@@ -159,6 +161,15 @@ void nj_work_queue_finish(struct nj_work_queue *queue, struct nj_work_item *item
 void nj_work_queue_release(struct nj_work_queue *queue, struct nj_work_item *item)
 {
     nj_work_give_back(land(queue, item));
+    go_on(queue);
+}
+
+void nj_work_queue_postpone(struct nj_work_queue *queue, struct nj_work_item *item, nj_us delay_us)
+{
+    struct nj_work_held *held = land(queue, item);
+    held->end = NJ_WORK_POSTPONE;
+    held->delay_us = delay_us;
+    settle(held);
     go_on(queue);
 }
 

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// How soon an upload is offered again while the detector service or the store is away; the breaker
+// keeps such tries cheap.
+static const nj_us outage_wait_us = 5 * (nj_us)NJ_US_PER_S;
+
 static int write_refusal(const struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
 {
     struct nj_refused_row *row = calloc(1, sizeof *row);
@@ -104,20 +108,35 @@ void nj_upload_task_store(struct nj_upload_task *task)
     nj_upload_task_fail(task);
 }
 
+// An outage is not the file's fault: it waits, whatever the outage lasts, and health tells of it.
+static bool is_outage(int code)
+{
+    return code == NJ_E_UNAVAILABLE || code == NJ_E_FULL;
+}
+
+static void fail_attempt(struct nj_upload_task *task)
+{
+    struct nj_upload_pipeline *pipeline = task->pipeline;
+    nj_pipeline_error(pipeline->config.metrics, task->error.code == NJ_E_TIMEOUT
+                                                    ? "detection_timeout_error"
+                                                    : "detection_processing_error");
+    nj_log_at(pipeline->config.log, NJ_LOG_WARNING, "Upload failed; it will be tried again",
+              NJ_TEXT("camera_id", task->item.camera_id), NJ_TEXT("path", task->item.file_path),
+              NJ_TEXT("error", task->error.text));
+    nj_work_queue_fail(pipeline->config.queue, task->work, false, &task->error);
+}
+
 static void handle_failed(struct nj_call *call)
 {
     struct nj_upload_task *task = NJ_CONTAINER_OF(call, struct nj_upload_task, call);
     struct nj_upload_pipeline *pipeline = task->pipeline;
     if (task->error.code == NJ_E_CANCELLED) {
         nj_work_queue_release(pipeline->config.queue, task->work); // we are stopping
+    } else if (is_outage(task->error.code)) {
+        nj_pipeline_error(pipeline->config.metrics, "detection_connection_error");
+        nj_work_queue_postpone(pipeline->config.queue, task->work, outage_wait_us);
     } else {
-        nj_pipeline_error(pipeline->config.metrics, task->error.code == NJ_E_TIMEOUT
-                                                        ? "detection_timeout_error"
-                                                        : "detection_processing_error");
-        nj_log_at(pipeline->config.log, NJ_LOG_WARNING, "Upload failed; it will be tried again",
-                  NJ_TEXT("camera_id", task->item.camera_id), NJ_TEXT("path", task->item.file_path),
-                  NJ_TEXT("error", task->error.text));
-        nj_work_queue_fail(pipeline->config.queue, task->work, false, &task->error);
+        fail_attempt(task);
     }
     nj_upload_task_free(task);
 }

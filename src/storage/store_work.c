@@ -223,6 +223,23 @@ int nj_work_release(struct nj_db *db, int64_t id, int64_t fence, struct nj_error
     return run_fenced(&sql, id, err);
 }
 
+int nj_work_postpone(struct nj_db *db, int64_t id, int64_t fence, nj_us delay_us,
+                     struct nj_error *err)
+{
+    struct nj_sql sql;
+    int rc = nj_sql_begin(&sql, db,
+                          "UPDATE work_items SET lease_until_us = 0, not_before_us = ?3,"
+                          " due_us = ?3, attempts = attempts - 1"
+                          " WHERE id = ?1 AND fence = ?2 AND lease_until_us > 0",
+                          err);
+    if (rc != 0)
+        return rc;
+    nj_sql_put_int(&sql, id);
+    nj_sql_put_int(&sql, fence);
+    nj_sql_put_int(&sql, nj_db_now_us(db) + delay_us);
+    return run_fenced(&sql, id, err);
+}
+
 int nj_work_take_oldest(struct nj_db *db, const char *queue, struct nj_work_row *out,
                         struct nj_error *err)
 {

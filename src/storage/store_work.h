@@ -41,6 +41,9 @@ int nj_work_retry(struct nj_db *db, const struct nj_work_row *row, nj_us delay_u
                   struct nj_error *err); // writes history, frees the claim
 int nj_work_release(struct nj_db *db, int64_t id, int64_t fence,
                     struct nj_error *err); // gives a claim back unspent (shutdown)
+// Gives a claim back unspent, due again after `delay_us`.
+int nj_work_postpone(struct nj_db *db, int64_t id, int64_t fence, nj_us delay_us,
+                     struct nj_error *err);
 // Takes the oldest unclaimed item out, whatever its priority and time (overflow). NJ_E_NOT_FOUND.
 int nj_work_take_oldest(struct nj_db *db, const char *queue, struct nj_work_row *out,
                         struct nj_error *err);

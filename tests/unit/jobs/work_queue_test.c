@@ -363,6 +363,22 @@ static void released_item_comes_back_with_its_attempt(void **state)
     assert_int_equal(bench->held[0]->attempts, 1);
 }
 
+static void postponed_item_waits_and_never_becomes_a_dead_letter(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{}");
+    for (int i = 0; i < 50; i++) { // far beyond the attempts and the lost claims that are allowed
+        nj_work_queue_postpone(bench->queue, nj_jobs_bench_take(bench), 5LL * NJ_US_PER_S);
+        nj_jobs_bench_run(bench);
+        nj_jobs_bench_pass(bench, 4LL * NJ_US_PER_S);
+        assert_int_equal(bench->held_count, 0);
+        nj_jobs_bench_pass(bench, 1LL * NJ_US_PER_S + NJ_US_PER_MS);
+        assert_int_equal(bench->held_count, 1);
+        assert_int_equal(bench->held[0]->attempts, 1);
+    }
+}
+
 static void requeue_brings_the_job_back_with_fresh_attempts(void **state)
 {
     struct nj_jobs_bench *bench = *state;
@@ -457,6 +473,7 @@ int work_queue_test(void)
         TEST(an_item_that_ends_its_consumer_ten_times_is_a_letter),
         TEST(pause_gives_back_what_was_claimed_ahead_unspent),
         TEST(released_item_comes_back_with_its_attempt),
+        TEST(postponed_item_waits_and_never_becomes_a_dead_letter),
         TEST(requeue_brings_the_job_back_with_fresh_attempts),
         TEST(purge_counts_and_forgets_letters_of_its_reason),
         TEST(counts_are_corrected_when_others_change_the_store),

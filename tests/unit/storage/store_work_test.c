@@ -127,6 +127,12 @@ static int release_body(struct nj_db *db, void *arg, struct nj_error *err)
     return nj_work_release(db, a->id, a->fence, err);
 }
 
+static int postpone_body(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct fenced *a = arg;
+    return nj_work_postpone(db, a->id, a->fence, a->us, err);
+}
+
 static int retry_body(struct nj_db *db, void *arg, struct nj_error *err)
 {
     struct fenced *a = arg;
@@ -153,7 +159,8 @@ static void live_unique_key_is_refused_and_free_after_delete(void **state)
 
 static void old_fence_is_refused_by_every_change(void **state)
 {
-    static const nj_store_body bodies[] = {delete_body, extend_body, release_body, retry_body};
+    static const nj_store_body bodies[] = {delete_body, extend_body, release_body, retry_body,
+                                           postpone_body};
     struct nj_store_fixture *f = *state;
     put(f, "", 0, 0);
     struct claim first, second;
