@@ -6,9 +6,7 @@
 #include "frames/pacer.h"
 #include "frames/video.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     LATE_TOLERANCE_US = 200 * NJ_US_PER_MS, // a viewer does not see this; more is caught up with
@@ -23,10 +21,12 @@ struct player {
     nj_us next_wanted_us; // presentation time before which frames are too many
 };
 
+// A file that is not there now (a disk that is not mounted) is this camera's trouble alone: playing
+// tries it again and again, and the state says why.
 static int create(const struct nj_source_entry *entry, void **out, struct nj_error *err)
 {
-    if (access(entry->path, R_OK) != 0)
-        return nj_error_errno(err, errno, "%s", entry->path);
+    if (entry->path[0] == '\0')
+        return nj_error_set(err, NJ_E_INVALID, "path: name a video file");
     struct player *player = calloc(1, sizeof *player);
     if (!player)
         return nj_error_set(err, NJ_E_NOMEM, "no memory");

@@ -64,7 +64,8 @@ struct nj_source_config {
 
 struct nj_source;
 
-// Live source of the entry's kind. NJ_E_NOT_FOUND, NJ_E_INVALID name the entry's id and path.
+// Live source of the entry's kind. NJ_E_INVALID names the entry's id and path. Media that is not
+// there is no error here: the started source is in NJ_SOURCE_ERROR and tries again.
 int nj_source_create(const struct nj_source_config *config, struct nj_source **out,
                      struct nj_error *err);
 int nj_source_start(struct nj_source *source, struct nj_error *err);

@@ -155,7 +155,7 @@ static void wrong_entries_are_refused_by_name(void **state)
         int code;
         const char *named;
     } cases[] = {
-        {{.id = "cam", .kind = KIND_FILE, .path = "/nowhere/a.avi"}, NJ_E_NOT_FOUND, "a.avi"},
+        {{.id = "cam", .kind = KIND_FILE, .path = ""}, NJ_E_INVALID, "path"},
         {{.id = "cam", .kind = KIND_NULL, .path = "64x48"}, NJ_E_INVALID, "64x48"},
         {{.id = "cam", .kind = KIND_NULL, .path = "64x48x1x"}, NJ_E_INVALID, "cam"},
         {{.id = "Cam", .kind = KIND_NULL, .path = "64x48x1"}, NJ_E_INVALID, "Cam"},
@@ -233,13 +233,11 @@ static void clip_plays_as_a_camera(void **state)
     }
 }
 
-static void file_that_is_no_video_is_tried_again(void **state)
+static void is_tried_again(const char *path)
 {
-    static const struct nj_source_entry entry = {
-        .id = "test", .kind = KIND_FILE, .path = NJ_TEST_SOURCE_DIR "/CMakeLists.txt"};
+    const struct nj_source_entry entry = {.id = "test", .kind = KIND_FILE, .path = path};
     struct viewer viewer;
     struct nj_source_stats stats = {0};
-    (void)state;
     viewer_init(&viewer);
     struct nj_source *source = make(&entry, &viewer);
     assert_int_equal(nj_source_start(source, NULL), 0);
@@ -256,6 +254,18 @@ static void file_that_is_no_video_is_tried_again(void **state)
     viewer_finish(&viewer);
 }
 
+static void file_that_is_no_video_is_tried_again(void **state)
+{
+    (void)state;
+    is_tried_again(NJ_TEST_SOURCE_DIR "/CMakeLists.txt");
+}
+
+static void file_that_is_not_there_yet_stops_nothing(void **state)
+{
+    (void)state;
+    is_tried_again("/nowhere/a.avi");
+}
+
 int source_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +275,7 @@ int source_test(void)
         cmocka_unit_test(wrong_entries_are_refused_by_name),
         cmocka_unit_test(clip_plays_as_a_camera),
         cmocka_unit_test(file_that_is_no_video_is_tried_again),
+        cmocka_unit_test(file_that_is_not_there_yet_stops_nothing),
     };
     return cmocka_run_group_tests_name("source", tests, NULL, NULL);
 }
