@@ -47,10 +47,14 @@ static void wait_while_patient_locked(struct nj_store *store)
     }
 }
 
+// What urgent operations spent is no debt of the patient ones: they never wait for more than one
+// interval.
 static void pay_for_commit(struct nj_store *store)
 {
     nj_us now = nj_mono_us(nj_clock_real());
-    store->paced_us = (store->paced_us > now ? store->paced_us : now) + commit_every_us;
+    nj_us most = now + (COMMITS_AT_ONCE + 1) * commit_every_us;
+    nj_us paced = (store->paced_us > now ? store->paced_us : now) + commit_every_us;
+    store->paced_us = paced < most ? paced : most;
 }
 
 static bool has_work_locked(const struct nj_store *store)
