@@ -56,6 +56,7 @@ static void closed_file_is_queued_with_its_facts(void **state)
     assert_int_equal(nj_bench_sql_int(bench, "SELECT COUNT(*) FROM cameras WHERE id = 'front_door'"
                                              " AND name = 'Front Door' AND status = 'online'"),
                      1);
+    nj_folder_bench_wait(bench, nj_bench_cameras_seen, 1); // told a turn after it is counted
     assert_int_equal(bench->cameras_seen, 1);
     assert_int_equal(bench->cameras_created, 1);
 }

@@ -55,12 +55,11 @@ int nj_folder_bench_teardown(void **state)
     nj_folder_bench_stop(bench);
     while (nj_loop_turn(bench->loop) > 0) {
     }
-    if (bench->queue)
-        nj_work_queue_pause(bench->queue);
+    // The queue goes first: what it still gives back needs the store.
+    nj_work_queue_destroy(bench->queue);
     nj_store_close(bench->store);
     while (nj_loop_turn(bench->loop) > 0) {
     }
-    nj_work_queue_destroy(bench->queue);
     nj_loop_destroy(bench->loop);
     nj_metrics_destroy(bench->metrics);
     nj_temp_dir_finish(&bench->dir);
@@ -196,6 +195,11 @@ void nj_folder_bench_wait(struct nj_folder_bench *bench, nj_bench_condition done
 bool nj_bench_accepted(struct nj_folder_bench *bench, int64_t value)
 {
     return nj_folder_bench_stats(bench).accepted >= (uint64_t)value;
+}
+
+bool nj_bench_cameras_seen(struct nj_folder_bench *bench, int64_t value)
+{
+    return bench->cameras_seen >= (size_t)value;
 }
 
 bool nj_bench_refused(struct nj_folder_bench *bench, int64_t value)

@@ -37,6 +37,7 @@ struct nj_folder_stats nj_folder_bench_stats(struct nj_folder_bench *bench);
 typedef bool (*nj_bench_condition)(struct nj_folder_bench *bench, int64_t value);
 void nj_folder_bench_wait(struct nj_folder_bench *bench, nj_bench_condition done, int64_t value);
 bool nj_bench_accepted(struct nj_folder_bench *bench, int64_t value); // at least, as the next
+bool nj_bench_cameras_seen(struct nj_folder_bench *bench, int64_t value);
 bool nj_bench_refused(struct nj_folder_bench *bench, int64_t value);
 bool nj_bench_duplicates(struct nj_folder_bench *bench, int64_t value);
 bool nj_bench_pushed_back(struct nj_folder_bench *bench, int64_t value);
