@@ -189,13 +189,6 @@ struct nj_folder_stats nj_folder_bench_stats(struct nj_folder_bench *bench)
     return stats;
 }
 
-static int apply_nothing(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
-{
-    int64_t deleted = 0;
-    (void)op;
-    return nj_dedupe_expire(db, 1, &deleted, err);
-}
-
 void nj_folder_bench_wait(struct nj_folder_bench *bench, nj_bench_condition done, int64_t value)
 {
     nj_us until_us = nj_mono_us(nj_clock_real()) + DEADLINE_US;
