@@ -11,17 +11,28 @@
 #include "util/error.h"
 #include "util/log.h"
 
-struct nj_detection {
-    int32_t class_id;
-    float confidence;   // 0..1
-    struct nj_rect box; // pixels of the original picture
+enum {
+    NJ_DETECTIONS_MAX = 300,     // per picture, the surest
+    NJ_DETECTION_POINTS_MAX = 4, // landmarks of one thing
+    NJ_RECOGNISED_TEXT_SIZE = 128
 };
 
-enum { NJ_DETECTIONS_MAX = 300 }; // per picture, the surest
+struct nj_detection {
+    int32_t class_id;
+    float confidence;                         // 0..1
+    struct nj_rect box;                       // pixels of the original picture
+    int32_t point_count;                      // 0: the network gives no landmarks
+    float points[NJ_DETECTION_POINTS_MAX][2]; // x, y in pixels of the original picture; of a plate
+                                              // its corners, clockwise from the top left one
+};
 
 struct nj_detections {
     struct nj_detection items[NJ_DETECTIONS_MAX];
     size_t count;
+    // Of a recogniser (task "recognise"): what is written there, UTF-8; "" nothing, or another
+    // task.
+    char text[NJ_RECOGNISED_TEXT_SIZE];
+    float text_confidence;                  // mean of its characters, 0..1
     nj_us prepare_us, engine_us, decode_us; // of the stages, per picture; 0 where not known
 };
 
@@ -76,11 +87,14 @@ struct nj_detect_request {
     struct nj_frame *const *frames; // borrowed
     const struct nj_rect *crops;    // one a frame, in original pixels; NULL: whole pictures
     size_t count;                   // 1 .. the model's max_batch
+    float threshold;                // 0: the detector's own
+    const bool *wanted;             // by class id, class_count of them; NULL: as the detector's
     const struct nj_cancel *cancel; // may be NULL
 };
 
-// Detects on all frames of the request. out[i] (count of them) are filled in order of falling
-// confidence, after class-wise NMS and suppression in class groups.
+// Runs the model on all frames of the request. out[i] (count of them) are filled in order of
+// falling confidence: of a detector after class-wise NMS and suppression in class groups; of a
+// classifier the likeliest classes, each with the crop as its box; of a recogniser `text` alone.
 int nj_detector_run(struct nj_detector_thread *thread, const struct nj_detect_request *request,
                     struct nj_detections *out, struct nj_error *err);
 

@@ -21,6 +21,12 @@ struct nj_detect_job {
     const char *source; // key of fair sharing; outlives the job
     nj_us deadline_us;  // monotonic; later the job ends with NJ_E_TIMEOUT unrun; 0: durable work
     struct nj_frame *frame; // owned by the job; or NULL and `load` makes it
+    // Another model than the scheduler's, kept alive until `done`; NULL: the scheduler's.
+    struct nj_detector *detector;
+    struct nj_rect crop; // original pixels; w 0: the whole picture
+    float threshold;     // as in nj_detect_request
+    const bool *wanted;  // as in nj_detect_request; valid until `done`
+    bool keep;           // perishable, but not replaced by a newer job of its source
     // Called from: inference thread. Decodes the picture of durable work.
     int (*load)(struct nj_detect_job *job, const struct nj_job_tools *tools, struct nj_frame **out,
                 struct nj_error *err);

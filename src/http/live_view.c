@@ -17,6 +17,8 @@ static const char *state_name(enum nj_source_state state)
         return "error";
     case NJ_SOURCE_ENDED:
         return "ended";
+    case NJ_SOURCE_FAILED:
+        return "failed";
     }
     return "unknown";
 }

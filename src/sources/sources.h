@@ -19,19 +19,27 @@ enum nj_source_state {
     NJ_SOURCE_STARTING,
     NJ_SOURCE_ACTIVE,
     NJ_SOURCE_ERROR, // tries again; the reason is told
-    NJ_SOURCE_ENDED  // played once to its end
+    NJ_SOURCE_ENDED, // played once to its end
+    NJ_SOURCE_FAILED // gave up after max_retries
 };
 
 // One entry of `sources.list` in the configuration.
 struct nj_source_entry {
-    const char *id;   // [a-z0-9_]{1,64}
-    const char *name; // for people; "" : the id
-    int kind;         // choice: "file" (later more)
-    const char *path;
-    bool loop;                 // play again from the start
-    bool paced;                // at the file's own speed; false: as fast as frames are taken
-    double fps;                // frames handed on per second at most; 0: all
-    struct nj_text_list masks; // each "x,y x,y x,y ..." in 0..1: ignored by the motion gate
+    const char *id;                  // [a-z0-9_]{1,64}
+    const char *name;                // for people; "" : the id
+    int kind;                        // choice: "file", "rtsp", "snapshot", "null"
+    const char *path;                // of a file
+    const char *url;                 // of rtsp (rtsp, rtsps) and snapshot (http, https)
+    const char *username, *password; // secret; override those of the URL
+    nj_us snapshot_interval_us;      // between two GETs
+    nj_us reconnect_us;              // after the first failure; doubles up to 64 times, with jitter
+    int64_t max_retries;             // failures in a row until it is NJ_SOURCE_FAILED; -1: never
+    bool keyframes_when_still;       // decode keyframes only while nothing moves
+    bool paused;                     // listed, not played
+    bool loop;                       // play again from the start
+    bool paced;                      // at the file's own speed; false: as fast as frames are taken
+    double fps;                      // frames handed on per second at most; 0: all
+    struct nj_text_list masks;       // each "x,y x,y x,y ..." in 0..1: ignored by the motion gate
 };
 struct nj_sources_options {
     struct nj_object_list list; // of struct nj_source_entry

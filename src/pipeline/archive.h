@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model archives (MPTA): a ZIP with pipeline.json and its models, unpacked once into a folder named
+// by its content. Nothing of it is executed.
+#ifndef NJ_PIPELINE_ARCHIVE_H
+#define NJ_PIPELINE_ARCHIVE_H
+
+#include "config/options.h"
+#include "loop/thread.h"
+#include "net/address_rules.h"
+#include "pipeline/spec.h"
+#include "util/digest.h"
+#include "util/log.h"
+
+struct nj_archive_options {
+    const char *cache_folder;      // unpacked archives and downloads
+    struct nj_text_list roots;     // folders that local archives may come from
+    struct nj_address_rules rules; // of model URLs
+    int64_t max_archive_bytes;     // of the file
+    int64_t max_unpacked_bytes;    // of all entries together
+    int64_t max_entry_bytes;
+    int64_t max_entries;
+    double max_ratio;           // unpacked to packed, of one entry
+    nj_us connect_us, total_us; // of a download
+    int64_t cache_bytes;        // unused archives go, the longest unused first
+};
+extern const struct nj_option_group nj_archive_option_group; // group "archives"
+
+struct nj_archive {                  // immutable, counted
+    char sha256[NJ_SHA256_HEX_SIZE]; // of the file
+    char *folder;                    // unpacked; model files and manifests lie here
+    struct nj_spec *spec;
+    char **manifests; // by node index: path of the manifest of its model
+};
+
+// Unpacks and checks `path` below options->cache_folder (once per content). Errors: NJ_E_INVALID
+// (path of the mistake), NJ_E_TOO_BIG (which limit), NJ_E_DENIED (names like "../x", symlinks),
+// NJ_E_NOT_FOUND (a model is missing: says which node, which file, how to export it). Blocking.
+int nj_archive_open(const struct nj_archive_options *options, const char *path,
+                    struct nj_archive **out, struct nj_error *err);
+struct nj_archive *nj_archive_ref(struct nj_archive *archive); // explicitly thread-safe
+void nj_archive_unref(struct nj_archive *archive);             // explicitly thread-safe
+
+// Archives by address, for many subscribers: one download of one address at a time, unpacked once
+// per content.
+struct nj_archive_store; // explicitly thread-safe
+
+int nj_archive_store_create(const struct nj_archive_options *options, const struct nj_clock *clock,
+                            struct nj_log *log, struct nj_archive_store **out,
+                            struct nj_error *err);
+void nj_archive_store_destroy(struct nj_archive_store *store);
+
+// `url`: http, https, file, or a path below the roots. `sha256` (may be NULL) must match. A partial
+// download is resumed; callers that ask for an address that is being fetched wait for it. Blocking:
+// job threads only. Errors as above, and NJ_E_UNAVAILABLE, NJ_E_TIMEOUT, NJ_E_CANCELLED.
+int nj_archive_store_get(struct nj_archive_store *store, const char *url, const char *sha256,
+                         const struct nj_cancel *cancel, struct nj_archive **out,
+                         struct nj_error *err);
+
+// For `nightjar mpta pack`: a folder with pipeline.json into an archive, checked as by open.
+int nj_archive_pack(const struct nj_archive_options *options, const char *folder, const char *path,
+                    struct nj_error *err);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The detector worker's protocol on WebSockets: both generations of messages of a backend that
+// connects to "/" or "/ws/worker". Loop thread only.
+#ifndef NJ_REALTIME_WORKER_H
+#define NJ_REALTIME_WORKER_H
+
+#include "health/metrics.h"
+#include "net/websocket.h"
+#include "pipeline/subscriptions.h"
+
+struct nj_worker_options {
+    nj_us report_us; // stateReport, 2 s
+    int64_t max_connections;
+    int64_t max_message_bytes;
+    double messages_per_second; // of one connection; more are answered with an error
+    bool payload_form;          // imageDetection in the older payload form
+};
+extern const struct nj_option_group nj_worker_option_group; // group "worker_protocol"
+
+struct nj_worker_vitals { // percent; negative: not known
+    double cpu, memory, gpu, gpu_memory;
+};
+struct nj_worker_config {
+    const struct nj_worker_options *options;
+    struct nj_loop *loop;
+    // Filled in when it is made: the sink of the subscriptions is nj_worker_sink(worker).
+    struct nj_subscriptions *(*subscriptions)(void *context);
+    void (*vitals)(void *context, struct nj_worker_vitals *out);
+    void *context;
+    struct nj_metrics *metrics;
+    struct nj_log *log;
+};
+
+struct nj_worker;
+
+int nj_worker_create(const struct nj_worker_config *config, struct nj_worker **out,
+                     struct nj_error *err);
+void nj_worker_destroy(struct nj_worker *worker);
+struct nj_subscription_sink nj_worker_sink(struct nj_worker *worker);
+
+// Takes the upgrade request (it is answered in any case); a stateReport follows at once.
+void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
+                      const char *subprotocol);
+void nj_worker_stop(struct nj_worker *worker); // closes all with 1001
+
+// One text message of connection `owner`, answered through `answer`; for tests and fuzzing of the
+// same code that the sockets use.
+void nj_worker_handle(struct nj_worker *worker, uint64_t owner, const char *text, size_t length,
+                      void (*answer)(void *arg, const char *text, size_t length), void *arg);
+
+// Codes of errors, one table: {code, seed's exception class, meaning}; documented from here.
+struct nj_worker_error {
+    const char *code;      // "stream_timeout"
+    const char *exception; // "StreamTimeoutError"
+    const char *meaning;
+};
+extern const struct nj_worker_error nj_worker_errors[];
+extern const size_t nj_worker_error_count;
+
+size_t nj_worker_connections(const struct nj_worker *worker);
+
+#endif

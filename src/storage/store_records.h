@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What pipelines save where no Redis and no PostgreSQL is configured: records by table and key, and
+// images by key with an end of life. Tables "pipeline_records" and "saved_images".
+#ifndef NJ_STORAGE_STORE_RECORDS_H
+#define NJ_STORAGE_STORE_RECORDS_H
+
+#include "storage/foreign.h"
+#include "storage/store.h"
+#include "util/buf.h"
+
+enum {
+    NJ_RECORD_TABLE_SIZE = 130,
+    NJ_RECORD_KEY_SIZE = 256,
+    NJ_RECORD_JSON_MAX = 65536,
+    NJ_IMAGE_KEY_SIZE = 512,
+    NJ_RECORDS_PAGE_MAX = 500
+};
+
+// As the foreign writer would do it, on the embedded store: a record is a JSON object of its
+// columns. Inside a write operation.
+int nj_records_write(struct nj_db *db, const struct nj_foreign_write *write, struct nj_error *err);
+
+struct nj_record_row {
+    char table[NJ_RECORD_TABLE_SIZE], key[NJ_RECORD_KEY_SIZE];
+    char *json; // malloc'd
+    nj_us created_us, updated_us;
+};
+void nj_record_row_finish(struct nj_record_row *row);
+int nj_records_get(struct nj_db *db, const char *table, const char *key, struct nj_record_row *out,
+                   struct nj_error *err);
+struct nj_records_query {
+    const char *table; // NULL: all
+    int64_t before_id; // 0: from the newest
+    int64_t limit;
+};
+// Calls `see` for each, newest first.
+int nj_records_list(struct nj_db *db, const struct nj_records_query *query,
+                    int (*see)(const struct nj_record_row *row, int64_t id, void *arg), void *arg,
+                    struct nj_error *err);
+
+struct nj_image_row {
+    char key[NJ_IMAGE_KEY_SIZE];
+    char path[1024]; // below the media folder
+    char type[32];   // "image/jpeg"
+    int64_t bytes;
+    nj_us created_us, expires_us; // 0: never
+};
+// The file lies there already; an older one of the same key is replaced, its path goes to
+// `out_replaced` ("" none) for the caller to delete after the commit.
+int nj_images_put(struct nj_db *db, const struct nj_image_row *row, char out_replaced[1024],
+                  struct nj_error *err);
+int nj_images_get(struct nj_db *db, const char *key, struct nj_image_row *out,
+                  struct nj_error *err); // NJ_E_NOT_FOUND also when expired
+int nj_images_delete(struct nj_db *db, const char *key, char out_path[1024], struct nj_error *err);
+// At most `limit` of the expired; the caller deletes files, then rows.
+int nj_images_expired(struct nj_db *db, nj_us now_us, int64_t limit,
+                      int (*see)(const struct nj_image_row *row, void *arg), void *arg,
+                      struct nj_error *err);
+
+#endif
