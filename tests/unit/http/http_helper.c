@@ -11,10 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
+
+enum { STOP_TURNS = 5000, STOP_TURN_MS = 2 };
 
 static struct nj_answer last; // of the newest question
 
@@ -235,9 +239,11 @@ void http_stop_api(struct http_fixture *fixture)
         return;
     nj_realtime_stop(fixture->realtime);
     nj_api_stop(fixture->api, 0, on_stopped, &stopped);
-    for (int i = 0; i < 5000 && !stopped; i++) {
+    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(fixture->loop)), .events = POLLIN};
+    for (int i = 0; i < STOP_TURNS && !stopped; i++) {
         http_turn(fixture);
-        usleep(stopped ? 0 : 200); // other threads finish what is under way
+        if (!stopped)
+            (void)poll(&ready, 1, STOP_TURN_MS); // other threads finish what is under way
     }
     assert_true(stopped);
     nj_api_destroy(fixture->api);
