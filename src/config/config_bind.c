@@ -109,22 +109,19 @@ static bool member_required(const struct nj_option *member)
     return countable && member->min >= 1 && (!member->fallback || !*member->fallback);
 }
 
-static int set_object(const struct nj_binding *binding, const char *name, void *base,
-                      const struct nj_node *node)
+int nj_object_set_node(const struct nj_binder *binder, const struct nj_option_group *members,
+                       const char *name, void *base, const struct nj_node *node)
 {
-    const struct nj_option_group *members = binding->option->members;
-    struct nj_binding one = *binding;
-    one.name = name;
-    one.place = node->place;
+    const struct nj_binding whole = {.binder = binder, .name = name, .place = node->place};
     if (node->kind != NJ_NODE_MAP)
-        return nj_binding_error(&one, "expected a mapping, got %s",
+        return nj_binding_error(&whole, "expected a mapping, got %s",
                                 node->kind == NJ_NODE_NULL ? "nothing" : node_noun(node));
-    int code = nj_group_defaults(binding->binder, members, base);
+    int code = nj_group_defaults(binder, members, base);
     if (code == 0)
-        code = nj_group_set_node(binding->binder, members, name, base, node);
+        code = nj_group_set_node(binder, members, name, base, node);
     for (size_t i = 0; code == 0 && i < members->count; i++) {
         if (member_required(&members->options[i]) && !member_given(node, &members->options[i]))
-            code = nj_binding_error(&one, "%s must be given", members->options[i].name);
+            code = nj_binding_error(&whole, "%s must be given", members->options[i].name);
     }
     return code;
 }
@@ -139,7 +136,8 @@ static int set_objects(const struct nj_binding *binding, const struct nj_node *n
     for (const struct nj_node *item = node->first; item; item = item->next, index++) {
         char name[NJ_CONFIG_NAME_MAX];
         snprintf(name, sizeof(name), "%s[%zu]", binding->name, index);
-        int code = set_object(binding, name, items + index * size, item);
+        int code = nj_object_set_node(binding->binder, binding->option->members, name,
+                                      items + index * size, item);
         if (code != 0)
             return code;
     }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A snapshot as JSON, for people and the API; secrets never leave.
+#include "config/config_object.h"
 #include "config/config_priv.h"
 #include "util/clock.h"
 #include "util/json_writer.h"
-
-static void write_group(struct nj_json_writer *writer, const struct nj_option_group *group,
-                        const char *base);
 
 static void write_text_list(struct nj_json_writer *writer, const char *key,
                             const struct nj_text_list *list)
@@ -22,8 +20,8 @@ static void write_objects(struct nj_json_writer *writer, const struct nj_option 
     nj_json_array_begin(writer, option->name);
     for (size_t i = 0; i < list->count; i++) {
         nj_json_object_begin(writer, NULL);
-        write_group(writer, option->members,
-                    (const char *)list->items + i * option->members->struct_size);
+        nj_config_object_write(
+            option->members, (const char *)list->items + i * option->members->struct_size, writer);
         nj_json_object_end(writer);
     }
     nj_json_array_end(writer);
@@ -80,11 +78,12 @@ static void write_option(struct nj_json_writer *writer, const struct nj_option *
     }
 }
 
-static void write_group(struct nj_json_writer *writer, const struct nj_option_group *group,
-                        const char *base)
+void nj_config_object_write(const struct nj_option_group *members, const void *values,
+                            struct nj_json_writer *writer)
 {
-    for (size_t i = 0; i < group->count; i++)
-        write_option(writer, &group->options[i], base + group->options[i].offset);
+    for (size_t i = 0; i < members->count; i++)
+        write_option(writer, &members->options[i],
+                     (const char *)values + members->options[i].offset);
 }
 
 void nj_config_to_json(const struct nj_config *config, struct nj_buf *out)
@@ -95,7 +94,7 @@ void nj_config_to_json(const struct nj_config *config, struct nj_buf *out)
     for (size_t i = 0; i < config->count; i++) {
         const struct nj_config_section *section = &config->sections[i];
         nj_json_object_begin(&writer, section->group->name);
-        write_group(&writer, section->group, section->values);
+        nj_config_object_write(section->group, section->values, &writer);
         nj_json_object_end(&writer);
     }
     nj_json_object_end(&writer);

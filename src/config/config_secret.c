@@ -76,9 +76,12 @@ done:
 
 int nj_secret_resolve(const struct nj_binding *binding, const char *text, const char **out)
 {
-    if (strncmp(text, "env:", 4) == 0)
+    bool env = strncmp(text, "env:", 4) == 0, file = strncmp(text, "file:", 5) == 0;
+    if ((env || file) && binding->binder->no_references)
+        return nj_binding_error(binding, "env: and file: work in the configuration only");
+    if (env)
         return resolve_env(binding, text + 4, out);
-    if (strncmp(text, "file:", 5) == 0)
+    if (file)
         return resolve_file(binding, text + 5, out);
     *out = text;
     return 0;

@@ -14,6 +14,7 @@ struct nj_binder {
     struct nj_arena *arena;                      // owns every text and list
     const struct nj_option_group *const *groups; // for suggestions
     const char *const *environment;              // for secrets of the form env:NAME; may be NULL
+    bool no_references;                          // secrets of the form env: and file: are refused
     struct nj_error *err;
 };
 
@@ -40,6 +41,10 @@ int nj_value_set_node(const struct nj_binding *binding, const struct nj_node *no
 // is an array of group->count flags, set for members that were given.
 int nj_group_set_node(const struct nj_binder *binder, const struct nj_option_group *group,
                       const char *name, void *base, const struct nj_node *node);
+
+// The same for a whole object: defaults first, and members that must be given are.
+int nj_object_set_node(const struct nj_binder *binder, const struct nj_option_group *members,
+                       const char *name, void *base, const struct nj_node *node);
 
 // "source:line:column: name: what" with NJ_E_INVALID.
 int nj_binding_error(const struct nj_binding *binding, const char *format, ...)

@@ -166,7 +166,18 @@ static const char work[] =
     " unchanged_since_us INTEGER NOT NULL" // a file changed later is another file
     ") STRICT, WITHOUT ROWID;";
 
+// Live cameras beside those of the configuration.
+static const char added_sources[] = "CREATE TABLE sources ("
+                                    " id TEXT PRIMARY KEY NOT NULL,"
+                                    " entry TEXT NOT NULL,"
+                                    " paused INTEGER NOT NULL,"
+                                    " version INTEGER NOT NULL,"
+                                    " created_us INTEGER NOT NULL,"
+                                    " updated_us INTEGER NOT NULL"
+                                    ") STRICT, WITHOUT ROWID;";
+
 const char *const nj_sqlite_migrations[NJ_SQLITE_MIGRATIONS] = {
     sightings,
     work,
+    added_sources,
 };

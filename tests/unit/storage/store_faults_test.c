@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store against crashes, full and read-only disks, damage, foreign and newer databases.
+#include "storage/migrations_priv.h"
 #include "storage/store.h"
 #include "storage/store_work.h"
 #include "tests/unit/storage/rows_helper.h"
@@ -341,7 +342,8 @@ static void migrations_are_noted_and_not_repeated(void **state)
     assert_int_equal(put(f, 10), 0);
     assert_int_equal(reopen(f), 0);
     assert_int_equal(items(f), 1);
-    assert_int_equal(nj_test_sql_int(f->db_path, "SELECT COUNT(*) FROM schema_versions"), 2);
+    assert_int_equal(nj_test_sql_int(f->db_path, "SELECT COUNT(*) FROM schema_versions"),
+                     NJ_SQLITE_MIGRATIONS);
     assert_int_equal(nj_test_sql_int(f->db_path, "SELECT MIN(applied_us) FROM schema_versions"),
                      (int64_t)NJ_TEST_NOW_S * NJ_US_PER_S);
 }

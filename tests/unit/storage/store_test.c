@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store: groups, savepoints, hooks, waiting, reading, memory, closing.
+#include "storage/migrations_priv.h"
 #include "storage/store.h"
 #include "storage/sql_priv.h"
 #include "tests/unit/storage/rows_helper.h"
@@ -393,7 +394,7 @@ static void time_of_an_operation_is_the_clock_of_the_store(void **state)
     assert_int_equal(nj_test_sql_int(f->db_path, "SELECT created_us FROM cameras"), nj_test_now(f));
     struct nj_store_stats stats;
     nj_store_get_stats(f->store, &stats);
-    assert_int_equal(stats.schema_version, 2);
+    assert_int_equal(stats.schema_version, NJ_SQLITE_MIGRATIONS);
     assert_true(stats.file_bytes > 4096);
     nj_store_close(NULL);
 }
