@@ -54,11 +54,13 @@ enum nj_session_effect nj_session_stable(struct nj_session *session, int64_t tra
                                          nj_us now_us);
 // The track of the session is still (or again) visible.
 void nj_session_seen(struct nj_session *session, int64_t track_id, nj_us now_us);
-// Time passes: time-outs, a car that left.
+// Time passes: time-outs, a car that left. After ABANDONED the session is IDLE, its id cleared; in
+// a quiet stage an active session outlives its car until the id is cleared.
 enum nj_session_effect nj_session_tick(struct nj_session *session, nj_us now_us);
 // The run for `track_id` ended; `found`: it had a result.
 void nj_session_ran(struct nj_session *session, int64_t track_id, bool found, nj_us now_us);
-// setSessionId; NULL clears.
+// setSessionId; NULL or "" clears: the same car is held until it left. An id without a car (after
+// a restart of ours) belongs to the first car that is stable.
 void nj_session_set_id(struct nj_session *session, const char *id, bool is_number, nj_us now_us);
 // setProgressionStage; NULL resets.
 void nj_session_set_stage(struct nj_session *session, const char *stage);

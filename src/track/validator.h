@@ -17,7 +17,7 @@ struct nj_validator_options {
     double entering_zone_ratio;   // 0.3 of the picture's width at its edges, towards the middle
     double leaving_zone_ratio;    // 0.3, away from the middle
     nj_us forget_us;              // a track not seen for this long is forgotten
-    int64_t max_tracks;           // followed at once; the longest unseen goes
+    int64_t max_tracks; // followed at once, those unseen included; the longest unseen goes
 };
 extern const struct nj_option_group nj_validator_option_group; // group "validator"
 
@@ -48,7 +48,9 @@ int nj_validator_create(const struct nj_validator_options *options, int64_t stab
 void nj_validator_destroy(struct nj_validator *validator);
 
 // After each update of the tracker, all of its tracks, in a picture of `width` x `height`. *out
-// borrows one result a confirmed or lost track, valid until the next call.
+// borrows one result a confirmed or lost track, valid until the next call. NJ_E_TOO_BIG beyond
+// max_tracks tracks, NJ_E_INVALID for a time that goes back or a picture without a size; nothing
+// is changed then.
 struct nj_validator_input {
     const struct nj_track *tracks;
     size_t count;
