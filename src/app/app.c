@@ -56,7 +56,8 @@ int nj_app_start(struct nj_app *app, struct nj_error *err)
         return nj_error_set(err, rc, "out of memory");
     }
     nj_log_at(app->log, NJ_LOG_INFO, "Nightjar is ready", NJ_TEXT("version", nj_build_stamp()),
-              NJ_INT("port", nj_app_port(app)), NJ_INT("cameras", (int64_t)app->live_count));
+              NJ_INT("port", nj_app_port(app)),
+              NJ_INT("cameras", (int64_t)nj_live_set_count(app->live)));
     return 0;
 }
 

@@ -7,12 +7,12 @@
 #include "app/app.h"
 #include "batch/batch.h"
 #include "http/http.h"
+#include "pipeline/live_set.h"
 #include "pipeline/upload.h"
 
 #include <pthread.h>
 
 enum {
-    NJ_APP_CAMERAS_MAX = 64,
     NJ_APP_LOGS_MAX = 16, // components of the table below
 };
 
@@ -52,8 +52,7 @@ struct nj_app {
     struct nj_camera_watch *camera_watch;
     struct nj_cleanup *cleanup;
     struct nj_service_watch *service_watch;
-    struct nj_live_pipeline *live[NJ_APP_CAMERAS_MAX + 1]; // NULL-terminated
-    size_t live_count;
+    struct nj_live_set *live;
     struct nj_folder_source *folder;
 
     struct nj_log *logs[NJ_APP_LOGS_MAX]; // one a component

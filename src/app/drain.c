@@ -25,14 +25,6 @@ static bool queue_empty(struct nj_work_queue *queue)
     return stats.waiting == 0 && stats.in_flight == 0;
 }
 
-static bool live_idle(struct nj_app *app)
-{
-    for (size_t i = 0; i < app->live_count; i++)
-        if (!nj_live_pipeline_idle(app->live[i]))
-            return false;
-    return true;
-}
-
 static void handle_closed(void *arg, int rc)
 {
     struct nj_app_drain *drain = arg;
@@ -49,7 +41,7 @@ static void stop_claims(struct nj_app_drain *drain)
 
 static bool detections_idle(struct nj_app *app)
 {
-    return nj_upload_pipeline_idle(app->upload) && live_idle(app);
+    return nj_upload_pipeline_idle(app->upload) && nj_live_set_idle(app->live);
 }
 
 static bool detections_done(struct nj_app *app)

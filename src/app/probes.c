@@ -86,20 +86,27 @@ static void probe_analysis(void *arg, struct nj_health_report *out)
                   "The language model does not answer; events are scored by the rules.", out);
 }
 
+// The first camera in trouble speaks for all.
+static void probe_camera(const struct nj_live_camera *camera, void *arg)
+{
+    struct nj_health_report *out = arg;
+    struct nj_live_stats stats = {.source.state = NJ_SOURCE_STOPPED};
+    const char *why = camera->problem;
+    if (camera->pipeline != NULL)
+        nj_live_pipeline_get_stats(camera->pipeline, &stats);
+    if (stats.source.state == NJ_SOURCE_ERROR || stats.source.state == NJ_SOURCE_FAILED)
+        why = stats.source.reason;
+    if (why[0] == '\0' || out->status != NJ_HEALTH_HEALTHY)
+        return;
+    out->status = NJ_HEALTH_DEGRADED;
+    snprintf(out->message, sizeof out->message, "%s: %.200s", camera->entry->id, why);
+}
+
 static void probe_live(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
     healthy(out);
-    for (size_t i = 0; i < app->live_count; i++) {
-        struct nj_live_stats stats;
-        nj_live_pipeline_get_stats(app->live[i], &stats);
-        if (stats.source.state != NJ_SOURCE_ERROR)
-            continue;
-        out->status = NJ_HEALTH_DEGRADED;
-        snprintf(out->message, sizeof out->message, "%s: %.200s",
-                 nj_live_pipeline_entry(app->live[i])->id, stats.source.reason);
-        return;
-    }
+    nj_live_set_each(app->live, probe_camera, out);
 }
 
 static void probe_gpu(void *arg, struct nj_health_report *out)

@@ -117,7 +117,6 @@ static void fill_api_context(struct nj_app *app)
         .bus = app->bus,
         .detection_queue = app->detection_queue,
         .analysis_queue = app->analysis_queue,
-        .live = app->live,
         .media = app->media,
         .realtime = app->realtime,
         .retention = group(app, &nj_retention_option_group),
@@ -310,51 +309,38 @@ static void stop_service_watch(struct nj_app *app)
     nj_service_watch_stop(app->service_watch);
 }
 
-static int make_live(struct nj_app *app, const struct nj_source_entry *entry, struct nj_log *log,
-                     struct nj_error *err)
-{
-    struct nj_live_config config = {
-        .options = group(app, &nj_live_option_group),
-        .entry = entry,
-        .motion = group(app, &nj_motion_option_group),
-        .track = group(app, &nj_track_option_group),
-        .stability = group(app, &nj_stability_option_group),
-        .clock = nj_loop_clock(app->loop),
-        .loop = app->loop,
-        .store = app->store,
-        .scheduler = app->scheduler,
-        .detector = app->detector,
-        .sink = nj_batcher_sink(app->batcher),
-        .media = app->media,
-        .bus = app->bus,
-        .metrics = app->metrics,
-        .log = log,
-    };
-    int rc = nj_live_pipeline_create(&config, &app->live[app->live_count], err);
-    if (rc != 0)
-        return rc;
-    app->live_count += 1;
-    return nj_live_pipeline_start(app->live[app->live_count - 1], err);
-}
-
 static int start_live(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
-    const struct nj_source_entry *entries = sources->list.items;
-    if (sources->list.count > NJ_APP_CAMERAS_MAX)
-        return nj_error_set(err, NJ_E_TOO_BIG, "sources.list: %zu sources, at most %d are possible",
-                            sources->list.count, NJ_APP_CAMERAS_MAX);
     struct nj_log *log = component_log(app, "live_cameras");
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sources->list.count; i++)
-        rc = make_live(app, &entries[i], log, err);
-    return rc;
+    struct nj_live_set_config config = {
+        .live =
+            {
+                .options = group(app, &nj_live_option_group),
+                .motion = group(app, &nj_motion_option_group),
+                .track = group(app, &nj_track_option_group),
+                .stability = group(app, &nj_stability_option_group),
+                .clock = nj_loop_clock(app->loop),
+                .loop = app->loop,
+                .store = app->store,
+                .scheduler = app->scheduler,
+                .detector = app->detector,
+                .sink = nj_batcher_sink(app->batcher),
+                .media = app->media,
+                .bus = app->bus,
+                .metrics = app->metrics,
+                .log = log,
+            },
+        .sources = group(app, &nj_sources_option_group),
+        .log = log,
+    };
+    int rc = nj_live_set_create(&config, &app->live, err);
+    app->api_context.live = app->live;
+    return rc == 0 ? nj_live_set_start(app->live, err) : rc;
 }
 
 static void stop_live(struct nj_app *app)
 {
-    for (size_t i = 0; i < app->live_count; i++)
-        nj_live_pipeline_stop(app->live[i]);
+    nj_live_set_stop(app->live);
 }
 
 static int start_folder(struct nj_app *app, struct nj_error *err)
@@ -433,6 +419,7 @@ static void handle_api_ended(void *arg)
 void nj_app_release_parts(struct nj_app *app)
 {
     nj_folder_source_destroy(app->folder);
+    nj_live_set_stop(app->live);          // answers the changes that wait
     nj_scheduler_destroy(app->scheduler); // its threads tell the pipelines
     if (app->api != NULL && !app->api_ended)
         nj_api_stop(app->api, 0, handle_api_ended, app);
@@ -441,8 +428,7 @@ void nj_app_release_parts(struct nj_app *app)
     nj_work_queue_destroy(app->detection_queue);
     nj_store_close(app->store);
     nj_loop_turn(app->loop); // what the store told this thread in the end
-    for (size_t i = 0; i < app->live_count; i++)
-        nj_live_pipeline_destroy(app->live[i]);
+    nj_live_set_destroy(app->live);
     nj_camera_watch_destroy(app->camera_watch);
     nj_cleanup_destroy(app->cleanup);
     nj_service_watch_destroy(app->service_watch);

@@ -12,7 +12,7 @@
 #include "health/registry.h"
 #include "jobs/work_queue.h"
 #include "net/http_server.h"
-#include "pipeline/live.h"
+#include "pipeline/live_set.h"
 #include "realtime/realtime.h"
 #include "sources/folder.h"
 #include "storage/media.h"
@@ -42,7 +42,7 @@ struct nj_api_context {
     struct nj_scheduler *scheduler;
     struct nj_detector *detector;
     struct nj_folder_source *folder;
-    struct nj_live_pipeline *const *live; // NULL-terminated
+    struct nj_live_set *live;
     struct nj_media *media;
     struct nj_realtime *realtime;
     const struct nj_retention_options *retention;

@@ -26,11 +26,7 @@ static const char *state_name(enum nj_source_state state)
 struct nj_live_pipeline *nj_api_live_find(const struct nj_api_context *context,
                                           const char *camera_id)
 {
-    for (struct nj_live_pipeline *const *at = context->live; at != NULL && *at != NULL; at++) {
-        if (strcmp(nj_live_pipeline_entry(*at)->id, camera_id) == 0)
-            return *at;
-    }
-    return NULL;
+    return context->live != NULL ? nj_live_set_find(context->live, camera_id) : NULL;
 }
 
 void nj_api_live_write(struct nj_live_pipeline *pipeline, struct nj_json_writer *writer)

@@ -119,27 +119,6 @@ static int make_motion(struct nj_live_pipeline *pipeline, struct nj_error *err)
                             err);
 }
 
-struct camera_op {
-    struct nj_store_op op;
-    const struct nj_source_entry *entry;
-    int64_t last_track;
-};
-
-static int apply_camera(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
-{
-    struct camera_op *camera = NJ_CONTAINER_OF(op, struct camera_op, op);
-    const struct nj_source_entry *entry = camera->entry;
-    struct nj_camera_identity identity = {
-        .id = entry->id,
-        .name = entry->name[0] != '\0' ? entry->name : entry->id,
-        .kind = "file",
-    };
-    int rc = nj_cameras_ensure(db, &identity, NULL, err);
-    if (rc == 0)
-        rc = nj_detections_last_track(db, entry->id, &camera->last_track, err);
-    return rc;
-}
-
 void nj_live_track_options(const struct nj_track_options *track, const struct nj_live_options *live,
                            double threshold, struct nj_track_options *out)
 {
@@ -150,13 +129,12 @@ void nj_live_track_options(const struct nj_track_options *track, const struct nj
         out->low_score = threshold;
 }
 
-static int make_tracking(struct nj_live_pipeline *pipeline, int64_t last_track,
-                         struct nj_error *err)
+static int make_tracking(struct nj_live_pipeline *pipeline, struct nj_error *err)
 {
     struct nj_track_options options;
     nj_live_track_options(pipeline->config.track, pipeline->config.options,
                           nj_detector_threshold(pipeline->config.detector), &options);
-    int rc = nj_tracker_create(&options, last_track + 1, &pipeline->tracker, err);
+    int rc = nj_tracker_create(&options, pipeline->config.last_track + 1, &pipeline->tracker, err);
     if (rc == 0)
         rc = nj_stability_create(pipeline->config.stability, &pipeline->stability, err);
     if (rc != 0)
@@ -171,16 +149,13 @@ static int make_tracking(struct nj_live_pipeline *pipeline, int64_t last_track,
 
 static int make_parts(struct nj_live_pipeline *pipeline, struct nj_error *err)
 {
-    struct camera_op camera = {.op = {.apply = apply_camera}, .entry = pipeline->config.entry};
     struct nj_source_config source = {
         .entry = pipeline->config.entry,
         .clock = pipeline->config.clock,
         .sink = {.frame = handle_frame, .reset = handle_reset, .context = pipeline},
         .log = pipeline->config.log,
     };
-    int rc = nj_store_write_wait(pipeline->config.store, &camera.op, err);
-    if (rc == 0)
-        rc = make_tracking(pipeline, camera.last_track, err);
+    int rc = make_tracking(pipeline, err);
     if (rc == 0)
         rc = make_motion(pipeline, err);
     return rc == 0 ? nj_source_create(&source, &pipeline->source, err) : rc;

@@ -42,11 +42,11 @@ struct nj_live_config {
     struct nj_bus *bus;
     struct nj_metrics *metrics;
     struct nj_log *log;
+    int64_t last_track; // highest track id the camera ever had; its row is there already
 };
 
 struct nj_live_pipeline;
 
-// Makes the camera row and reads the highest track id (waits on the store: call while starting).
 int nj_live_pipeline_create(const struct nj_live_config *config, struct nj_live_pipeline **out,
                             struct nj_error *err);
 int nj_live_pipeline_start(struct nj_live_pipeline *pipeline, struct nj_error *err);

@@ -16,8 +16,7 @@ struct nj_source_driver {
     int (*play)(void *state, struct nj_source *source, struct nj_error *err);
 };
 
-// By the entry's `kind`; the names are NULL-terminated.
-extern const char *const nj_source_kinds[];
+// By the entry's `kind`.
 extern const struct nj_source_driver *const nj_source_drivers[];
 
 extern const struct nj_source_driver nj_source_file;

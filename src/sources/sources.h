@@ -35,12 +35,17 @@ struct nj_source_entry {
     nj_us reconnect_us;              // after the first failure; doubles up to 64 times, with jitter
     int64_t max_retries;             // failures in a row until it is NJ_SOURCE_FAILED; -1: never
     bool keyframes_when_still;       // decode keyframes only while nothing moves
+    const char *detect_url;          // sub-stream that is detected on instead of `url`; "" none
     bool paused;                     // listed, not played
     bool loop;                       // play again from the start
     bool paced;                      // at the file's own speed; false: as fast as frames are taken
     double fps;                      // frames handed on per second at most; 0: all
     struct nj_text_list masks;       // each "x,y x,y x,y ..." in 0..1: ignored by the motion gate
 };
+// The choices of `kind`, NULL-terminated.
+extern const char *const nj_source_kinds[];
+extern const struct nj_option_group nj_source_entry_group; // of one entry
+
 struct nj_sources_options {
     struct nj_object_list list; // of struct nj_source_entry
     nj_us offline_after_us;     // CAMERA_OFFLINE_AFTER_SECONDS

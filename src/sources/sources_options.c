@@ -60,7 +60,7 @@ static const struct nj_option members[] = {
              "picture (0 to 1)."},
 };
 
-static const struct nj_option_group member_group = {
+const struct nj_option_group nj_source_entry_group = {
     .name = "source",
     .title = "Live camera",
     .options = members,
@@ -74,7 +74,7 @@ static const struct nj_option options[] = {
      .offset = offsetof(struct nj_sources_options, list),
      .max = 256,
      .fallback = "",
-     .members = &member_group,
+     .members = &nj_source_entry_group,
      .help = "Live cameras."},
     {.name = "offline_after_seconds",
      .env = "CAMERA_OFFLINE_AFTER_SECONDS",

@@ -237,6 +237,17 @@ void flow_advance(struct flow *flow, nj_us us)
     }
 }
 
+static void tell_camera(const struct nj_live_camera *camera, void *arg)
+{
+    struct nj_live_stats stats = {.inferred = 0};
+    (void)arg;
+    if (camera->pipeline != NULL)
+        nj_live_pipeline_get_stats(camera->pipeline, &stats);
+    print_message("live: frames %d inferred %d dropped %d rows %d updates %d\n",
+                  (int)stats.source.frames, (int)stats.inferred, (int)stats.dropped,
+                  (int)stats.rows, (int)stats.updates);
+}
+
 // For the reader of a failure.
 static void tell_rows(struct flow *flow)
 {
@@ -247,13 +258,8 @@ static void tell_rows(struct flow *flow)
                   "(ended_us - detected_us), '; ') FROM detections",
                   text, sizeof text);
     print_message("detections: %s\n", text);
-    for (size_t i = 0; flow->app != NULL && i < flow->app->live_count; i++) {
-        struct nj_live_stats stats;
-        nj_live_pipeline_get_stats(flow->app->live[i], &stats);
-        print_message("live: frames %d inferred %d dropped %d rows %d updates %d\n",
-                      (int)stats.source.frames, (int)stats.inferred, (int)stats.dropped,
-                      (int)stats.rows, (int)stats.updates);
-    }
+    if (flow->app != NULL)
+        nj_live_set_each(flow->app->live, tell_camera, NULL);
 }
 
 void flow_until(struct flow *flow, flow_condition condition, const char *arg)

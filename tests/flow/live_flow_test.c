@@ -11,6 +11,13 @@
 
 int live_flow_test(void);
 
+static struct nj_live_pipeline *first_camera(struct flow *flow)
+{
+    struct nj_live_pipeline *pipeline = nj_live_set_find(flow->app->live, "yard");
+    assert_non_null(pipeline);
+    return pipeline;
+}
+
 static const nj_us second_us = NJ_US_PER_S;
 enum { FRAME_US = 50 * NJ_US_PER_MS };
 
@@ -99,12 +106,12 @@ static void stop_ends_the_rows_of_tracks_that_are_seen(void **state)
     flow_start(flow);
     play_until_sql(flow, "SELECT count(*) FROM detections");
     struct nj_live_stats stats;
-    nj_live_pipeline_get_stats(flow->app->live[0], &stats);
+    nj_live_pipeline_get_stats(first_camera(flow), &stats);
     uint64_t inferred = stats.inferred;
     for (int i = 0; i < 10000 && stats.inferred < inferred + 30; i++) {
         nj_fake_clock_advance(&flow->clock, FRAME_US);
         flow_turn(flow);
-        nj_live_pipeline_get_stats(flow->app->live[0], &stats);
+        nj_live_pipeline_get_stats(first_camera(flow), &stats);
     }
     flow_stop(flow);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), 1);
@@ -161,7 +168,7 @@ static void still_pictures_are_not_inferred(void **state)
     for (int i = 0; i < 10000 && stats.skipped_still < 20; i++) {
         nj_fake_clock_advance(&flow->clock, FRAME_US);
         flow_turn(flow);
-        nj_live_pipeline_get_stats(flow->app->live[0], &stats);
+        nj_live_pipeline_get_stats(first_camera(flow), &stats);
     }
     assert_true(stats.skipped_still >= 20);
     assert_true(stats.inferred < stats.source.frames);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entries of cameras that clients give: what is allowed, and how they are kept.
+#include "net/url_login.h"
+#include "pipeline/live_set.h"
+#include "util/json_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENTRY_JSON_MAX = NJ_SOURCE_ENTRY_SIZE - 1 };
+
+// What the API shows for a secret; sent back it means "as it was".
+static const char hidden[] = "***";
+
+static int set_text(json_t *root, const char *key, const char *text, struct nj_error *err)
+{
+    if (json_object_set_new(root, key, json_string(text)) == 0)
+        return 0;
+    return nj_error_set(err, NJ_E_INVALID, "source.%s: not a text, or no memory", key);
+}
+
+static bool is_given(const json_t *root, const char *key)
+{
+    const json_t *value = json_object_get(root, key);
+    const char *text = json_string_value(value);
+    return value != NULL && !json_is_null(value) && (text == NULL || strcmp(text, hidden) != 0);
+}
+
+// A secret that was not given is the old one's, or none.
+static int keep_secret(json_t *root, const char *key, const char *old, struct nj_error *err)
+{
+    if (is_given(root, key))
+        return 0;
+    if (old != NULL && old[0] != '\0')
+        return set_text(root, key, old, err);
+    (void)json_object_del(root, key);
+    return 0;
+}
+
+// User and password of the address become members; those that are members already win.
+static int split_login(json_t *root, const char *key, struct nj_error *err)
+{
+    const char *url = json_string_value(json_object_get(root, key));
+    struct nj_url_login login = {NULL};
+    if (url == NULL || url[0] == '\0')
+        return 0; // the table says what is wrong
+    int rc = nj_url_login_split(url, &login, err);
+    if (rc != 0) {
+        (void)nj_error_prefix(err, "source.%s", key);
+        return rc;
+    }
+    if (login.user != NULL && strcmp(login.user, hidden) != 0 && !is_given(root, "username"))
+        rc = set_text(root, "username", login.user, err);
+    if (rc == 0 && login.password != NULL && strcmp(login.password, hidden) != 0 &&
+        !is_given(root, "password"))
+        rc = set_text(root, "password", login.password, err);
+    if (rc == 0 && login.user != NULL)
+        rc = set_text(root, key, login.url, err);
+    nj_url_login_finish(&login);
+    return rc;
+}
+
+static int normalise(json_t *root, const struct nj_source_entry *old, struct nj_error *err)
+{
+    static const char *const addresses[] = {"url", "detect_url"};
+    if (!json_is_object(root))
+        return nj_error_set(err, NJ_E_INVALID, "source: a JSON object is wanted");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < NJ_COUNT_OF(addresses); i++)
+        rc = split_login(root, addresses[i], err);
+    if (rc == 0)
+        rc = keep_secret(root, "username", old != NULL ? old->username : NULL, err);
+    if (rc == 0)
+        rc = keep_secret(root, "password", old != NULL ? old->password : NULL, err);
+    (void)json_object_del(root, "paused"); // a state, changed by pause and resume
+    return rc;
+}
+
+// A file or generated pictures would let a client look at what lies on this machine.
+static int check_kind(const struct nj_source_entry *entry, struct nj_error *err)
+{
+    const char *kind = nj_source_kinds[entry->kind];
+    if (strcmp(kind, "rtsp") == 0 || strcmp(kind, "snapshot") == 0)
+        return 0;
+    return nj_error_set(err, NJ_E_INVALID,
+                        "source.kind: rtsp or snapshot; other kinds stand in the configuration");
+}
+
+int nj_live_entry_parse(const char *json, size_t length, const struct nj_source_entry *old,
+                        struct nj_config_object **out, char **out_json, struct nj_error *err)
+{
+    json_t *root = NULL;
+    char *text = NULL;
+    struct nj_config_object *object = NULL;
+    int rc = nj_json_parse(json, length, ENTRY_JSON_MAX, &root, err);
+    if (rc == 0)
+        rc = normalise(root, old, err);
+    if (rc == 0) {
+        text = json_dumps(root, JSON_COMPACT);
+        rc = text != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a source");
+    }
+    if (rc == 0 && strlen(text) > ENTRY_JSON_MAX)
+        rc = nj_error_set(err, NJ_E_TOO_BIG, "source: at most %d bytes", ENTRY_JSON_MAX);
+    const struct nj_config_object_input input = {
+        .members = &nj_source_entry_group, .json = text, .length = text != NULL ? strlen(text) : 0};
+    if (rc == 0)
+        rc = nj_config_object_parse(&input, &object, err);
+    if (rc == 0)
+        rc = check_kind(nj_config_object_values(object), err);
+    json_decref(root);
+    if (rc != 0) {
+        nj_config_object_destroy(object);
+        free(text);
+        return rc;
+    }
+    *out = object;
+    *out_json = text;
+    return 0;
+}
