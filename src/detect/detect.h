@@ -83,6 +83,13 @@ int nj_detector_thread_create(struct nj_detector *detector, struct nj_detector_t
                               struct nj_error *err);
 void nj_detector_thread_destroy(struct nj_detector_thread *thread);
 
+// A thread state out of the detector's own store, made when none is free: for threads that use many
+// detectors now and then. Any thread. Given back before the detector is destroyed, which frees
+// them.
+int nj_detector_thread_borrow(struct nj_detector *detector, struct nj_detector_thread **out,
+                              struct nj_error *err);
+void nj_detector_thread_give_back(struct nj_detector_thread *thread); // accepts NULL
+
 struct nj_detect_request {
     struct nj_frame *const *frames; // borrowed
     const struct nj_rect *crops;    // one a frame, in original pixels; NULL: whole pictures

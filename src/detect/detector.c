@@ -21,10 +21,13 @@ struct nj_detector {
     const struct nj_clock *clock;
     double threshold;
     bool *wanted; // by class id; NULL: all
+    pthread_mutex_t mutex;
+    struct nj_detector_thread *idle; // protected by the mutex: states to be borrowed
 };
 
 struct nj_detector_thread {
     struct nj_detector *detector;
+    struct nj_detector_thread *next; // in the detector's store
     void *engine_thread;
     struct nj_tensor_map *maps; // max_batch
     size_t output_strides[NJ_ENGINE_OUTPUTS_MAX];
@@ -103,6 +106,7 @@ int nj_detector_create(const struct nj_detector_config *config, struct nj_detect
         return nj_error_set(err, NJ_E_NOMEM, "no memory for a detector");
     detector->driver = nj_engine_drivers[options->engine];
     detector->clock = config->clock;
+    pthread_mutex_init(&detector->mutex, NULL);
     int rc = load_model(detector, options, err);
     rc = rc != 0 ? rc : select_classes(detector, &options->classes, err);
     rc = rc != 0 ? rc : load_engine(detector, config, err);
@@ -117,6 +121,12 @@ void nj_detector_destroy(struct nj_detector *detector)
 {
     if (detector == NULL)
         return;
+    while (detector->idle != NULL) {
+        struct nj_detector_thread *thread = detector->idle;
+        detector->idle = thread->next;
+        nj_detector_thread_destroy(thread);
+    }
+    pthread_mutex_destroy(&detector->mutex);
     detector->driver->destroy(detector->engine);
     nj_model_finish(&detector->model);
     free(detector->wanted);
@@ -194,6 +204,31 @@ void nj_detector_thread_destroy(struct nj_detector_thread *thread)
     free(thread);
 }
 
+int nj_detector_thread_borrow(struct nj_detector *detector, struct nj_detector_thread **out,
+                              struct nj_error *err)
+{
+    pthread_mutex_lock(&detector->mutex);
+    struct nj_detector_thread *thread = detector->idle;
+    if (thread != NULL)
+        detector->idle = thread->next;
+    pthread_mutex_unlock(&detector->mutex);
+    if (thread == NULL)
+        return nj_detector_thread_create(detector, out, err);
+    *out = thread;
+    return 0;
+}
+
+void nj_detector_thread_give_back(struct nj_detector_thread *thread)
+{
+    if (thread == NULL)
+        return;
+    struct nj_detector *detector = thread->detector;
+    pthread_mutex_lock(&detector->mutex);
+    thread->next = detector->idle;
+    detector->idle = thread;
+    pthread_mutex_unlock(&detector->mutex);
+}
+
 int nj_detector_probe(struct nj_detector_thread *thread, struct nj_error *err)
 {
     const struct nj_engine_driver *driver = thread->detector->driver;
@@ -227,8 +262,21 @@ static void to_picture(const struct nj_candidates *candidates, const struct nj_t
     }
 }
 
-static void decode_picture(struct nj_detector_thread *thread, const float *const *outputs,
-                           size_t index, const struct nj_frame *frame, struct nj_detections *out)
+static float threshold_of(const struct nj_detector *detector,
+                          const struct nj_detect_request *request)
+{
+    return request->threshold > 0 ? request->threshold : (float)detector->threshold;
+}
+
+static const bool *wanted_of(const struct nj_detector *detector,
+                             const struct nj_detect_request *request)
+{
+    return request->wanted != NULL ? request->wanted : detector->wanted;
+}
+
+static void decode_picture(struct nj_detector_thread *thread,
+                           const struct nj_detect_request *request, const float *const *outputs,
+                           size_t index, struct nj_detections *out)
 {
     const struct nj_detector *detector = thread->detector;
     const struct nj_model *model = &detector->model;
@@ -237,14 +285,14 @@ static void decode_picture(struct nj_detector_thread *thread, const float *const
     for (size_t k = 0; k < thread->output_count; k++)
         own[k] = outputs[k] + index * thread->output_strides[k];
     thread->candidates.count = 0;
-    decoder->decode(&detector->layout, own, (float)detector->threshold, &thread->candidates);
-    drop_unwanted(detector->wanted, &thread->candidates);
+    decoder->decode(&detector->layout, own, threshold_of(detector, request), &thread->candidates);
+    drop_unwanted(wanted_of(detector, request), &thread->candidates);
     nj_nms_run(&thread->candidates,
                &(struct nj_nms_options){.iou = decoder->suppressed ? 2.0F : (float)model->nms_iou,
                                         .group_iou = (float)model->group_iou,
                                         .class_groups = model->class_groups,
                                         .max = NJ_DETECTIONS_MAX});
-    to_picture(&thread->candidates, &thread->maps[index], frame, out);
+    to_picture(&thread->candidates, &thread->maps[index], request->frames[index], out);
 }
 
 static const struct nj_rect *crop_of(const struct nj_detect_request *request, size_t index)
@@ -272,7 +320,7 @@ static int run_network(struct nj_detector_thread *thread, const struct nj_detect
         return rc;
     const nj_us ran = nj_mono_us(detector->clock);
     for (size_t i = 0; i < count; i++) {
-        decode_picture(thread, outputs, i, request->frames[i], &out[i]);
+        decode_picture(thread, request, outputs, i, &out[i]);
         out[i].prepare_us = (filled - begin) / (nj_us)count;
         out[i].engine_us = (ran - filled) / (nj_us)count;
     }
@@ -292,16 +340,18 @@ static int by_falling_confidence(const void *left, const void *right)
 }
 
 // What came from elsewhere: only sure ones of wanted classes, within the picture, in order.
-static void tidy(const struct nj_detector *detector, const struct nj_frame *frame,
-                 struct nj_detections *out)
+static void tidy(const struct nj_detector *detector, const struct nj_detect_request *request,
+                 const struct nj_frame *frame, struct nj_detections *out)
 {
+    const float threshold = threshold_of(detector, request);
+    const bool *wanted = wanted_of(detector, request);
     static const struct nj_tensor_map same = {.factor_x = 1, .factor_y = 1};
     size_t kept = 0;
     for (size_t i = 0; i < out->count; i++) {
         struct nj_detection d = out->items[i];
         d.box = nj_tensor_unmap(&same, d.box, frame);
-        if (d.confidence >= (float)detector->threshold && d.box.w > 0 && d.box.h > 0 &&
-            (detector->wanted == NULL || detector->wanted[d.class_id]))
+        if (d.confidence >= threshold && d.box.w > 0 && d.box.h > 0 &&
+            (wanted == NULL || wanted[d.class_id]))
             out->items[kept++] = d;
     }
     out->count = kept;
@@ -318,6 +368,10 @@ int nj_detector_run(struct nj_detector_thread *thread, const struct nj_detect_re
                             request->count, (int)detector->model.max_batch);
     if (request->cancel != NULL && nj_cancel_fired(request->cancel))
         return nj_error_set(err, NJ_E_CANCELLED, "detection was cancelled");
+    for (size_t i = 0; i < request->count; i++) {
+        out[i].text[0] = '\0';
+        out[i].text_confidence = 0;
+    }
     if (driver->describe != NULL)
         return run_network(thread, request, out, err);
     for (size_t i = 0; i < request->count; i++) {
@@ -325,7 +379,7 @@ int nj_detector_run(struct nj_detector_thread *thread, const struct nj_detect_re
         int rc = driver->detect(thread->engine_thread, request, i, &out[i], err);
         if (rc != 0)
             return rc;
-        tidy(detector, request->frames[i], &out[i]);
+        tidy(detector, request, request->frames[i], &out[i]);
     }
     return 0;
 }

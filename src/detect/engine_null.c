@@ -91,6 +91,13 @@ static void thread_destroy(void *thread)
     (void)thread;
 }
 
+static bool is_in(const struct nj_rect *crop, const struct nj_rect *box)
+{
+    const float x = box->x + box->w / 2;
+    const float y = box->y + box->h / 2;
+    return x >= crop->x && x < crop->x + crop->w && y >= crop->y && y < crop->y + crop->h;
+}
+
 static int detect(void *thread, const struct nj_detect_request *request, size_t index,
                   struct nj_detections *out, struct nj_error *err)
 {
@@ -103,8 +110,12 @@ static int detect(void *thread, const struct nj_detect_request *request, size_t 
     // By the frame's own number, so that threads do not change the outcome. Stills have none.
     const uint64_t turn = frame->sequence > 0 ? frame->sequence - 1 : 0;
     const struct nj_detections *picture = &engine->pictures[turn % engine->count];
-    memcpy(out->items, picture->items, picture->count * sizeof picture->items[0]);
-    out->count = picture->count;
+    // Of a part of the picture, what has its centre there.
+    const struct nj_rect *crop = request->crops != NULL ? &request->crops[index] : NULL;
+    for (size_t i = 0; i < picture->count; i++) {
+        if (crop == NULL || is_in(crop, &picture->items[i].box))
+            out->items[out->count++] = picture->items[i];
+    }
     return 0;
 }
 

@@ -27,11 +27,20 @@ enum nj_model_decoder {
     NJ_DECODER_COUNT
 };
 
+// What a network is for; follows from its decoder.
+enum nj_model_task {
+    NJ_TASK_DETECT,    // boxes of things
+    NJ_TASK_CLASSIFY,  // what the picture shows
+    NJ_TASK_RECOGNISE, // what is written there
+    NJ_TASK_COUNT
+};
+
 struct nj_model {
     char name[NJ_MODEL_NAME_SIZE];
     char weights_path[NJ_MODEL_PATH_SIZE];
     char weights_sha256[NJ_SHA256_HEX_SIZE]; // "" unchecked (a user's own model)
     enum nj_model_decoder decoder;
+    enum nj_model_task task;
     struct nj_tensor_spec input;
     int32_t max_batch;          // 1 .. NJ_MODEL_BATCH_MAX; 1: the graph's batch axis is fixed
     double threshold;           // default for reporting, 0..1

@@ -27,14 +27,13 @@ struct worker {
     // One batch. Pages of what the model's max_batch does not reach are never touched.
     struct nj_detect_job *jobs[NJ_MODEL_BATCH_MAX];
     struct nj_frame *frames[NJ_MODEL_BATCH_MAX];
+    struct nj_rect crops[NJ_MODEL_BATCH_MAX];
     struct nj_detections results[NJ_MODEL_BATCH_MAX];
 };
 
 struct nj_scheduler {
     struct nj_detector *detector;
     const struct nj_clock *clock;
-    size_t max_batch;
-    int32_t least_width, least_height;
     struct worker *workers;
     int64_t thread_count;
     struct nj_cancel cancel; // ends calls of the http engine at destroy
@@ -113,24 +112,38 @@ static void end_unrun(struct nj_scheduler *scheduler, struct nj_detect_job *job,
     end_job(scheduler, job);
 }
 
+static struct nj_detector *detector_of(const struct nj_scheduler *scheduler,
+                                       const struct nj_detect_job *job)
+{
+    return job->detector != NULL ? job->detector : scheduler->detector;
+}
+
+static int load_job(struct worker *worker, struct nj_detect_job *job)
+{
+    struct nj_job_tools tools = {.decoder = worker->decoder};
+    if (job->frame != NULL)
+        return 0;
+    if (job->load == NULL)
+        return nj_error_set(&job->error, NJ_E_INVALID, "a job without a picture");
+    // A part of a picture may need all of its pixels.
+    if (!(job->crop.w > 0))
+        nj_detector_least_size(detector_of(worker->scheduler, job), &tools.least_width,
+                               &tools.least_height);
+    return job->load(job, &tools, &job->frame, &job->error);
+}
+
 // Loads the pictures of a batch; jobs whose picture fails end here. Returns how many are left.
 static size_t load_batch(struct worker *worker, size_t count)
 {
     struct nj_scheduler *scheduler = worker->scheduler;
-    const struct nj_job_tools tools = {.decoder = worker->decoder,
-                                       .least_width = scheduler->least_width,
-                                       .least_height = scheduler->least_height};
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
         struct nj_detect_job *job = worker->jobs[i];
         job->error.text[0] = '\0';
         job->result.count = 0;
-        job->rc = 0;
+        job->result.text[0] = '\0';
         job->started_us = nj_mono_us(scheduler->clock);
-        if (job->frame == NULL)
-            job->rc = job->load != NULL
-                          ? job->load(job, &tools, &job->frame, &job->error)
-                          : nj_error_set(&job->error, NJ_E_INVALID, "a job without a picture");
+        job->rc = load_job(worker, job);
         if (job->rc == 0) {
             worker->frames[left] = job->frame;
             worker->jobs[left++] = job;
@@ -142,13 +155,60 @@ static size_t load_batch(struct worker *worker, size_t count)
     return left;
 }
 
+// True when one run can serve both.
+static bool may_share_run(const struct nj_scheduler *scheduler, const struct nj_detect_job *a,
+                          const struct nj_detect_job *b)
+{
+    return detector_of(scheduler, a) == detector_of(scheduler, b) && a->threshold == b->threshold &&
+           a->wanted == b->wanted;
+}
+
+// NULL when all jobs want the whole picture.
+static const struct nj_rect *gather_crops(struct worker *worker, size_t first, size_t count)
+{
+    bool any = false;
+    for (size_t i = first; i < first + count; i++) {
+        const struct nj_rect *crop = &worker->jobs[i]->crop;
+        const struct nj_frame *frame = worker->frames[i];
+        any = any || crop->w > 0;
+        worker->crops[i] = crop->w > 0 ? *crop
+                                       : (struct nj_rect){.w = (float)frame->full_width,
+                                                          .h = (float)frame->full_height};
+    }
+    return any ? &worker->crops[first] : NULL;
+}
+
+static int run_detector(struct worker *worker, size_t first, size_t count, struct nj_error *err)
+{
+    struct nj_scheduler *scheduler = worker->scheduler;
+    const struct nj_detect_job *job = worker->jobs[first];
+    struct nj_detector *detector = detector_of(scheduler, job);
+    const bool own = detector == scheduler->detector;
+    struct nj_detector_thread *thread = worker->detector_thread;
+    const struct nj_detect_request request = {.frames = worker->frames + first,
+                                              .crops = gather_crops(worker, first, count),
+                                              .count = count,
+                                              .threshold = job->threshold,
+                                              .wanted = job->wanted,
+                                              .cancel = &scheduler->cancel};
+    int rc = own ? 0 : nj_detector_thread_borrow(detector, &thread, err);
+    if (rc != 0)
+        return rc;
+    // What a single picture gives is large: it is written where it stays.
+    struct nj_detections *results = count == 1 ? &worker->jobs[first]->result : worker->results;
+    rc = nj_detector_run(thread, &request, results, err);
+    if (!own)
+        nj_detector_thread_give_back(thread);
+    for (size_t i = 0; rc == 0 && count > 1 && i < count; i++)
+        worker->jobs[first + i]->result = worker->results[i];
+    return rc;
+}
+
 static void run_some(struct worker *worker, size_t first, size_t count)
 {
     struct nj_scheduler *scheduler = worker->scheduler;
     struct nj_error error = {0};
-    const struct nj_detect_request request = {
-        .frames = worker->frames + first, .count = count, .cancel = &scheduler->cancel};
-    const int rc = nj_detector_run(worker->detector_thread, &request, worker->results, &error);
+    const int rc = run_detector(worker, first, count, &error);
     if (rc != 0 && count > 1) {
         // One bad picture must not fail its neighbours.
         for (size_t i = 0; i < count; i++)
@@ -164,10 +224,19 @@ static void run_some(struct worker *worker, size_t first, size_t count)
         job->rc = rc;
         job->error = error;
         job->finished_us = now;
-        if (rc == 0)
-            job->result = worker->results[i];
+        if (rc != 0)
+            job->result.count = 0;
         end_job(scheduler, job);
     }
+}
+
+// True when `job` may join the `count` jobs that the worker has taken.
+static bool fits_batch(const struct worker *worker, const struct nj_detect_job *job, size_t count,
+                       size_t share)
+{
+    const struct nj_scheduler *scheduler = worker->scheduler;
+    const size_t most = (size_t)nj_detector_model(detector_of(scheduler, job))->max_batch;
+    return count < share && count < most && may_share_run(scheduler, worker->jobs[0], job);
 }
 
 // Takes up to a batch of jobs. What has to end unrun is given one at a time, in *out_ended.
@@ -182,14 +251,17 @@ static size_t take_locked(struct worker *worker, struct nj_detect_job **out_ende
     // Work is spread over the threads before it is gathered in batches.
     const size_t threads = (size_t)scheduler->thread_count;
     const size_t share = (nj_turns_waiting(scheduler->turns) + threads - 1) / threads;
-    const size_t most = share < scheduler->max_batch ? share : scheduler->max_batch;
     const nj_us now = nj_mono_us(scheduler->clock);
     size_t count = 0;
-    while (count < most) {
-        struct nj_detect_job *job = nj_turns_take(scheduler->turns);
+    for (;;) {
+        struct nj_detect_job *job = nj_turns_peek(scheduler->turns);
         if (job == NULL)
             break;
-        if (job->deadline_us != 0 && job->deadline_us < now)
+        const bool late = job->deadline_us != 0 && job->deadline_us < now;
+        if (!late && count > 0 && !fits_batch(worker, job, count, share))
+            break;
+        nj_turns_take(scheduler->turns);
+        if (late)
             nj_turns_end(scheduler->turns, job);
         else
             worker->jobs[count++] = job;
@@ -287,8 +359,6 @@ static int init_scheduler(struct nj_scheduler *scheduler, const struct nj_schedu
     scheduler->detector = config->detector;
     scheduler->clock = config->clock;
     scheduler->max_jobs = config->max_jobs;
-    scheduler->max_batch = (size_t)nj_detector_model(config->detector)->max_batch;
-    nj_detector_least_size(config->detector, &scheduler->least_width, &scheduler->least_height);
     nj_cancel_init(&scheduler->cancel, NULL);
     find_metrics(scheduler, config->metrics);
     scheduler->thread_count = config->threads > 0 ? config->threads : usable_cores();

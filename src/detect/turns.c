@@ -15,6 +15,7 @@ struct fifo {
 struct turn_source {
     struct nj_list perishable_node, durable_node; // in the rings while something waits
     struct nj_detect_job *perishable;             // the newest, or NULL
+    struct fifo kept;                             // perishable ones that go before it
     struct fifo durable;
     char key[]; // a copy: the job's may be gone when the entry goes
 };
@@ -91,9 +92,14 @@ static struct turn_source *get_source(struct nj_turns *turns, const char *key)
     return source;
 }
 
+static bool has_perishable(const struct turn_source *source)
+{
+    return source->perishable != NULL || source->kept.first != NULL;
+}
+
 static void forget_if_idle(struct nj_turns *turns, struct turn_source *source)
 {
-    if (source->perishable == NULL && source->durable.first == NULL)
+    if (!has_perishable(source) && source->durable.first == NULL)
         nj_strmap_remove(turns->sources, source->key);
 }
 
@@ -110,13 +116,18 @@ int nj_turns_add(struct nj_turns *turns, struct nj_detect_job *job)
         turns->waiting++;
         return 0;
     }
-    job->next = NULL;
-    if (source->perishable != NULL) {
-        fifo_push(&turns->ended, source->perishable);
-    } else {
+    if (!has_perishable(source))
         nj_list_append(&turns->perishable_ring, &source->perishable_node);
+    if (job->keep) {
+        fifo_push(&source->kept, job);
         turns->waiting++;
+        return 0;
     }
+    job->next = NULL;
+    if (source->perishable != NULL)
+        fifo_push(&turns->ended, source->perishable);
+    else
+        turns->waiting++;
     source->perishable = job;
     return 0;
 }
@@ -126,9 +137,15 @@ static struct nj_detect_job *take_perishable(struct nj_turns *turns)
     struct nj_list *node = turns->perishable_ring.next; // the ring is not empty
     nj_list_remove(node);
     struct turn_source *source = NJ_CONTAINER_OF(node, struct turn_source, perishable_node);
-    struct nj_detect_job *job = source->perishable;
-    source->perishable = NULL;
-    forget_if_idle(turns, source);
+    struct nj_detect_job *job = fifo_pop(&source->kept);
+    if (job == NULL) {
+        job = source->perishable;
+        source->perishable = NULL;
+    }
+    if (has_perishable(source))
+        nj_list_append(&turns->perishable_ring, &source->perishable_node);
+    else
+        forget_if_idle(turns, source);
     return job;
 }
 
@@ -145,15 +162,32 @@ static struct nj_detect_job *take_durable(struct nj_turns *turns)
     return job;
 }
 
+static bool is_perishable_turn(const struct nj_turns *turns)
+{
+    return !nj_list_empty(&turns->perishable_ring) &&
+           (nj_list_empty(&turns->durable_ring) || turns->perishable_run < NJ_TURNS_PERISHABLE_RUN);
+}
+
+struct nj_detect_job *nj_turns_peek(const struct nj_turns *turns)
+{
+    if (turns->waiting == 0)
+        return NULL;
+    if (!is_perishable_turn(turns))
+        return NJ_CONTAINER_OF(turns->durable_ring.next, struct turn_source, durable_node)
+            ->durable.first;
+    const struct turn_source *source =
+        NJ_CONTAINER_OF(turns->perishable_ring.next, struct turn_source, perishable_node);
+    return source->kept.first != NULL ? source->kept.first : source->perishable;
+}
+
 struct nj_detect_job *nj_turns_take(struct nj_turns *turns)
 {
-    const bool perishable = !nj_list_empty(&turns->perishable_ring);
     const bool durable = !nj_list_empty(&turns->durable_ring);
-    if (!perishable && !durable)
+    if (nj_list_empty(&turns->perishable_ring) && !durable)
         return NULL;
     turns->waiting--;
     turns->held--;
-    if (perishable && (!durable || turns->perishable_run < NJ_TURNS_PERISHABLE_RUN)) {
+    if (is_perishable_turn(turns)) {
         turns->perishable_run = durable ? turns->perishable_run + 1 : 0;
         return take_perishable(turns);
     }

@@ -84,6 +84,61 @@ static void settings_choose_threshold_and_classes(void **state)
     nj_detector_destroy(detector);
 }
 
+static void a_request_chooses_its_own_threshold_classes_and_part(void **state)
+{
+    (void)state;
+    static const char *const everyday[] = {"dog"};
+    struct nj_detect_options options = make_options();
+    struct nj_detector *detector = NULL;
+    struct nj_detector_thread *thread = NULL;
+    static struct nj_detections out;
+    bool wanted[NJ_MODEL_CLASSES_MAX] = {false};
+    const struct nj_rect part = {.w = 50, .h = 50};
+    options.null_script = SCRIPT;
+    options.classes = (struct nj_text_list){.items = everyday, .count = 1};
+    assert_int_equal(make(&options, &detector, &thread, NULL), 0);
+    struct nj_frame *frame = make_frame(100, 80);
+    struct nj_detect_request request = {.frames = &frame, .count = 1, .threshold = 0.25F};
+    assert_int_equal(nj_detector_run(thread, &request, &out, NULL), 0);
+    assert_int_equal(out.count, 1); // the settings' classes still hold: no cat
+    for (int32_t i = 0; i < nj_detector_model(detector)->class_count; i++)
+        wanted[i] = true;
+    request.wanted = wanted;
+    assert_int_equal(nj_detector_run(thread, &request, &out, NULL), 0);
+    assert_int_equal(out.count, 3);
+    request.crops = &part;
+    assert_int_equal(nj_detector_run(thread, &request, &out, NULL), 0);
+    assert_int_equal(out.count, 2);
+    request.threshold = 0;
+    assert_int_equal(nj_detector_run(thread, &request, &out, NULL), 0);
+    assert_int_equal(out.count, 1);
+    assert_string_equal(nj_detector_class_name(detector, out.items[0].class_id), "dog");
+    nj_frame_unref(frame);
+    nj_detector_thread_destroy(thread);
+    nj_detector_destroy(detector);
+}
+
+static void borrowed_states_are_used_again_and_go_with_the_detector(void **state)
+{
+    (void)state;
+    struct nj_detect_options options = make_options();
+    struct nj_detector *detector = NULL;
+    struct nj_detector_thread *own = NULL;
+    struct nj_detector_thread *threads[3] = {NULL};
+    assert_int_equal(make(&options, &detector, &own, NULL), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(nj_detector_thread_borrow(detector, &threads[i], NULL), 0);
+    assert_ptr_not_equal(threads[0], threads[1]); // both are in use
+    nj_detector_thread_give_back(threads[0]);
+    assert_int_equal(nj_detector_thread_borrow(detector, &threads[2], NULL), 0);
+    assert_ptr_equal(threads[2], threads[0]);
+    nj_detector_thread_give_back(threads[1]);
+    nj_detector_thread_give_back(threads[2]);
+    nj_detector_thread_give_back(NULL);
+    nj_detector_thread_destroy(own);
+    nj_detector_destroy(detector); // the sanitizer sees a state that stays
+}
+
 static void a_class_the_model_lacks_is_an_error(void **state)
 {
     (void)state;
@@ -196,6 +251,8 @@ int detector_test(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_sorted_clipped_and_above_the_threshold),
         cmocka_unit_test(settings_choose_threshold_and_classes),
+        cmocka_unit_test(a_request_chooses_its_own_threshold_classes_and_part),
+        cmocka_unit_test(borrowed_states_are_used_again_and_go_with_the_detector),
         cmocka_unit_test(a_class_the_model_lacks_is_an_error),
         cmocka_unit_test(a_fired_token_ends_before_work),
         cmocka_unit_test(bad_scripts_are_refused),

@@ -32,6 +32,7 @@ struct test_job {
 
 struct fixture {
     struct nj_fake_clock clock;
+    const char *script;
     struct nj_detector *detector;
     struct nj_scheduler *scheduler;
     struct gate gate;
@@ -79,8 +80,9 @@ static int set_up(void **state)
     pthread_mutex_init(&f->gate.mutex, NULL);
     nj_cond_init(&f->gate.cond);
     struct nj_detect_options options = make_options();
-    options.null_script = "[[{\"class\":\"dog\",\"confidence\":0.5,\"bbox\":{\"x\":1,\"y\":1,"
-                          "\"width\":5,\"height\":5}}]]";
+    f->script = "[[{\"class\":\"dog\",\"confidence\":0.5,\"bbox\":{\"x\":1,\"y\":1,"
+                "\"width\":5,\"height\":5}}]]";
+    options.null_script = f->script;
     const struct nj_detector_config config = {.options = &options, .clock = &f->clock.clock};
     assert_int_equal(nj_detector_create(&config, &f->detector, NULL), 0);
     *state = f;
@@ -247,10 +249,9 @@ static void sources_share_fairly(void **state)
     assert_string_equal(f->gate.order, "0abcaaaaa");
 }
 
-static void a_model_that_allows_it_gets_batches_across_sources(void **state)
+// A detector of the fixture's script with a model that takes three pictures at once.
+static void make_batching(struct fixture *f, struct nj_detector **out)
 {
-    struct fixture *f = *state;
-    static const char *const sources[] = {"a", "b", "c", "d"};
     char folder[64];
     make_folder(folder);
     write_file(folder, "m.json",
@@ -259,11 +260,19 @@ static void a_model_that_allows_it_gets_batches_across_sources(void **state)
     struct nj_detect_options options = make_options();
     options.models_folder = folder;
     options.model = "m";
+    options.null_script = f->script;
     const struct nj_detector_config config = {.options = &options, .clock = &f->clock.clock};
+    assert_int_equal(nj_detector_create(&config, out, NULL), 0);
+    remove_folder(folder);
+}
+
+static void a_model_that_allows_it_gets_batches_across_sources(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const sources[] = {"a", "b", "c", "d"};
     nj_detector_destroy(f->detector);
     f->detector = NULL;
-    assert_int_equal(nj_detector_create(&config, &f->detector, NULL), 0);
-    remove_folder(folder);
+    make_batching(f, &f->detector);
     start(f, 1, 50);
     block(f);
     for (size_t i = 0; i < 4; i++)
@@ -280,6 +289,62 @@ static void a_model_that_allows_it_gets_batches_across_sources(void **state)
     assert_string_equal(f->gate.order, "0abced");
     assert_int_equal(bad->job.rc, NJ_E_CORRUPT);
     assert_int_equal(f->jobs[4].job.rc, 0);
+}
+
+static void a_batch_has_one_model_one_threshold_and_one_choice(void **state)
+{
+    struct fixture *f = *state;
+    struct nj_detector *other = NULL;
+    const bool no_dogs[1] = {false};
+    make_batching(f, &other);
+    start(f, 1, 50);
+    block(f);
+    for (int i = 0; i < 9; i++) { // sources a to i: the order is theirs
+        static const char *const sources[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+        struct nj_detect_job *job = &next_job(f, sources[i], 0)->job;
+        job->detector = i < 8 ? other : NULL;
+        job->threshold = i == 4 ? 0.6F : 0;
+        job->wanted = i == 6 ? no_dogs : NULL;
+        if (i == 2)
+            job->crop = (struct nj_rect){.x = 8, .w = 8, .h = 8};
+        assert_int_equal(nj_scheduler_submit(f->scheduler, job), 0);
+    }
+    open_gate(f);
+    wait_for_ends(f, 10);
+    struct nj_scheduler_stats stats;
+    nj_scheduler_get_stats(f->scheduler, &stats);
+    assert_int_equal(stats.batches, 8);
+    assert_string_equal(f->gate.order, "0abcdefghi");
+    // Runs: the blocker, abc, d, e (its threshold), f, g (its choice), h, i (the other model).
+    static const size_t found[] = {1, 1, 0, 1, 0, 1, 0, 1, 1};
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(f->jobs[1 + i].job.rc, 0);
+        assert_int_equal(f->jobs[1 + i].job.result.count, found[i]);
+    }
+    nj_scheduler_destroy(f->scheduler); // before the other model
+    f->scheduler = NULL;
+    // The other model has one class, the scheduler's has eighty.
+    assert_int_equal(f->jobs[1].job.result.items[0].class_id, 0);
+    assert_string_equal(
+        nj_detector_class_name(f->detector, f->jobs[9].job.result.items[0].class_id), "dog");
+    nj_detector_destroy(other);
+}
+
+static void kept_live_work_ends_with_its_result(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1, 10);
+    block(f);
+    for (int i = 0; i < 3; i++) {
+        struct nj_detect_job *job =
+            &next_job(f, "p", nj_mono_us(&f->clock.clock) + NJ_US_PER_S)->job;
+        job->keep = i < 2;
+        assert_int_equal(nj_scheduler_submit(f->scheduler, job), 0);
+    }
+    open_gate(f);
+    wait_for_ends(f, 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(f->gate.outcomes[i], 0);
 }
 
 static void destroy_ends_what_waits_as_cancelled(void **state)
@@ -314,6 +379,9 @@ int scheduler_test(void)
         cmocka_unit_test_setup_teardown(sources_share_fairly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_model_that_allows_it_gets_batches_across_sources, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_has_one_model_one_threshold_and_one_choice, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(kept_live_work_ends_with_its_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(destroy_ends_what_waits_as_cancelled, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("scheduler", tests, NULL, NULL);

@@ -126,6 +126,46 @@ static void durable_work_is_not_replaced(void **state)
     assert_order(f, "ppp");
 }
 
+static void kept_work_is_not_replaced_and_goes_before_the_newest(void **state)
+{
+    struct fixture *f = *state;
+    struct nj_detect_job *old = add(f, "a", 100);
+    for (int i = 0; i < 3; i++) {
+        f->jobs[f->used].keep = true;
+        add(f, "a", 100);
+    }
+    add(f, "b", 100);
+    struct nj_detect_job *newest = add(f, "a", 100);
+    assert_int_equal(nj_turns_waiting(f->turns), 5);
+    assert_ptr_equal(nj_turns_take_ended(f->turns), old);
+    assert_null(nj_turns_take_ended(f->turns));
+    // Sources still take turns: three kept ones do not hold up another camera.
+    struct nj_detect_job *const expected[] = {&f->jobs[1], &f->jobs[4], &f->jobs[2], &f->jobs[3],
+                                              newest};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        assert_ptr_equal(nj_turns_peek(f->turns), expected[i]);
+        assert_ptr_equal(nj_turns_take(f->turns), expected[i]);
+    }
+    assert_null(nj_turns_peek(f->turns));
+    assert_int_equal(nj_turns_held(f->turns), 0);
+}
+
+static void a_look_ahead_sees_what_is_taken_next(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 12; i++)
+        add(f, i % 2 ? "x" : "y", 0);
+    for (int i = 0; i < 8; i++) {
+        const char *const sources[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+        add(f, sources[i], 100);
+    }
+    for (int i = 0; i < 20; i++) {
+        struct nj_detect_job *next = nj_turns_peek(f->turns);
+        assert_non_null(next);
+        assert_ptr_equal(nj_turns_take(f->turns), next);
+    }
+}
+
 static void the_key_may_go_with_the_job(void **state)
 {
     struct fixture *f = *state;
@@ -153,6 +193,9 @@ int turns_test(void)
         cmocka_unit_test_setup_teardown(a_newer_picture_takes_the_place_of_the_old, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(durable_work_is_not_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kept_work_is_not_replaced_and_goes_before_the_newest,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_ahead_sees_what_is_taken_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_key_may_go_with_the_job, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("turns", tests, NULL, NULL);
