@@ -21,6 +21,8 @@ enum { // what a stranger's archive may ask for; the error names the limit
     NJ_SPEC_JSON_MAX = 1 << 20 // bytes
 };
 
+enum { NJ_SPEC_EXPIRE_DEFAULT = -1 }; // of a saved image: as the site says
+
 struct nj_spec_names {
     char **items;
     size_t count;
@@ -51,11 +53,11 @@ struct nj_spec_action {
     char region[NJ_SPEC_NAME_SIZE]; // class whose box is cut out; "": the whole frame
     bool png;                       // else JPEG
     int quality;                    // 1..100
-    int64_t expire_seconds;         // 0: for ever
+    int64_t expire_seconds;         // NJ_SPEC_EXPIRE_DEFAULT: not given; 0: for ever
     // redis_publish, publish_message: channel or topic; http_post: address
     char channel[512];
     struct nj_template *message; // also the body of http_post; JSON-escaped where it is JSON
-    // postgresql_*
+    // postgresql_*; of a new record key_field is "session_id" where it is not given
     char table[NJ_SPEC_NAME_SIZE]; // "table" or "schema.table", each [A-Za-z_][A-Za-z0-9_]{0,62}
     char key_field[64];
     struct nj_template *key_value;
@@ -85,7 +87,7 @@ struct nj_spec_node {
     bool crop, multi_class, parallel;
     double min_confidence; // negative: not given
     struct nj_spec_names trigger_classes, expected_classes;
-    char crop_class[NJ_SPEC_NAME_SIZE];
+    char crop_class[NJ_SPEC_NAME_SIZE];  // not given: the first trigger class; "" neither
     int32_t resize_width, resize_height; // 0: the model's own input size
     bool straighten;                     // crop along the landmarks of what triggered it
     nj_us timeout_us;                    // of this branch; 30 s
