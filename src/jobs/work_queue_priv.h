@@ -11,13 +11,14 @@
 #include <stdatomic.h>
 
 enum {
-    NJ_WORK_BATCH_MAX = 64,                  // rows of one claim
-    NJ_WORK_CAPACITY_MAX = 4096,             // items with the handler
-    NJ_WORK_AHEAD_MAX = 16,                  // claimed beyond the handler's capacity
-    NJ_WORK_RECOUNT_US = 30 * NJ_US_PER_S,   // memory against store
-    NJ_WORK_ERROR_WAIT_US = 1 * NJ_US_PER_S, // after the store refused
-    NJ_WORK_DUE_MIN_US = 5 * NJ_US_PER_MS,   // a due time that does not come true must not spin
-    NJ_WORK_SECONDS = 60,                    // of the completion rate
+    NJ_WORK_BATCH_MAX = 64,                   // rows of one claim
+    NJ_WORK_CAPACITY_MAX = 4096,              // items with the handler
+    NJ_WORK_AHEAD_MAX = 16,                   // claimed beyond the handler's capacity
+    NJ_WORK_RECOUNT_US = 30 * NJ_US_PER_S,    // memory against store
+    NJ_WORK_ERROR_WAIT_US = 1 * NJ_US_PER_S,  // after the store refused
+    NJ_WORK_TELL_EVERY_US = 60 * NJ_US_PER_S, // a store that goes on refusing
+    NJ_WORK_DUE_MIN_US = 5 * NJ_US_PER_MS,    // a due time that does not come true must not spin
+    NJ_WORK_SECONDS = 60,                     // of the completion rate
 };
 
 // What one call inside a transaction changes. It is counted when its own commit hook fires; a
@@ -90,7 +91,8 @@ struct nj_work_queue {
     struct nj_rng rng;
     struct nj_timer due_timer, lease_timer, recount_timer, settle_timer;
     struct nj_work_tend tend;
-    nj_us oldest_us; // wall; creation of the oldest waiting as last known, 0: none
+    nj_us failure_told_us; // monotonic; 0: the newest claim worked
+    nj_us oldest_us;       // wall; creation of the oldest waiting as last known, 0: none
 
     struct nj_call wake_call;
     atomic_bool wake_posted;

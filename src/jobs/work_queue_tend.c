@@ -219,6 +219,17 @@ static void take_results(struct nj_work_queue *queue)
     warn_of_pressure(queue);
 }
 
+// A full disk fails every second; the log needs it once a minute.
+static void tell_failure(struct nj_work_queue *queue, const struct nj_error *why)
+{
+    nj_us now_us = nj_mono_us(nj_loop_clock(queue->config.loop));
+    if (queue->failure_told_us != 0 && now_us - queue->failure_told_us < NJ_WORK_TELL_EVERY_US)
+        return;
+    queue->failure_told_us = now_us;
+    nj_log_at(queue->config.log, NJ_LOG_ERROR, "Cannot claim work",
+              NJ_TEXT("queue", queue->config.name), NJ_TEXT("error", why->text));
+}
+
 static void handle_tended(struct nj_store_op *op)
 {
     struct nj_work_tend *tend = NJ_CONTAINER_OF(op, struct nj_work_tend, op);
@@ -230,13 +241,13 @@ static void handle_tended(struct nj_store_op *op)
         return;
     }
     if (op->rc < 0) {
-        nj_log_at(queue->config.log, NJ_LOG_ERROR, "Cannot claim work",
-                  NJ_TEXT("queue", queue->config.name), NJ_TEXT("error", op->error.text));
+        tell_failure(queue, &op->error);
         (void)nj_timer_start(&queue->due_timer, NJ_WORK_ERROR_WAIT_US, 0);
         return;
     }
     bool wanted = tend->again;
     tend->again = false;
+    queue->failure_told_us = 0;
     take_results(queue);
     if (!queue->running) {
         nj_work_queue_pause(queue); // gives back what came too late

@@ -16,6 +16,7 @@
 enum {
     NJ_LOG_FILE_MODE = 0640,
     NJ_LOG_REOPEN_S = 10, // between tries to get a lost file back
+    NJ_LOG_LOOK_S = 10,   // between looks whether somebody moved or deleted the file
 };
 
 static int open_file(struct nj_log_sink *sink)
@@ -26,8 +27,12 @@ static int open_file(struct nj_log_sink *sink)
                   NJ_LOG_FILE_MODE);
     if (fd < 0)
         return errno;
+    bool known = fstat(fd, &status) == 0;
     sink->fd = fd;
-    sink->written = fstat(fd, &status) == 0 ? status.st_size : 0;
+    sink->written = known ? status.st_size : 0;
+    sink->device = known ? status.st_dev : 0;
+    sink->inode = known ? status.st_ino : 0;
+    sink->look_at_us = nj_mono_us(sink->clock) + (nj_us)NJ_LOG_LOOK_S * NJ_US_PER_S;
     return 0;
 }
 
@@ -115,8 +120,24 @@ static void rotate(struct nj_log_sink *sink)
         report_lost(sink, failure);
 }
 
+// A file that was deleted, or moved away by another program, would take lines that nobody finds.
+static void look_for_file(struct nj_log_sink *sink)
+{
+    struct stat status;
+    nj_us now = nj_mono_us(sink->clock);
+    if (sink->fd < 0 || now < sink->look_at_us)
+        return;
+    sink->look_at_us = now + (nj_us)NJ_LOG_LOOK_S * NJ_US_PER_S;
+    if (stat(sink->path, &status) == 0 && status.st_dev == sink->device &&
+        status.st_ino == sink->inode)
+        return;
+    close_file(sink);
+    sink->reopen_at_us = now;
+}
+
 static bool file_ready(struct nj_log_sink *sink, size_t length)
 {
+    look_for_file(sink);
     if (sink->fd < 0) {
         nj_us now = nj_mono_us(sink->clock);
         if (now < sink->reopen_at_us)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct nj_log_sink {
     const struct nj_clock *clock;
@@ -20,6 +21,9 @@ struct nj_log_sink {
     bool torn;          // the file ends within a line
     bool reported;      // standard error knows that the file is lost
     nj_us reopen_at_us; // monotonic; not tried before
+    dev_t device;       // of the open file
+    ino_t inode;
+    nj_us look_at_us; // monotonic; when the path is next compared with the open file
 };
 
 // Opens path when it is not NULL.

@@ -193,6 +193,21 @@ static void full_disk_sends_lines_to_standard_error_and_says_so_once(void **stat
     free(text);
 }
 
+static void file_that_was_taken_away_is_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    start(f, (struct nj_log_options){.level = NJ_LOG_INFO});
+    nj_log_line(f->log, NJ_LOG_INFO, "first");
+    assert_int_equal(unlink(f->path), 0);
+    nj_log_line(f->log, NJ_LOG_INFO, "second"); // nobody has looked yet
+    nj_fake_clock_advance(&f->clock, 10 * NJ_US_PER_S);
+    nj_log_line(f->log, NJ_LOG_INFO, "third");
+    char *text = content(f->path);
+    assert_null(strstr(text, "second"));
+    assert_non_null(strstr(text, "third"));
+    free(text);
+}
+
 static void log_without_its_folder_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -231,6 +246,7 @@ int log_test(void)
         cmocka_unit_test_setup_teardown(line_too_long_is_cut_and_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk_sends_lines_to_standard_error_and_says_so_once,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(file_that_was_taken_away_is_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(log_without_its_folder_is_refused, setup, teardown),
         cmocka_unit_test(level_names_have_their_usual_spelling),
         cmocka_unit_test(build_stamp_begins_with_the_version),
