@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The test camera as FFmpeg sees it: what it plays.
-#include "tests/camera/av_client.h"
-#include "tests/fake/rtsp_camera.h"
-#include "tests/fake/test_video.h"
+#include "tests/camera/camera_test.h"
 #include "util/clock.h"
 
 #include <setjmp.h>
@@ -15,8 +13,6 @@
 
 int rtsp_camera_test(void);
 
-enum { OPEN_MS = 10000, READ_MS = 10000 };
-
 struct played {
     const char *name, *video;
     enum nj_test_camera_audio audio;
@@ -25,44 +21,25 @@ struct played {
     int frames;
 };
 
-static struct nj_test_camera *start(const char *host)
-{
-    const struct nj_test_camera_options options = {.host = host, .tls = true};
-    struct nj_test_camera *camera = NULL;
-    struct nj_error err = {0};
-    if (nj_test_camera_create(&options, &camera, &err))
-        fail_msg("%s", err.text);
-    return camera;
-}
-
-static void add(struct nj_test_camera *camera, struct nj_test_camera_mount mount)
-{
-    char file[NJ_TEMP_PATH_MAX];
-    struct nj_error err = {0};
-    mount.file = nj_test_video(mount.file, file);
-    if (nj_test_camera_add(camera, &mount, &err))
-        fail_msg("%s", err.text);
-}
-
 static void play(const struct played *row, struct av_seen *seen)
 {
-    struct nj_test_camera *camera = start(row->host);
-    add(camera, (struct nj_test_camera_mount){.name = "cam",
-                                              .file = row->video,
-                                              .unpaced = true,
-                                              .audio = row->audio,
-                                              .auth = row->auth,
-                                              .user = "admin",
-                                              .password = "pass word:1"});
+    struct nj_test_camera *camera = camera_start(row->host);
+    camera_add(camera, (struct nj_test_camera_mount){.name = "cam",
+                                                     .file = row->video,
+                                                     .unpaced = true,
+                                                     .audio = row->audio,
+                                                     .auth = row->auth,
+                                                     .user = "admin",
+                                                     .password = "pass word:1"});
     char url[NJ_TEST_CAMERA_URL_MAX];
     nj_test_camera_url(camera, row->scheme, "cam", row->credentials, url);
     int error = 0;
-    struct av_client *client = av_client_open(url, OPEN_MS, &error);
+    struct av_client *client = av_client_open(url, CAMERA_WAIT_MS, &error);
     if (!client)
         fail_msg("%s: cannot be opened: %d", url, error);
-    assert_int_equal(av_client_read(client, row->frames, READ_MS), 0);
+    assert_int_equal(av_client_read(client, row->frames, CAMERA_WAIT_MS), 0);
     if (row->audio != NJ_TEST_CAMERA_SILENT)
-        assert_int_equal(av_client_read_audio(client, 5, READ_MS), 0);
+        assert_int_equal(av_client_read_audio(client, 5, CAMERA_WAIT_MS), 0);
     *seen = *av_client_seen(client);
     struct nj_test_camera_stats stats;
     assert_int_equal(nj_test_camera_get_stats(camera, "cam", &stats), 0);
@@ -70,8 +47,9 @@ static void play(const struct played *row, struct av_seen *seen)
     assert_int_equal(stats.plays, 1);
     assert_int_equal(stats.unauthorized, row->auth == NJ_TEST_CAMERA_OPEN ? 0 : 1);
     av_client_close(client);
-    assert_int_equal(
-        nj_test_camera_wait_exactly(camera, "cam", NJ_TEST_CAMERA_CONNECTIONS_NOW, 0, READ_MS), 0);
+    assert_int_equal(nj_test_camera_wait_exactly(camera, "cam", NJ_TEST_CAMERA_CONNECTIONS_NOW, 0,
+                                                 CAMERA_WAIT_MS),
+                     0);
     nj_test_camera_destroy(camera);
 }
 
@@ -93,16 +71,12 @@ static void another_client_decodes_every_frame(void **state)
 static void speed_of_a_paced_camera_is_the_files(void **state)
 {
     (void)state;
-    struct nj_test_camera *camera = start(NULL);
-    add(camera, (struct nj_test_camera_mount){.name = "cam", .file = "small", .speed = 4});
-    char url[NJ_TEST_CAMERA_URL_MAX];
-    int error = 0;
-    struct av_client *client =
-        av_client_open(nj_test_camera_url(camera, "rtsp", "cam", NULL, url), OPEN_MS, &error);
-    assert_non_null(client);
+    struct nj_test_camera *camera = camera_start(NULL);
+    camera_add(camera, (struct nj_test_camera_mount){.name = "cam", .file = "small", .speed = 4});
+    struct av_client *client = camera_open(camera, "cam");
     nj_us begin = nj_mono_us(nj_clock_real());
     const struct av_seen *seen = av_client_seen(client);
-    assert_int_equal(av_client_read(client, 75, READ_MS), 0);
+    assert_int_equal(av_client_read(client, 75, CAMERA_WAIT_MS), 0);
     nj_us took = nj_mono_us(nj_clock_real()) - begin;
     nj_us media = seen->last_pts_us - seen->first_pts_us;
     assert_in_range(media, 4800000, 5200000);
