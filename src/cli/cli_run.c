@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // nightjar run: the daemon in the foreground. SIGTERM and SIGINT drain and stop, a second one
-// hurries, SIGHUP reloads.
+// hurries, SIGHUP reloads. A stop that hangs (a disk that does not answer) is ended by force: what
+// was accepted is durable.
 #include "app/app.h"
 #include "cli/cli.h"
 #include "util/build_info.h"
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
-enum { SIGNAL_COUNT = 3 };
+enum {
+    SIGNAL_COUNT = 3,
+    STOP_REST_S = 30, // beyond the drain: connections, threads and the store's last checkpoint
+};
 
 struct daemon {
     struct nj_cli_config cli;
@@ -47,13 +52,32 @@ static void handle_stopped(void *arg)
     ignore_signals(arg);
 }
 
+static void end_by_force(int number)
+{
+    static const char text[] =
+        "nightjar: the stop hangs, ended by force; nothing accepted is lost\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(NJ_EXIT_FAILED);
+}
+
+// By the kernel's timer, because the threads that hang cannot be waited for.
+static void limit_stop(const struct daemon *daemon)
+{
+    nj_us drain_us = nj_app_program_settings(daemon->config)->drain_us;
+    signal(SIGALRM, end_by_force);
+    (void)alarm((unsigned)(drain_us / NJ_US_PER_S) + STOP_REST_S);
+}
+
 static void handle_signal(uv_signal_t *handle, int number)
 {
     struct daemon *daemon = handle->data;
-    if (number == SIGHUP)
+    if (number == SIGHUP) {
         nj_app_reload(daemon->app);
-    else
+    } else {
+        limit_stop(daemon);
         nj_app_stop(daemon->app, handle_stopped, daemon);
+    }
 }
 
 static void watch_signals(struct daemon *daemon)
