@@ -33,7 +33,7 @@ async function atRest() {
     const camera = path.join(daemon.cameras, 'idle');
     fs.mkdirSync(camera);
     moveInto(camera, makeUnique(path.join(scratch, 'staging'), PICTURES));
-    await helper('rows', [daemon.store, 'wait', 'detection_queue', String(PICTURES), '60']);
+    await helper('rows', [daemon.store, 'wait', daemon.cameras, String(PICTURES), '60']);
     await sleep(SETTLE_MS);
     const cpu = daemon.cpuSeconds();
     const begin = nowUs();

@@ -22,7 +22,6 @@ const SINGLE_EVERY_MS = 500;
 const ANSWER_MS = 5000;
 const RUN_LIMIT_S = 300;
 const WARM_FILES = 40;
-const QUEUE = 'detection_queue';
 
 const scratch = scratchFolder();
 const report = new Report('ingest');
@@ -48,7 +47,7 @@ async function checkRows(daemon, moved, expected) {
 
 class Course {
     constructor(threads, cores) {
-        Object.assign(this, { threads, cores, sent: 0, speed: [], cpu: [], bound: [], rate: [],
+        Object.assign(this, { threads, cores, speed: [], cpu: [], bound: [], rate: [],
             cpuMs: [], boundCpuMs: [] });
     }
 
@@ -64,8 +63,8 @@ class Course {
 
     // Moves the files in; seconds and CPU seconds until the last one's rows are stored.
     async send(made, prefix) {
-        this.sent += made.length;
-        const end = helper('rows', [this.daemon.store, 'wait', QUEUE, String(this.sent), String(RUN_LIMIT_S)]);
+        const end = helper('rows', [this.daemon.store, 'wait', path.join(this.camera, prefix),
+            String(made.length), String(RUN_LIMIT_S)]);
         await sleep(200); // the watcher beside is there
         const cpu = this.daemon.cpuSeconds();
         const begin = nowUs();
