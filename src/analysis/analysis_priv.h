@@ -53,7 +53,7 @@ struct nj_analysis_task {
     struct nj_call call;
 };
 
-// Loads task->context inside a read operation. A batch that needs nothing sets nothing_to_do.
+// Loads task->context inside an operation. A batch that needs nothing sets nothing_to_do.
 int nj_analysis_load(struct nj_analysis_task *task, struct nj_db *db, struct nj_error *err);
 
 // Fills task->event from context and finding.
