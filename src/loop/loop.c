@@ -222,16 +222,21 @@ size_t nj_loop_turn(struct nj_loop *loop)
     return loop->ran - before;
 }
 
-void nj_loop_post(struct nj_loop *loop, struct nj_call *call)
+void nj_loop_post_linked(struct nj_loop *loop, struct nj_call *newest, struct nj_call *oldest)
 {
-    struct nj_call *newest = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+    struct nj_call *before = atomic_load_explicit(&loop->posted, memory_order_relaxed);
     do {
-        call->next = newest;
-    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, call,
+        oldest->next = before;
+    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &before, newest,
                                                     memory_order_release, memory_order_relaxed));
     // Who finds calls there already knows that the first of them woke the loop.
-    if (!newest)
+    if (!before)
         uv_async_send(&loop->async);
+}
+
+void nj_loop_post(struct nj_loop *loop, struct nj_call *call)
+{
+    nj_loop_post_linked(loop, call, call);
 }
 
 void nj_timer_init(struct nj_timer *timer, struct nj_loop *loop, void (*fn)(struct nj_timer *timer))

@@ -42,6 +42,9 @@ struct nj_call {
 
 // Explicitly thread-safe. Calls of one thread run in the order of their posting.
 void nj_loop_post(struct nj_loop *loop, struct nj_call *call);
+// Posts several at once, linked by `next` from the newest to the oldest; the loop wakes once for
+// all of them.
+void nj_loop_post_linked(struct nj_loop *loop, struct nj_call *newest, struct nj_call *oldest);
 
 // Timer: caller-owned, in place. Loop thread only.
 struct nj_timer {

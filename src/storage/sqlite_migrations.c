@@ -4,14 +4,17 @@
 #include "storage/migrations_priv.h"
 
 // Times are microseconds since 1970, UTC. Paths are bytes, not text. Ids of rows that may be
-// deleted are never given again (AUTOINCREMENT): an old id must not mean something new.
+// deleted are never given again (AUTOINCREMENT): an old id must not mean something new. Words are
+// checked with OR: for an IN list of more than two SQLite makes a table at each change of a row.
+
 // What was seen.
 static const char sightings[] =
     "CREATE TABLE cameras ("
     " id TEXT PRIMARY KEY NOT NULL,"
     " name TEXT NOT NULL,"
     " kind TEXT NOT NULL,"
-    " status TEXT NOT NULL CHECK (status IN ('online', 'offline', 'error', 'unknown')),"
+    " status TEXT NOT NULL CHECK (status = 'online' OR status = 'offline'"
+    " OR status = 'error' OR status = 'unknown'),"
     " reason TEXT NOT NULL,"
     " created_us INTEGER NOT NULL,"
     " last_seen_us INTEGER NOT NULL,"
@@ -21,7 +24,7 @@ static const char sightings[] =
     "CREATE TABLE batches ("
     " id TEXT PRIMARY KEY NOT NULL,"
     " camera_id TEXT NOT NULL REFERENCES cameras (id),"
-    " state TEXT NOT NULL CHECK (state IN ('open', 'closed', 'analysed')),"
+    " state TEXT NOT NULL CHECK (state = 'open' OR state = 'closed' OR state = 'analysed'),"
     " close_reason TEXT NOT NULL,"
     " started_us INTEGER NOT NULL,"
     " last_activity_us INTEGER NOT NULL,"
@@ -43,7 +46,8 @@ static const char sightings[] =
     " file_path BLOB NOT NULL,"
     " file_key INTEGER NOT NULL," // FNV-1a of file_path: a short index instead of one of long paths
     " file_is_upload INTEGER NOT NULL CHECK (file_is_upload IN (0, 1)),"
-    " media_type TEXT NOT NULL CHECK (media_type IN ('image', 'video', 'live')),"
+    " media_type TEXT NOT NULL CHECK (media_type = 'image' OR media_type = 'video'"
+    " OR media_type = 'live'),"
     " object_type TEXT NOT NULL,"
     " confidence REAL NOT NULL CHECK (confidence >= 0 AND confidence <= 1),"
     " x INTEGER NOT NULL, y INTEGER NOT NULL,"
@@ -75,7 +79,8 @@ static const char sightings[] =
     " ended_us INTEGER NOT NULL,"
     " created_us INTEGER NOT NULL,"
     " risk_score INTEGER NOT NULL CHECK (risk_score BETWEEN 0 AND 100),"
-    " risk_level TEXT NOT NULL CHECK (risk_level IN ('low', 'medium', 'high', 'critical')),"
+    " risk_level TEXT NOT NULL CHECK (risk_level = 'low' OR risk_level = 'medium'"
+    " OR risk_level = 'high' OR risk_level = 'critical'),"
     " summary TEXT NOT NULL,"
     " reasoning TEXT NOT NULL,"
     " breakdown TEXT NOT NULL,"

@@ -27,7 +27,7 @@ struct nj_store_conn {
     bool relaxed;            // commits are not flushed now
     struct nj_error trouble; // newest storage failure; code 0: none
     int log_pages;           // pages in the write-ahead log after the newest commit
-    int checkpoint_at;       // pages that make the next checkpoint due
+    int log_moved;           // pages it had when it was moved into the database last
     struct nj_store_stmt cache[NJ_SQLITE_CACHE_SLOTS];
 };
 

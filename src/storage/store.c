@@ -322,6 +322,19 @@ void nj_store_deliver(struct nj_store_op *op)
     nj_loop_post(op->loop, &op->call);
 }
 
+struct nj_store_op *nj_store_deliver_linked(struct nj_store_op *op)
+{
+    struct nj_loop *loop = op->loop;
+    struct nj_call *oldest = &op->call, *newest = NULL;
+    for (; op != NULL && op->loop == loop; op = op->next) {
+        op->call.fn = handle_posted;
+        op->call.next = newest;
+        newest = &op->call;
+    }
+    nj_loop_post_linked(loop, newest, oldest);
+    return op;
+}
+
 // A thread that waits for its operation.
 struct waiter {
     struct nj_store *store;

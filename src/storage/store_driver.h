@@ -37,6 +37,13 @@ enum nj_store_keep {
     NJ_KEEP_ONCE    // prepared for one use, for texts put together from constant pieces
 };
 
+// How little the store has to do.
+enum nj_store_calm {
+    NJ_STORE_BUSY,  // somebody waits
+    NJ_STORE_IDLE,  // nobody waits at this moment
+    NJ_STORE_QUIET, // nobody came for a while: what takes long harms nobody
+};
+
 struct nj_store_driver {
     const char *name;
 
@@ -84,9 +91,9 @@ struct nj_store_driver {
     int64_t (*changes)(struct nj_store_conn *conn); // rows of the newest change
     int64_t (*last_id)(struct nj_store_conn *conn); // of the newest insert that stored a row
 
-    // Housekeeping between groups: moves the log into the database when that is due. `idle`: nobody
-    // waits now.
-    void (*maintain)(struct nj_store_conn *conn, bool idle);
+    // Housekeeping between groups: moves the log into the database when that is due. True when some
+    // waits for quieter times.
+    bool (*maintain)(struct nj_store_conn *conn, enum nj_store_calm calm);
     int64_t (*bytes)(const char *path); // on disk, log included
     // A consistent copy into a new file. Not inside a transaction.
     int (*backup)(struct nj_store_conn *conn, const char *path, struct nj_error *err);

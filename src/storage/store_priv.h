@@ -76,6 +76,9 @@ void nj_store_reader_main(void *arg);
 void nj_store_run_read(struct nj_store *store, struct nj_db *db, struct nj_store_op *op);
 // Hands the finished operation back; it may be gone after.
 void nj_store_deliver(struct nj_store_op *op);
+// The same for `op` and all behind it that belong to the same loop, with one wake-up. The first
+// that does not, or NULL.
+struct nj_store_op *nj_store_deliver_linked(struct nj_store_op *op);
 
 // First operation, or NULL. Mutex held.
 struct nj_store_op *nj_op_queue_pop_locked(struct nj_op_queue *queue);

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 enum {
-    CHECKPOINT_PAGES = 1000,        // 4 MiB: worth moving when nobody waits
-    CHECKPOINT_URGENT_PAGES = 8000, // 32 MiB: moved even under load, the log must not grow for ever
+    // By how much the log has grown when it is moved into the database.
+    CHECKPOINT_PAGES = 1000,        // 4 MiB: worth moving in quiet times
+    CHECKPOINT_IDLE_PAGES = 4000,   // 16 MiB: also between two operations, whose second may wait
+    CHECKPOINT_URGENT_PAGES = 9000, // 36 MiB: even under load, the log must not grow for ever
     APPLICATION_ID = 0x4e6a5253,    // marks the file as ours
 };
 
@@ -74,7 +76,7 @@ static int handle_commit(void *arg, sqlite3 *db, const char *name, int pages)
     (void)name;
     struct nj_store_conn *conn = arg;
     if (pages < conn->log_pages)
-        conn->checkpoint_at = CHECKPOINT_PAGES; // the log began anew
+        conn->log_moved = 0; // the log began anew
     conn->log_pages = pages;
     return SQLITE_OK;
 }
@@ -123,7 +125,6 @@ static int configure_writer(struct nj_store_conn *conn, struct nj_error *err)
         rc = set_log_mode(conn, err);
     if (rc != 0)
         return rc;
-    conn->checkpoint_at = CHECKPOINT_PAGES;
     // Replaces the automatic checkpoint, which would make one unlucky commit wait.
     (void)sqlite3_wal_hook(conn->db, handle_commit, conn);
     return execute(conn,
@@ -316,15 +317,16 @@ static int64_t last_id(struct nj_store_conn *conn)
     return sqlite3_last_insert_rowid(conn->db);
 }
 
-static void maintain(struct nj_store_conn *conn, bool idle)
+static bool maintain(struct nj_store_conn *conn, enum nj_store_calm calm)
 {
-    bool due = idle ? conn->log_pages >= conn->checkpoint_at
-                    : conn->log_pages >= conn->checkpoint_at + CHECKPOINT_URGENT_PAGES;
-    if (!due)
-        return;
-    // A failure leaves everything in the log, where it is safe; the next turn tries again.
+    static const int least[] = {CHECKPOINT_URGENT_PAGES, CHECKPOINT_IDLE_PAGES, CHECKPOINT_PAGES};
+    int grown = conn->log_pages - conn->log_moved;
+    if (grown < least[calm])
+        return grown >= CHECKPOINT_PAGES;
+    // A failure leaves everything in the log, where it is safe; it is tried again later.
     (void)sqlite3_wal_checkpoint_v2(conn->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    conn->checkpoint_at = conn->log_pages + CHECKPOINT_PAGES;
+    conn->log_moved = conn->log_pages;
+    return false;
 }
 
 static int64_t file_bytes(const char *path)

@@ -12,6 +12,10 @@
 enum { COMMITS_AT_ONCE = 16 };
 static const nj_us commit_every_us = 60 * (nj_us)NJ_US_PER_MS;
 
+// After so long without an operation housekeeping begins: a picture's way to its event makes pauses
+// that are shorter.
+static const nj_us quiet_us = 100 * (nj_us)NJ_US_PER_MS;
+
 // Operations taken together, in order.
 struct group {
     struct nj_store_op *first;
@@ -62,16 +66,29 @@ static bool has_work_locked(const struct nj_store *store)
     return store->writes.first != NULL || (store->in_memory && store->reads.first != NULL);
 }
 
-// False when the store closes and nothing is left.
-static bool take_group(struct nj_store *store, struct group *out)
+// Waits for an operation; false when none came within `timeout_us` (-1: no limit).
+static bool wait_for_work_locked(struct nj_store *store, nj_us timeout_us)
+{
+    while (!has_work_locked(store) && !store->closing)
+        if (nj_cond_wait(&store->writes.wake, &store->mutex, timeout_us) != 0)
+            return false;
+    return true;
+}
+
+enum taken {
+    TOOK_GROUP,
+    TOOK_NOTHING, // nobody came in time
+    TOOK_LAST,    // the store closes and nothing is left
+};
+
+static enum taken take_group(struct nj_store *store, nj_us timeout_us, struct group *out)
 {
     out->first = NULL;
     out->end = &out->first;
     out->count = 0;
     (void)pthread_mutex_lock(&store->mutex);
     store->writes.sleeping++;
-    while (!has_work_locked(store) && !store->closing)
-        (void)nj_cond_wait(&store->writes.wake, &store->mutex, -1);
+    bool timely = wait_for_work_locked(store, timeout_us);
     if (store->writes.first != NULL) {
         wait_while_patient_locked(store);
         wait_for_company_locked(store);
@@ -88,7 +105,7 @@ static bool take_group(struct nj_store *store, struct group *out)
         out->count++;
     }
     (void)pthread_mutex_unlock(&store->mutex);
-    return any;
+    return any ? TOOK_GROUP : timely ? TOOK_LAST : TOOK_NOTHING;
 }
 
 static void fail_op(struct nj_store_op *op, int rc, const struct nj_error *why)
@@ -243,7 +260,10 @@ static void deliver_group(struct nj_store *store, const struct group *group)
     struct nj_store_op *op = group->first;
     while (op != NULL) {
         struct nj_store_op *next = op->next;
-        nj_store_deliver(op);
+        if (op->loop != NULL)
+            next = nj_store_deliver_linked(op);
+        else
+            op->done(op);
         op = next;
     }
 }
@@ -261,21 +281,26 @@ static void run_reads_in_memory(struct nj_store *store)
     }
 }
 
-static void maintain(struct nj_store *store)
+// True when there is more to do in quiet times.
+static bool maintain(struct nj_store *store, bool quiet)
 {
     (void)pthread_mutex_lock(&store->mutex);
     bool idle = store->writes.first == NULL;
     (void)pthread_mutex_unlock(&store->mutex);
-    store->driver->maintain(store->writer.conn, idle);
+    bool more = store->driver->maintain(
+        store->writer.conn, quiet ? NJ_STORE_QUIET : (idle ? NJ_STORE_IDLE : NJ_STORE_BUSY));
     // What housekeeping could not do stays in the log; an operation that fails will tell.
     (void)store->driver->take_trouble(store->writer.conn, NULL);
+    return more;
 }
 
 void nj_store_writer_main(void *arg)
 {
     struct nj_store *store = arg;
     struct group group;
-    while (take_group(store, &group)) {
+    enum taken taken;
+    bool more = false;
+    while ((taken = take_group(store, more ? quiet_us : -1, &group)) != TOOK_LAST) {
         if (group.count > 0) {
             run_group(store, &group);
             pay_for_commit(store);
@@ -283,6 +308,6 @@ void nj_store_writer_main(void *arg)
         }
         if (store->in_memory)
             run_reads_in_memory(store);
-        maintain(store);
+        more = maintain(store, taken == TOOK_NOTHING);
     }
 }
