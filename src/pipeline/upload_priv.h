@@ -7,11 +7,14 @@
 #include "pipeline/upload.h"
 #include "storage/store_uploads.h"
 
+#include <stdatomic.h>
+
 struct nj_upload_pipeline {
     struct nj_upload_config config;
     struct nj_metric *detect_stage;
     struct nj_cancel cancel; // fires when the pipeline is destroyed; ends reads of clips
     size_t under_way;        // tasks alive; loop thread
+    atomic_size_t detecting; // tasks that wait for an inference thread or are on one
 };
 
 // One claimed upload from claim to commit. Owned by one thread at a time: loop, inference, store,
@@ -21,6 +24,7 @@ struct nj_upload_task {
     struct nj_work_item *work;
     struct nj_upload_item item;
     bool is_video;
+    bool is_detecting; // counted in the pipeline's
     struct nj_detect_job job;
 
     struct nj_video *video; // open while a clip is sampled
@@ -44,6 +48,9 @@ void nj_upload_task_begin(struct nj_upload_pipeline *pipeline, struct nj_work_it
 // Called from: inference thread. All pictures of the task were looked at (or it was refused):
 // stores rows, camera and the end of the queue entry in one transaction.
 void nj_upload_task_store(struct nj_upload_task *task);
+
+// Counts the task out of those under detection. True when it was the last of them.
+bool nj_upload_task_leave_detector(struct nj_upload_task *task);
 
 // Called from: any thread. The attempt failed with task->error; settled on the loop thread.
 void nj_upload_task_fail(struct nj_upload_task *task);

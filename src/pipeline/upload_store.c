@@ -94,12 +94,22 @@ static void handle_stored(struct nj_store_op *op)
     nj_upload_task_free(task);
 }
 
+bool nj_upload_task_leave_detector(struct nj_upload_task *task)
+{
+    bool was_there = task->is_detecting;
+    task->is_detecting = false;
+    return was_there && atomic_fetch_sub(&task->pipeline->detecting, 1) == 1;
+}
+
 void nj_upload_task_store(struct nj_upload_task *task)
 {
+    // Behind the last one nobody comes whom it could wait for, and the inference threads are idle
+    // until it makes room.
+    bool last = nj_upload_task_leave_detector(task);
     task->op = (struct nj_store_op){.apply = apply,
                                     .done = handle_stored,
                                     .loop = task->pipeline->config.loop,
-                                    .patient = true};
+                                    .patient = !last};
     int rc = nj_store_write(task->pipeline->config.store, &task->op);
     if (rc == 0)
         return;
@@ -143,6 +153,7 @@ static void handle_failed(struct nj_call *call)
 
 void nj_upload_task_fail(struct nj_upload_task *task)
 {
+    (void)nj_upload_task_leave_detector(task);
     task->call.fn = handle_failed;
     nj_loop_post(task->pipeline->config.loop, &task->call);
 }

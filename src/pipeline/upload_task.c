@@ -198,6 +198,8 @@ void nj_upload_task_begin(struct nj_upload_pipeline *pipeline, struct nj_work_it
     nj_us now_us = nj_wall_us(nj_loop_clock(pipeline->config.loop));
     nj_latency_add(pipeline->config.latency, NJ_STAGE_WATCH_TO_DETECT,
                    now_us - task->item.pipeline_start_us);
+    task->is_detecting = true;
+    atomic_fetch_add(&pipeline->detecting, 1);
     rc = nj_scheduler_submit(pipeline->config.scheduler, &task->job);
     if (rc != 0) {
         nj_error_set(&task->error, rc, "the detector takes no work now");
