@@ -231,6 +231,24 @@ static void calls_run_in_the_order_of_posting_and_may_post_again(void **state)
     assert_int_equal(calls[0].at, 5);
 }
 
+static void linked_calls_run_oldest_first_between_single_ones(void **state)
+{
+    struct fixture *f = *state;
+    unsigned sequence = 0;
+    struct counting calls[5];
+    for (int i = 0; i < 5; i++)
+        calls[i] =
+            (struct counting){.call = {.fn = count_call}, .loop = f->loop, .sequence = &sequence};
+    calls[3].call.next = &calls[2].call;
+    calls[2].call.next = &calls[1].call;
+    nj_loop_post(f->loop, &calls[0].call);
+    nj_loop_post_linked(f->loop, &calls[3].call, &calls[1].call);
+    nj_loop_post(f->loop, &calls[4].call);
+    assert_int_equal(nj_loop_turn(f->loop), 5);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(calls[i].at, i + 1);
+}
+
 static void calls_left_at_destroy_still_run(void **state)
 {
     (void)state;
@@ -340,6 +358,8 @@ int loop_test(void)
         cmocka_unit_test_setup_teardown(heap_sorts_under_random_starts_stops_and_moves, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(calls_run_in_the_order_of_posting_and_may_post_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(linked_calls_run_oldest_first_between_single_ones, setup,
                                         teardown),
         cmocka_unit_test(calls_left_at_destroy_still_run),
         cmocka_unit_test(posts_of_many_threads_arrive_once_and_in_their_order),
