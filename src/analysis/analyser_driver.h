@@ -12,7 +12,7 @@ struct nj_analysis_context {
     char camera_name[NJ_CAMERA_NAME_SIZE];
     const struct nj_detection_row *detections; // oldest first
     size_t detection_count;
-    int64_t recent_events;      // of this camera in the hour before
+    int64_t recent_events;      // of this camera in the hour before, to NJ_EVENTS_RECENT_MAX
     struct nj_local_time local; // of the batch's start
     bool fast_path;
 };

@@ -123,8 +123,10 @@ static void write_head(const struct nj_analysis_context *context, struct nj_buf 
                   days[local->weekday >= 0 && local->weekday < 7 ? local->weekday : 0], local->year,
                   local->month, local->day, local->hour, local->minute, local->second,
                   (long long)(span_us > 0 ? span_us / NJ_US_PER_S : 0));
-    nj_buf_printf(out, "Events of this camera in the hour before: %lld\nDetections: %zu (",
-                  (long long)context->recent_events, context->detection_count);
+    nj_buf_printf(out, "Events of this camera in the hour before: %lld%s\nDetections: %zu (",
+                  (long long)context->recent_events,
+                  context->recent_events == NJ_EVENTS_RECENT_MAX ? " or more" : "",
+                  context->detection_count);
     for (size_t i = 0; i < count; i++) {
         nj_buf_append_text(out, i > 0 ? ", " : "");
         write_name(out, classes[i].name);

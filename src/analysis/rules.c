@@ -186,7 +186,8 @@ static void score_custom(struct scoring *scoring)
     if (recent == 0)
         add(scoring, FIRST_IN_HOUR_POINTS, "nothing else here in the last hour");
     else if (recent >= BUSY_HOUR_EVENTS)
-        add(scoring, BUSY_HOUR_POINTS, "a busy hour (%lld events)", (long long)recent);
+        add(scoring, BUSY_HOUR_POINTS, "a busy hour (%lld%s events)", (long long)recent,
+            recent == NJ_EVENTS_RECENT_MAX ? " or more" : "");
     double surest = 0;
     for (size_t i = 0; i < scoring->context->detection_count; i++)
         if (scoring->context->detections[i].confidence > surest)

@@ -162,12 +162,15 @@ int nj_events_recent(struct nj_db *db, const char *camera_id, nj_us since_us, in
                      struct nj_error *err)
 {
     struct nj_sql sql;
-    int rc = nj_sql_begin(
-        &sql, db, "SELECT COUNT(*) FROM events WHERE camera_id = ?1 AND started_us >= ?2", err);
+    int rc = nj_sql_begin(&sql, db,
+                          "SELECT COUNT(*) FROM (SELECT 1 FROM events"
+                          " WHERE camera_id = ?1 AND started_us >= ?2 LIMIT ?3) AS recent",
+                          err);
     if (rc != 0)
         return rc;
     nj_sql_put_text(&sql, camera_id);
     nj_sql_put_int(&sql, since_us);
+    nj_sql_put_int(&sql, NJ_EVENTS_RECENT_MAX);
     return nj_sql_run_int(&sql, out, err);
 }
 

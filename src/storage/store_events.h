@@ -61,7 +61,9 @@ int nj_events_patch(struct nj_db *db, int64_t id, const struct nj_event_patch *p
 // Neighbours in time of the same filterless list; 0 where there is none.
 int nj_events_neighbours(struct nj_db *db, int64_t id, int64_t *out_newer, int64_t *out_older,
                          struct nj_error *err);
-// Events of the camera that started at or after `since_us`: for "recent activity".
+// Events of the camera that started at or after `since_us`: for "recent activity". Not counted on
+// beyond NJ_EVENTS_RECENT_MAX, so that a busy hour does not make each of its events dearer.
+enum { NJ_EVENTS_RECENT_MAX = 100 };
 int nj_events_recent(struct nj_db *db, const char *camera_id, nj_us since_us, int64_t *out,
                      struct nj_error *err);
 // Highest score per span of 60 minutes, the one that ends now last, `hours` places; -1 where

@@ -241,6 +241,22 @@ static void recent_counts_one_camera_from_a_time_on(void **state)
     assert_int_equal(a.number, 2);
 }
 
+static void recent_stops_counting_where_more_means_nothing(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "a");
+    for (int i = 0; i <= NJ_EVENTS_RECENT_MAX; i++) {
+        struct nj_event_row row;
+        char batch[16];
+        (void)snprintf(batch, sizeof(batch), "b%d", i);
+        assert_int_equal(nj_test_batch(f, batch, "a", "closed"), 0);
+        assert_int_equal(nj_test_event(f, nj_test_event_row(&row, batch, "a", hour)), 0);
+    }
+    struct event_arg a = {.us = hour};
+    assert_int_equal(nj_test_read(f, recent, &a), 0);
+    assert_int_equal(a.number, NJ_EVENTS_RECENT_MAX);
+}
+
 static void hourly_risk_is_the_highest_of_each_hour(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -271,6 +287,7 @@ int store_events_test(void)
         CASE(filters_choose_newest_first),
         CASE(neighbours_follow_time_then_id),
         CASE(recent_counts_one_camera_from_a_time_on),
+        CASE(recent_stops_counting_where_more_means_nothing),
         CASE(hourly_risk_is_the_highest_of_each_hour),
     };
     return cmocka_run_group_tests_name("store_events", tests, NULL, NULL);
