@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 // Enough to keep an inference thread busy while the rows of others gather for one commit.
-enum { ITEMS_PER_THREAD = 10 };
+enum { ITEMS_PER_THREAD = 16 };
 
 int nj_upload_pipeline_create(const struct nj_upload_config *config,
                               struct nj_upload_pipeline **out, struct nj_error *err)

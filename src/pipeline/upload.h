@@ -16,7 +16,7 @@
 struct nj_upload_options {
     nj_us video_interval_us;  // VIDEO_FRAME_INTERVAL_SECONDS 2.0
     int64_t video_max_frames; // VIDEO_MAX_FRAMES 30
-    int64_t in_flight;        // items with this stage at once; 0: ten an inference thread
+    int64_t in_flight;        // items with this stage at once; 0: sixteen an inference thread
 };
 extern const struct nj_option_group nj_upload_option_group; // group "upload"
 

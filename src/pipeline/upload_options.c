@@ -30,7 +30,7 @@ static const struct nj_option options[] = {
      .max = 256,
      .unit = "items",
      .fallback = "0",
-     .help = "Uploads under way at once; 0: ten for each inference thread."},
+     .help = "Uploads under way at once; 0: sixteen for each inference thread."},
 };
 
 const struct nj_option_group nj_upload_option_group = {

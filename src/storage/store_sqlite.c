@@ -174,6 +174,10 @@ static int open_connection(const struct nj_store_conn_options *options, struct n
         if (rc != 0)
             return rc;
     }
+    // Nobody asks the library for its statistics, which lock a mutex at every malloc. Counts only
+    // before its first use.
+    if (options->role == NJ_STORE_WRITER)
+        (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct nj_store_conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL || (conn->path = nj_strdup(options->path)) == NULL) {
         free(conn);

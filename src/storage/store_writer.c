@@ -10,7 +10,7 @@
 // picture makes them on its way to an event; a busy store makes one every so often, and patient
 // operations gather in between.
 enum { COMMITS_AT_ONCE = 16 };
-static const nj_us commit_every_us = 60 * (nj_us)NJ_US_PER_MS;
+static const nj_us commit_every_us = 100 * (nj_us)NJ_US_PER_MS;
 
 // After so long without an operation housekeeping begins: a picture's way to its event makes pauses
 // that are shorter.
