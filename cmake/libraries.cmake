@@ -13,6 +13,8 @@ pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
 pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
+# TLS to Redis came with hiredis 1.0, in a library beside it.
+pkg_check_modules(HIREDIS_TLS IMPORTED_TARGET hiredis_ssl openssl)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(AV REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil)
 find_library(YUV_LIBRARY yuv REQUIRED)
