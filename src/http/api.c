@@ -152,7 +152,7 @@ static int init(struct nj_api *api, const struct nj_api_options *options,
         rc = nj_hosts_init(api, options, server->host, err);
     if (rc != 0)
         return rc;
-    api->pictures = nj_lru_create(PICTURE_CACHE_BYTES);
+    api->pictures = nj_lru_create(PICTURE_CACHE_BYTES, 0);
     rc = nj_http_server_create(api->context->loop, server, handle, api, &api->server);
     if (api->pictures == NULL || rc != 0)
         return nj_error_set(err, rc != 0 ? rc : NJ_E_NOMEM, "no memory for the API");

@@ -7,6 +7,7 @@
 #include "http/http.h"
 #include "util/digest.h"
 #include "util/json_writer.h"
+#include "util/lru.h"
 #include "util/mem.h"
 
 #include <stdbool.h>
@@ -58,7 +59,6 @@ struct nj_route_hit {
 };
 enum nj_route_match nj_route_find(const char *method, const char *path, struct nj_route_hit *out);
 
-struct nj_lru; // lru.c
 struct nj_vitals;
 struct nj_cleanup;
 
@@ -203,12 +203,6 @@ struct nj_api_work {
 };
 // Takes `work` (malloc'd). Answers in every case: 503 when too many wait.
 void nj_api_work_start(struct nj_exchange *exchange, struct nj_api_work *work);
-
-// lru.c: bytes by key, bounded; the longest unused goes first. Loop thread.
-struct nj_lru *nj_lru_create(size_t max_bytes);
-void nj_lru_destroy(struct nj_lru *lru);
-const void *nj_lru_get(struct nj_lru *lru, const char *key, size_t *length); // borrowed; NULL
-void nj_lru_put(struct nj_lru *lru, const char *key, const void *bytes, size_t length); // copies
 
 // picture_file.c: bytes of a file that lies, links resolved, under one of the API's roots.
 int nj_picture_file_open(const struct nj_api_context *context, const char *path, int *out_fd,

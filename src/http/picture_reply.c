@@ -165,7 +165,7 @@ static void reply_work(struct nj_api_work *work)
 {
     struct picture_work *self = work_of(work);
     if (self->key[0] != '\0')
-        nj_lru_put(work->exchange->api->pictures, self->key, self->bytes, self->length);
+        nj_lru_put(work->exchange->api->pictures, self->key, self->bytes, self->length, 0);
     void *bytes = self->bytes;
     self->bytes = NULL;
     nj_exchange_bytes(work->exchange, bytes, self->length,
@@ -188,7 +188,7 @@ static bool reply_cached(struct nj_exchange *exchange, const char *key,
                          const struct nj_answer_options *options)
 {
     size_t length;
-    const void *kept = nj_lru_get(exchange->api->pictures, key, &length);
+    const void *kept = nj_lru_get(exchange->api->pictures, key, 0, &length);
     void *copy = kept != NULL ? malloc(length) : NULL;
     if (copy == NULL)
         return false;

@@ -197,28 +197,6 @@ static void page_that_is_not_built_says_so(void **state)
     http_expect(http_get(*state, "/assets/x.js"), 404, "NOT_FOUND");
 }
 
-static void cache_forgets_the_longest_unused(void **state)
-{
-    (void)state;
-    struct nj_lru *lru = nj_lru_create(10);
-    size_t length;
-    nj_lru_put(lru, "a", "aaaa", 4);
-    nj_lru_put(lru, "b", "bbbb", 4);
-    assert_memory_equal(nj_lru_get(lru, "a", &length), "aaaa", 4);
-    nj_lru_put(lru, "c", "cccc", 4); // no room for three: b was not used since
-    assert_null(nj_lru_get(lru, "b", &length));
-    assert_non_null(nj_lru_get(lru, "a", &length));
-    nj_lru_put(lru, "a", "AA", 2);
-    assert_memory_equal(nj_lru_get(lru, "a", &length), "AA", 2);
-    assert_int_equal(length, 2);
-    nj_lru_put(lru, "d", "dddd", 4);
-    assert_non_null(nj_lru_get(lru, "c", &length)); // room was made by the shorter a
-    nj_lru_put(lru, "e", "eeeeeeeeeee", 11);
-    assert_null(nj_lru_get(lru, "e", &length));
-    assert_non_null(nj_lru_get(lru, "d", &length));
-    nj_lru_destroy(lru);
-}
-
 int http_media_test(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, http_setup, http_teardown)
@@ -231,7 +209,6 @@ int http_media_test(void)
         cmocka_unit_test_setup_teardown(page_files_have_types_ranges_and_views, setup_page,
                                         http_teardown),
         CASE(page_that_is_not_built_says_so),
-        cmocka_unit_test(cache_forgets_the_longest_unused),
     };
     return cmocka_run_group_tests_name("http media", tests, NULL, NULL);
 }
