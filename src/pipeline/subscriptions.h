@@ -8,16 +8,22 @@
 #include "pipeline/session.h"
 #include "sources/streams.h"
 #include "track/validator.h"
+#include "util/lru.h"
+
+enum nj_stream_preference { NJ_PREFER_RTSP, NJ_PREFER_SNAPSHOT };
 
 struct nj_subscription_options {
     int64_t max_subscriptions;
-    int64_t max_owners_each;       // connections that hold one subscription
-    nj_us grace_us;                // a subscription whose last owner went away stays for this long
-    double fps;                    // frames a second that are tracked
-    nj_us reconnect_us;            // of its streams
-    int64_t max_retries;           // of its streams; -1: for ever
-    int prefer;                    // choice: "rtsp", "snapshot" when both addresses are given
+    int64_t max_owners_each; // connections that hold one subscription
+    nj_us grace_us;          // a subscription whose last owner went away stays for this long
+    double fps;              // frames a second that are tracked
+    nj_us frame_deadline_us; // a frame that waited longer for inference is dropped
+    nj_us reconnect_us;      // of its streams
+    int64_t max_retries;     // of its streams; -1: for ever
+    bool keyframes_when_still;
+    int prefer;                    // enum nj_stream_preference, when both addresses are given
     struct nj_address_rules rules; // of stream addresses
+    nj_us retry_us, retry_max_us;  // of an archive or a stream that could not be had
     int64_t cache_bytes;           // of newest detections, results and sessions together
     nj_us cache_expire_us;
 };
@@ -25,11 +31,12 @@ extern const struct nj_option_group nj_subscription_option_group; // group "work
 
 enum { NJ_SUBSCRIPTION_ID_SIZE = 160, NJ_SUBSCRIPTION_URL_SIZE = 2048, NJ_MODEL_TITLE_SIZE = 128 };
 
-// What a client asked for; every text is checked and bounded by the caller of set.
+// What a client asked for. Texts are cut to size by the caller; what they say is checked by add and
+// set.
 struct nj_subscription_spec {
     char id[NJ_SUBSCRIPTION_ID_SIZE]; // "display;camera"
     char rtsp_url[NJ_SUBSCRIPTION_URL_SIZE], snapshot_url[NJ_SUBSCRIPTION_URL_SIZE]; // "" none
-    nj_us snapshot_interval_us;
+    nj_us snapshot_interval_us; // 0: as the options say
     char model_url[NJ_SUBSCRIPTION_URL_SIZE], model_sha256[65];
     char model_name[NJ_MODEL_TITLE_SIZE];
     int64_t model_id;
@@ -39,25 +46,43 @@ struct nj_subscription_spec {
 
 struct nj_subscription_view { // borrowed during the call
     const struct nj_subscription_spec *spec;
-    const char *stream_address; // redacted
-    struct nj_source_stats stream;
-    bool online;             // frames are coming
-    const char *model_state; // "loading", "ready", "error"
-    const char *model_error; // "" none
+    const char *display, *camera;  // of the id
+    const char *stream_address;    // redacted
+    struct nj_source_stats stream; // also when it could not be joined: state and reason
+    bool online;                   // frames are coming
+    const char *model_state;       // "loading", "ready", "error"
+    const char *model_error;       // "" none
+    int model_rc;                  // of model_error: enum nj_error_code; 0 none
+    const char *problem;           // what keeps frames from being looked at; "" nothing
     const struct nj_session *session;
     const struct nj_loaded_pipeline *pipeline; // NULL until ready
-    const char *newest_result;                 // JSON of the newest imageDetection; NULL none
-    uint64_t frames, runs;
+    int64_t result_track;                      // of the newest result; 0 none
+    uint64_t frames, runs, detections;
     size_t owners;
+};
+
+struct nj_subscription_result {
+    const char *detection;      // JSON object as on the wire; "null": the car left before its time
+    const char *detections;     // JSON array: class, confidence, bbox, track_id
+    const char *branch_results; // JSON object: modelId -> result
+    nj_us wall_us;              // of the picture
+};
+
+enum nj_subscription_failure {
+    NJ_FAILURE_INFERENCE, // a picture could not be looked at
+    NJ_FAILURE_PIPELINE,  // a run ended with an error
+    NJ_FAILURE_BRANCH     // one of its branches did
 };
 
 // What is told. Called from: loop thread.
 struct nj_subscription_sink {
-    // A result of `id`: `detection` is a JSON object, or "null" for a car that left.
-    void (*detected)(void *context, const struct nj_subscription_view *view, const char *detection,
-                     nj_us wall_us);
-    void (*state)(void *context,
-                  const struct nj_subscription_view *view); // stream or model changed
+    void (*detected)(void *context, const struct nj_subscription_view *view,
+                     const struct nj_subscription_result *result);
+    // Stream or model changed their state.
+    void (*state)(void *context, const struct nj_subscription_view *view);
+    // Told when it begins, not again while it lasts.
+    void (*failed)(void *context, const struct nj_subscription_view *view,
+                   enum nj_subscription_failure what, const char *text);
     void *context;
 };
 
@@ -73,7 +98,7 @@ struct nj_subscriptions_config {
     struct nj_scheduler *scheduler;
     struct nj_executor *executor;
     struct nj_subscription_sink sink;
-    struct nj_metrics *metrics;
+    struct nj_metrics *metrics; // may be NULL
     struct nj_log *log;
 };
 
@@ -81,17 +106,20 @@ struct nj_subscriptions;
 
 int nj_subscriptions_create(const struct nj_subscriptions_config *config,
                             struct nj_subscriptions **out, struct nj_error *err);
-// Ends all; `done` when nothing is under way any more.
+// Ends all; `done` when nothing is under way any more. The sink is not called any more.
 void nj_subscriptions_stop(struct nj_subscriptions *subscriptions, void (*done)(void *arg),
                            void *arg);
+// Waits for what is under way (fetching is cancelled). Scheduler and executor still answer, or have
+// ended all they had. Accepts NULL.
 void nj_subscriptions_destroy(struct nj_subscriptions *subscriptions);
 
 // An owner is a connection. Adding what is there already with the same spec only counts the owner;
 // with another spec the subscription is changed (its stream restarts only when its address did).
-// NJ_E_INVALID, NJ_E_DENIED, NJ_E_FULL. An archive that cannot be had is told later by `state`.
+// NJ_E_INVALID and NJ_E_DENIED name the member, NJ_E_FULL, NJ_E_CANCELLED after stop. A stream or
+// an archive that cannot be had is told later by `state`; asking again tries it again.
 int nj_subscriptions_add(struct nj_subscriptions *subscriptions, uint64_t owner,
                          const struct nj_subscription_spec *spec, struct nj_error *err);
-// NJ_E_NOT_FOUND when this owner does not hold it.
+// NJ_E_NOT_FOUND when this owner does not hold it, and nobody does.
 int nj_subscriptions_remove(struct nj_subscriptions *subscriptions, uint64_t owner, const char *id,
                             struct nj_error *err);
 // The whole list of this owner: adds, changes, removes; what is unchanged stays untouched. All or
@@ -104,25 +132,37 @@ void nj_subscriptions_owner_gone(struct nj_subscriptions *subscriptions, uint64_
 bool nj_subscriptions_owns(const struct nj_subscriptions *subscriptions, uint64_t owner,
                            const char *id);
 
-// Every subscription of the display. NJ_E_NOT_FOUND: it has none.
+// Every subscription of the display, also those that come later. NJ_E_NOT_FOUND: it has none.
 int nj_subscriptions_set_session(struct nj_subscriptions *subscriptions, const char *display,
                                  const char *session_id, bool is_number, struct nj_error *err);
 int nj_subscriptions_set_stage(struct nj_subscriptions *subscriptions, const char *display,
                                const char *stage, struct nj_error *err);
+// Merges a JSON object into what is known of the session (RFC 7396: null deletes, arrays replace).
+// NJ_E_INVALID: no object; NJ_E_TOO_BIG.
+int nj_subscriptions_patch_session(struct nj_subscriptions *subscriptions, const char *session_id,
+                                   const char *patch, struct nj_error *err);
 
 void nj_subscriptions_each(struct nj_subscriptions *subscriptions,
                            void (*see)(const struct nj_subscription_view *view, void *arg),
                            void *arg);
 // Newest frame of "display;camera", or of the first subscription with that camera: the caller's
-// reference, NULL when there is none yet. NJ_E_NOT_FOUND: unknown.
+// reference, NULL when there is none yet; crop with w 0: the whole picture. NJ_E_NOT_FOUND.
 int nj_subscriptions_frame(struct nj_subscriptions *subscriptions, const char *id,
                            struct nj_frame **out, struct nj_rect *out_crop);
+
+enum nj_subscription_memory {
+    NJ_NEWEST_DETECTIONS, // key: subscription; {"sequence","width",...,"tracks":[...]}
+    NJ_NEWEST_RESULT,     // key: subscription; {"timestamp","detection","branch_results",...}
+    NJ_SESSION_DATA       // key: session id; the object that was patched together
+};
+// JSON from the cache; NULL when there is none or it has gone. Borrowed until the next call.
+const char *nj_subscriptions_recall(struct nj_subscriptions *subscriptions,
+                                    enum nj_subscription_memory which, const char *key);
 
 struct nj_subscription_stats {
     size_t subscriptions, online, models_ready, models_failed;
     uint64_t detections, runs, restarts; // restarts: streams stopped and started by a change
-    int64_t cache_bytes;
-    uint64_t cache_hits, cache_misses, cache_evictions;
+    struct nj_lru_stats cache;
 };
 void nj_subscriptions_get_stats(struct nj_subscriptions *subscriptions,
                                 struct nj_subscription_stats *out);

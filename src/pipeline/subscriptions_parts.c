@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What subscriptions stand on in the program.
+#include "pipeline/subscriptions_priv.h"
+
+static int load(const struct nj_subscriptions_config *config, const char *url, const char *sha256,
+                const struct nj_cancel *cancel, struct nj_loaded_pipeline **out,
+                struct nj_error *err)
+{
+    struct nj_archive *archive = NULL;
+    int rc = nj_archive_store_get(config->archives, url, sha256, cancel, &archive, err);
+    if (rc != 0)
+        return rc;
+    rc = nj_loaded_pipeline_create(archive, config->models, out, err);
+    nj_archive_unref(archive);
+    return rc;
+}
+
+static int join(struct nj_streams *streams, const struct nj_stream_request *request,
+                struct nj_stream_user **out, struct nj_error *err)
+{
+    if (request->entry->kind < 0)
+        return nj_error_set(err, NJ_E_UNSUPPORTED, "this build plays no streams of this kind");
+    return nj_streams_join(streams, request, out, err);
+}
+
+static void unref(struct nj_loaded_pipeline *pipeline)
+{
+    if (pipeline != NULL)
+        nj_loaded_pipeline_unref(pipeline);
+}
+
+const struct nj_feed_parts nj_feed_parts = {
+    .check = nj_address_check_url,
+    .join = join,
+    .leave = nj_streams_leave,
+    .newest = nj_stream_newest,
+    .stream_stats = nj_stream_get_stats,
+    .load = load,
+    .ref = nj_loaded_pipeline_ref,
+    .unref = unref,
+    .archive = nj_loaded_pipeline_archive,
+    .model = nj_loaded_pipeline_model,
+    .submit = nj_scheduler_submit,
+    .run = nj_executor_run,
+    .cancel = nj_executor_cancel,
+};
+
+int nj_subscriptions_create(const struct nj_subscriptions_config *config,
+                            struct nj_subscriptions **out, struct nj_error *err)
+{
+    return nj_subscriptions_create_with(config, &nj_feed_parts, out, err);
+}

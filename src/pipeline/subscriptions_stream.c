@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stream of a subscription: its address is looked up beside the loop, then it is joined; what
+// cannot be had is tried again.
+#include "pipeline/subscriptions_priv.h"
+#include "util/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void handle_frame(void *context, struct nj_frame *frame)
+{
+    struct nj_feed *feed = context;
+    (void)frame; // it lies in the slot; what counts is that there is a new one
+    if (!atomic_exchange(&feed->notified, true))
+        nj_loop_post(feed->registry->config.loop, &feed->arrived);
+}
+
+static void handle_reset(void *context)
+{
+    struct nj_feed *feed = context;
+    atomic_store(&feed->reset_wanted, true);
+}
+
+static void handle_state(void *context, const struct nj_source_stats *stats)
+{
+    struct nj_feed *feed = context;
+    if (feed->ended || stats->state == feed->shown_state)
+        return;
+    feed->shown_state = stats->state;
+    nj_feed_tell_state(feed);
+}
+
+static void handle_arrived(struct nj_call *call)
+{
+    struct nj_feed *feed = NJ_CONTAINER_OF(call, struct nj_feed, arrived);
+    atomic_store(&feed->notified, false);
+    if (feed->ended) {
+        nj_feed_settle(feed);
+        return;
+    }
+    feed->frames++;
+    nj_feed_look(feed);
+}
+
+static int kind_of(const char *name)
+{
+    for (int i = 0; nj_source_kinds[i] != NULL; i++) {
+        if (strcmp(nj_source_kinds[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static struct nj_rect crop_of(const struct nj_subscription_spec *spec)
+{
+    if (!spec->has_crop)
+        return (struct nj_rect){.w = 0};
+    return (struct nj_rect){.x = (float)spec->crop[0],
+                            .y = (float)spec->crop[1],
+                            .w = (float)(spec->crop[2] - spec->crop[0]),
+                            .h = (float)(spec->crop[3] - spec->crop[1])};
+}
+
+static int join(struct nj_feed *feed, struct nj_stream_user **out, struct nj_error *err)
+{
+    struct nj_subscriptions *registry = feed->registry;
+    const struct nj_subscription_options *options = registry->config.options;
+    bool snapshot;
+    char id[NJ_CAMERA_ID_SIZE];
+    const char *url = nj_subscription_stream_url(options, &feed->spec, &snapshot);
+    if (!nj_text_to_id(feed->camera, id, sizeof id))
+        nj_text_copy(id, sizeof id, "camera");
+    const struct nj_source_entry entry = {
+        .id = id,
+        .name = feed->camera,
+        .kind = kind_of(snapshot ? "snapshot" : "rtsp"),
+        .path = "",
+        .url = url,
+        .detect_url = "",
+        .username = "",
+        .password = "",
+        .snapshot_interval_us = feed->spec.snapshot_interval_us,
+        .reconnect_us = options->reconnect_us,
+        .max_retries = options->max_retries,
+        .keyframes_when_still = options->keyframes_when_still,
+        .paced = true,
+    };
+    const struct nj_stream_request request = {
+        .entry = &entry,
+        .fps = options->fps,
+        .crop = crop_of(&feed->spec),
+        .sink = {handle_frame, handle_reset, handle_state, feed},
+    };
+    return registry->parts->join(registry->config.streams, &request, out, err);
+}
+
+static void fail(struct nj_feed *feed, const struct nj_error *error)
+{
+    feed->stream_error = *error;
+    if (feed->stream_error.text[0] == '\0')
+        nj_text_copy(feed->stream_error.text, sizeof feed->stream_error.text,
+                     nj_error_name(error->code));
+    feed->join_failures++;
+    if (nj_feed_may_pass(error->code)) {
+        nj_us delay_us = nj_feed_retry_delay(feed->registry, feed->join_failures);
+        (void)nj_timer_start(&feed->rejoin, delay_us, 0); // else asking again starts it
+    }
+    nj_log_at(feed->registry->config.log, NJ_LOG_WARNING, "A stream could not be joined",
+              NJ_TEXT("subscription", feed->spec.id), NJ_TEXT("address", feed->address),
+              NJ_TEXT("error", feed->stream_error.text));
+    nj_feed_tell_state(feed);
+}
+
+static void join_checked(struct nj_feed *feed)
+{
+    struct nj_error error = {0};
+    int rc = feed->check_rc;
+    if (rc != 0) {
+        feed->check_error.code = rc;
+        fail(feed, &feed->check_error);
+        return;
+    }
+    rc = join(feed, &feed->user, &error);
+    if (rc != 0) {
+        error.code = rc;
+        fail(feed, &error);
+        return;
+    }
+    feed->stream_error = (struct nj_error){0};
+    feed->join_failures = 0;
+    feed->looked_sequence = 0;
+    nj_feed_tell_state(feed);
+}
+
+// Called from: job thread.
+static void run_check(struct nj_feed_job *job)
+{
+    struct nj_feed *feed = NJ_CONTAINER_OF(job, struct nj_feed, check);
+    struct nj_subscriptions *registry = feed->registry;
+    const bool snapshot = strncmp(feed->check_url, "http", 4) == 0;
+    feed->check_error = (struct nj_error){0};
+    feed->check_rc = registry->parts->check(&registry->config.options->rules, feed->check_url,
+                                            nj_subscription_schemes(snapshot), &feed->check_error);
+}
+
+static void handle_checked(struct nj_feed_job *job)
+{
+    struct nj_feed *feed = NJ_CONTAINER_OF(job, struct nj_feed, check);
+    feed->checking = false;
+    if (feed->ended)
+        nj_feed_settle(feed);
+    else if (feed->check_again)
+        nj_feed_stream_start(feed);
+    else
+        join_checked(feed);
+}
+
+void nj_feed_stream_start(struct nj_feed *feed)
+{
+    bool snapshot;
+    const char *url =
+        nj_subscription_stream_url(feed->registry->config.options, &feed->spec, &snapshot);
+    nj_timer_stop(&feed->rejoin);
+    nj_address_redact(url, feed->address, sizeof feed->address);
+    feed->check_again = feed->checking;
+    if (feed->checking || feed->user != NULL)
+        return;
+    nj_text_copy(feed->check_url, sizeof feed->check_url, url);
+    feed->check.run = run_check;
+    feed->check.done = handle_checked;
+    feed->checking = true;
+    int rc = nj_feed_jobs_add(feed->registry->checks, &feed->check);
+    if (rc == 0)
+        return;
+    feed->checking = false;
+    fail(feed, &(struct nj_error){.code = rc, .text = "too many addresses wait to be looked up"});
+}
+
+static void handle_rejoin(struct nj_timer *timer)
+{
+    nj_feed_stream_start(NJ_CONTAINER_OF(timer, struct nj_feed, rejoin));
+}
+
+void nj_feed_stream_init(struct nj_feed *feed)
+{
+    nj_timer_init(&feed->rejoin, feed->registry->config.loop, handle_rejoin);
+    feed->arrived.fn = handle_arrived;
+    atomic_init(&feed->notified, false);
+    atomic_init(&feed->reset_wanted, false);
+}
+
+void nj_feed_stream_stop(struct nj_feed *feed)
+{
+    nj_timer_stop(&feed->rejoin);
+    if (feed->user != NULL)
+        feed->registry->parts->leave(feed->user);
+    feed->user = NULL;
+    feed->shown_state = NJ_SOURCE_STOPPED;
+    feed->stream_error = (struct nj_error){0};
+    feed->join_failures = 0;
+}
+
+int nj_feed_stream_recrop(struct nj_feed *feed)
+{
+    struct nj_stream_user *fresh = NULL;
+    struct nj_error error = {0};
+    if (feed->user == NULL)
+        return 0; // it will be joined with its new crop
+    int rc = join(feed, &fresh, &error);
+    if (rc != 0)
+        return rc;
+    feed->registry->parts->leave(feed->user); // the stream went on meanwhile
+    feed->user = fresh;
+    feed->looked_sequence = 0;
+    return 0;
+}
+
+void nj_feed_stream_stats(const struct nj_feed *feed, struct nj_source_stats *out)
+{
+    *out = (struct nj_source_stats){.state = NJ_SOURCE_STARTING};
+    if (feed->user != NULL) {
+        feed->registry->parts->stream_stats(feed->user, out);
+        return;
+    }
+    if (feed->stream_error.code == 0)
+        return;
+    const bool again = nj_feed_may_pass(feed->stream_error.code);
+    out->state = again ? NJ_SOURCE_ERROR : NJ_SOURCE_FAILED;
+    nj_text_copy(out->reason, sizeof out->reason, feed->stream_error.text);
+}
