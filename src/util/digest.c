@@ -100,6 +100,25 @@ int nj_random_hex(char *out, size_t bytes)
     return 0;
 }
 
+int nj_random_uuid(char out[NJ_UUID_SIZE])
+{
+    static const char variants[] = "89ab";
+    char hex[33];
+    int rc = nj_random_hex(hex, 16);
+    if (rc != 0)
+        return rc;
+    hex[12] = '4';
+    hex[16] = variants[(hex[16] <= '9' ? hex[16] - '0' : hex[16] - 'a' + 10) & 3];
+    size_t at = 0;
+    for (size_t i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            out[at++] = '-';
+        out[at++] = hex[i];
+    }
+    out[at] = '\0';
+    return 0;
+}
+
 bool nj_secret_equal(const void *a, size_t a_length, const void *b, size_t b_length)
 {
     return a_length == b_length && CRYPTO_memcmp(a, b, a_length) == 0;

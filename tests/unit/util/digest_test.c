@@ -74,6 +74,25 @@ static void random_hex_fills_exactly_and_differs(void **state)
     assert_string_equal(a, "");
 }
 
+static void uuid_has_version_and_variant_and_differs(void **state)
+{
+    (void)state;
+    char last[NJ_UUID_SIZE] = "";
+    for (int i = 0; i < 64; i++) {
+        char uuid[NJ_UUID_SIZE];
+        assert_int_equal(nj_random_uuid(uuid), 0);
+        assert_int_equal(strlen(uuid), 36);
+        for (size_t at = 0; at < 36; at++) {
+            const bool dash = at == 8 || at == 13 || at == 18 || at == 23;
+            assert_true(dash ? uuid[at] == '-' : strchr("0123456789abcdef", uuid[at]) != NULL);
+        }
+        assert_int_equal(uuid[14], '4');
+        assert_non_null(strchr("89ab", uuid[19]));
+        assert_string_not_equal(uuid, last);
+        memcpy(last, uuid, sizeof last);
+    }
+}
+
 static void secrets_are_equal_only_whole(void **state)
 {
     (void)state;
@@ -164,6 +183,7 @@ int digest_test(void)
         cmocka_unit_test(sha256_has_the_vectors_of_fips_180),
         cmocka_unit_test(sha256_of_a_file_reads_it_whole),
         cmocka_unit_test(random_hex_fills_exactly_and_differs),
+        cmocka_unit_test(uuid_has_version_and_variant_and_differs),
         cmocka_unit_test(secrets_are_equal_only_whole),
         cmocka_unit_test(generator_has_the_reference_sequence),
         cmocka_unit_test(seeding_is_split_mix),
