@@ -112,6 +112,17 @@ struct nj_work_queue_stats {
 void nj_work_queue_get_stats(struct nj_work_queue *queue, struct nj_work_queue_stats *out);
 const char *nj_work_queue_name(const struct nj_work_queue *queue);
 
+// Inside a write operation: a job that was tried elsewhere, and failed there `attempts` times,
+// becomes a dead letter of this queue ("failed"), from where it can be requeued like any other.
+struct nj_work_failed {
+    const char *payload; // JSON object
+    const struct nj_error *why;
+    int64_t attempts;
+    nj_us first_failed_us; // wall
+};
+int nj_work_queue_put_letter(struct nj_work_queue *queue, struct nj_db *db,
+                             const struct nj_work_failed *failed, struct nj_error *err);
+
 // Dead letters, inside write operations. Requeue puts the original payload back with fresh attempts
 // and deletes the letter; 0 means the oldest of any reason. NJ_E_NOT_FOUND (also when the letter is
 // another queue's), NJ_E_FULL whatever the policy, NJ_E_EXISTS when the same job waits again.

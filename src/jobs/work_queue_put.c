@@ -87,6 +87,39 @@ static int insert(struct nj_work_queue *queue, struct nj_db *db, const struct nj
     return rc;
 }
 
+int nj_work_queue_put_letter(struct nj_work_queue *queue, struct nj_db *db,
+                             const struct nj_work_failed *failed, struct nj_error *err)
+{
+    struct nj_letter_row letter = {
+        .reason = "failed",
+        .attempts = failed->attempts,
+        .first_failed_us = failed->first_failed_us,
+        .last_failed_us = nj_db_now_us(db),
+    };
+    const size_t length = strlen(failed->payload);
+    if (length > NJ_WORK_PAYLOAD_MAX)
+        return nj_error_set(err, NJ_E_TOO_BIG, "%s: payload of %zu bytes, at most %d",
+                            queue->config.name, length, NJ_WORK_PAYLOAD_MAX);
+    nj_text_copy(letter.queue, sizeof letter.queue, queue->config.name);
+    nj_text_copy(letter.error, sizeof letter.error, failed->why->text);
+    nj_text_copy(letter.error_type, sizeof letter.error_type, nj_error_name(failed->why->code));
+    const struct nj_letter_context context = {
+        .unique_key = "",
+        .label = queue->config.metric_label,
+        .depth = nj_work_count_seen(queue).live,
+        .in_flight = (int64_t)atomic_load(&queue->in_flight),
+    };
+    letter.history = nj_letter_history(&context);
+    letter.payload = nj_strndup(failed->payload, length);
+    int rc = letter.history != NULL && letter.payload != NULL
+                 ? nj_letters_insert(db, &letter, NULL, err)
+                 : nj_error_set(err, NJ_E_NOMEM, "%s: no memory", queue->config.name);
+    nj_letter_row_finish(&letter);
+    return rc < 0 ? rc
+                  : nj_work_count(queue, db, &(struct nj_work_delta){.dead_failed = 1, .failed = 1},
+                                  err);
+}
+
 bool nj_work_queue_is_full(struct nj_work_queue *queue)
 {
     return nj_work_count_seen(queue).live >= queue->config.options.max_size;

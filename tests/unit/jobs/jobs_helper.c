@@ -138,6 +138,7 @@ struct call {
     struct nj_letter_page page;
     struct nj_work_tally tally;
     const char *reason;
+    const struct nj_work_failed *failed;
     int64_t id, deleted;
     int fails_with;
 };
@@ -249,6 +250,17 @@ static int apply_requeue(struct nj_store_op *op, struct nj_db *db, struct nj_err
 int nj_jobs_bench_requeue(struct nj_jobs_bench *bench, int64_t letter_id)
 {
     return run(bench, &(struct call){.id = letter_id}, apply_requeue);
+}
+
+static int apply_letter(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct call *call = NJ_CONTAINER_OF(op, struct call, op);
+    return nj_work_queue_put_letter(call->bench->queue, db, call->failed, err);
+}
+
+int nj_jobs_bench_put_letter(struct nj_jobs_bench *bench, const struct nj_work_failed *failed)
+{
+    return run(bench, &(struct call){.failed = failed}, apply_letter);
 }
 
 static int apply_purge(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)

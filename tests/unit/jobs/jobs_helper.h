@@ -49,6 +49,7 @@ struct nj_work_tally nj_jobs_bench_tally(struct nj_jobs_bench *bench);
 // All letters; nj_letter_page_finish it.
 struct nj_letter_page nj_jobs_bench_letters(struct nj_jobs_bench *bench);
 int nj_jobs_bench_requeue(struct nj_jobs_bench *bench, int64_t letter_id);
+int nj_jobs_bench_put_letter(struct nj_jobs_bench *bench, const struct nj_work_failed *failed);
 int nj_jobs_bench_purge(struct nj_jobs_bench *bench, const char *reason, int64_t *out_deleted);
 
 #endif

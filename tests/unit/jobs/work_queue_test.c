@@ -396,6 +396,36 @@ static void requeue_brings_the_job_back_with_fresh_attempts(void **state)
     assert_int_equal(nj_jobs_bench_put(bench, &put), NJ_E_EXISTS); // the key came back too
 }
 
+static void job_that_failed_elsewhere_is_a_letter_and_can_be_requeued(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    const struct nj_error why = {.code = NJ_E_UNAVAILABLE, .text = "the server is away"};
+    const struct nj_work_failed failed = {
+        .payload = "{\"n\":7}", .why = &why, .attempts = 4, .first_failed_us = 5};
+    assert_int_equal(nj_jobs_bench_put_letter(bench, &failed), 0);
+    assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 1);
+    assert_int_equal(nj_jobs_bench_stats(bench).waiting, 0);
+    struct nj_letter_page page = nj_jobs_bench_letters(bench);
+    assert_int_equal(page.count, 1);
+    assert_string_equal(page.rows[0].reason, "failed");
+    assert_string_equal(page.rows[0].error, "the server is away");
+    assert_string_equal(page.rows[0].error_type, "unavailable");
+    assert_int_equal(page.rows[0].attempts, 4);
+    assert_int_equal(page.rows[0].first_failed_us, 5);
+    nj_letter_page_finish(&page);
+    assert_int_equal(nj_jobs_bench_requeue(bench, 0), 0);
+    assert_int_equal(bench->held_count, 1);
+    assert_int_equal(number_of(bench->held[0]), 7);
+    assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 0);
+    char *huge = calloc(1, NJ_WORK_PAYLOAD_MAX + 2);
+    assert_non_null(huge);
+    memset(huge, ' ', NJ_WORK_PAYLOAD_MAX + 1);
+    const struct nj_work_failed too_big = {.payload = huge, .why = &why};
+    assert_int_equal(nj_jobs_bench_put_letter(bench, &too_big), NJ_E_TOO_BIG);
+    free(huge);
+}
+
 static void purge_counts_and_forgets_letters_of_its_reason(void **state)
 {
     struct nj_jobs_bench *bench = *state;
@@ -475,6 +505,7 @@ int work_queue_test(void)
         TEST(released_item_comes_back_with_its_attempt),
         TEST(postponed_item_waits_and_never_becomes_a_dead_letter),
         TEST(requeue_brings_the_job_back_with_fresh_attempts),
+        TEST(job_that_failed_elsewhere_is_a_letter_and_can_be_requeued),
         TEST(purge_counts_and_forgets_letters_of_its_reason),
         TEST(counts_are_corrected_when_others_change_the_store),
         TEST(stats_tell_depth_age_and_rate),
