@@ -56,5 +56,8 @@ struct nj_picture_encode {
 // JPEG bytes owned by the caller (free()). Limited-range and RGB frames are converted.
 int nj_picture_encode_jpeg(const struct nj_frame *frame, const struct nj_picture_encode *request,
                            void **out, size_t *out_length, struct nj_error *err);
+// PNG bytes of an RGB24 frame, owned by the caller (free()). NJ_E_UNSUPPORTED for other formats.
+int nj_picture_encode_png(const struct nj_frame *frame, void **out, size_t *out_length,
+                          struct nj_error *err);
 
 #endif

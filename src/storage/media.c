@@ -95,8 +95,9 @@ static int make_path(struct nj_media *media, const struct nj_media_picture *pict
     int length = snprintf(out_folder, size, "%s/%s/%.10s", media->folder, picture->camera_id, iso);
     if (length < 0 || (size_t)length >= size)
         return NJ_E_TOO_BIG;
-    length = snprintf(out_path, size, "%s/%s_%.2s%.2s%.2s_%.6s_%08" PRIx32 ".jpg", out_folder,
-                      picture->camera_id, iso + 11, iso + 14, iso + 17, iso + 20, number);
+    length = snprintf(out_path, size, "%s/%s_%.2s%.2s%.2s_%.6s_%08" PRIx32 ".%s", out_folder,
+                      picture->camera_id, iso + 11, iso + 14, iso + 17, iso + 20, number,
+                      picture->png ? "png" : "jpg");
     return length < 0 || (size_t)length >= size ? NJ_E_TOO_BIG : 0;
 }
 

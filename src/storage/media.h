@@ -20,8 +20,9 @@ void nj_media_destroy(struct nj_media *media); // accepts NULL
 struct nj_media_picture {
     const char *camera_id; // [a-z0-9_]
     nj_us wall_us;         // capture time
-    const void *bytes;     // JPEG
+    const void *bytes;     // JPEG, or PNG as below
     size_t length;
+    bool png; // the name ends in .png
 };
 // Writes the bytes durably under a name made of camera, time and a number that never repeats;
 // out_path gets the whole path. NJ_E_FULL below the watermark: the caller goes on without a

@@ -301,6 +301,39 @@ static void box_of_a_turned_picture_is_meant_upright(void **state)
     nj_frame_unref(frame);
 }
 
+static void png_keeps_every_pixel_of_an_rgb_frame(void **state)
+{
+    (void)state;
+    struct nj_frame *frame = NULL;
+    assert_int_equal(nj_frame_allocate(7, 5, NJ_PIXEL_RGB24, &frame), 0);
+    for (int y = 0; y < 5; y++) {
+        uint8_t *row = (uint8_t *)(uintptr_t)frame->planes[0] + (ptrdiff_t)y * frame->strides[0];
+        for (int x = 0; x < 21; x++)
+            row[x] = (uint8_t)(y * 21 + x);
+    }
+    void *bytes = NULL;
+    size_t length = 0;
+    assert_int_equal(nj_picture_encode_png(frame, &bytes, &length, NULL), 0);
+    struct nj_picture_decoder *decoder = NULL;
+    struct nj_frame *back = NULL;
+    static const struct nj_picture_limits limits = {.max_bytes = 1 << 20, .max_megapixels = 1};
+    const struct nj_picture_request request = {.bytes = bytes, .length = length, .limits = &limits};
+    assert_int_equal(nj_picture_decoder_create(&decoder), 0);
+    assert_int_equal(nj_picture_decode(decoder, &request, &back, NULL), 0);
+    assert_int_equal(back->format, NJ_PIXEL_RGB24);
+    assert_int_equal(back->width, 7);
+    for (int y = 0; y < 5; y++)
+        assert_memory_equal(back->planes[0] + (ptrdiff_t)y * back->strides[0],
+                            frame->planes[0] + (ptrdiff_t)y * frame->strides[0], 21);
+    nj_frame_unref(back);
+    nj_frame_unref(frame);
+    free(bytes);
+    nj_picture_decoder_destroy(decoder);
+    assert_int_equal(nj_frame_allocate(4, 4, NJ_PIXEL_I420, &frame), 0);
+    assert_int_equal(nj_picture_encode_png(frame, &bytes, &length, NULL), NJ_E_UNSUPPORTED);
+    nj_frame_unref(frame);
+}
+
 static void encoded_frames_decode_to_the_same_content(void **state)
 {
     (void)state;
@@ -368,6 +401,7 @@ int picture_test(void)
         cmocka_unit_test(exif_time_knows_offsets_fallbacks_and_nonsense),
         cmocka_unit_test(jpeg_is_scaled_down_but_never_below_the_box),
         cmocka_unit_test(box_of_a_turned_picture_is_meant_upright),
+        cmocka_unit_test(png_keeps_every_pixel_of_an_rgb_frame),
         cmocka_unit_test(encoded_frames_decode_to_the_same_content),
     };
     return cmocka_run_group_tests_name("picture", tests, NULL, NULL);
