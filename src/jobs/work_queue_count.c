@@ -148,7 +148,7 @@ void nj_work_show_depth(struct nj_work_queue *queue)
     nj_metric_set(queue->depth_gauge, waiting > 0 ? (double)waiting : 0);
 }
 
-static void wake(struct nj_work_queue *queue)
+void nj_work_wake(struct nj_work_queue *queue)
 {
     if (!atomic_exchange(&queue->wake_posted, true))
         nj_loop_post(queue->config.loop, &queue->wake_call);
@@ -185,7 +185,7 @@ static void handle_commit(struct nj_commit_hook *hook)
     pthread_mutex_unlock(&queue->lock);
     show_metrics(queue, &done);
     if (done.put)
-        wake(queue);
+        nj_work_wake(queue);
 }
 
 int nj_work_count(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_delta *change,

@@ -11,9 +11,9 @@
 #include <stdatomic.h>
 
 enum {
-    NJ_WORK_BATCH_MAX = 64,                   // rows of one claim
+    NJ_WORK_BATCH_MAX = 256,                  // rows of one claim
     NJ_WORK_CAPACITY_MAX = 4096,              // items with the handler
-    NJ_WORK_AHEAD_MAX = 16,                   // claimed beyond the handler's capacity
+    NJ_WORK_AHEAD_MAX = 256,                  // claimed beyond the handler's capacity
     NJ_WORK_RECOUNT_US = 30 * NJ_US_PER_S,    // memory against store
     NJ_WORK_ERROR_WAIT_US = 1 * NJ_US_PER_S,  // after the store refused
     NJ_WORK_TELL_EVERY_US = 60 * NJ_US_PER_S, // a store that goes on refusing
@@ -120,6 +120,8 @@ struct nj_work_counts nj_work_count_committed(struct nj_work_queue *queue);
 // Counts `change` (its counters only) once this transaction is durable. NJ_E_NOMEM.
 int nj_work_count(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_delta *change,
                   struct nj_error *err);
+// The loop thread tends the queue when it has done what was posted before.
+void nj_work_wake(struct nj_work_queue *queue);
 void nj_work_count_correct(struct nj_work_queue *queue, const struct nj_work_counts *drift);
 void nj_work_show_depth(struct nj_work_queue *queue);
 unsigned nj_work_done_last_minute(struct nj_work_queue *queue);

@@ -146,10 +146,12 @@ static struct nj_work_held *land(struct nj_work_queue *queue, struct nj_work_ite
     return held;
 }
 
+// Items end in groups, as the store commits them: the claim waits for the last of the group and
+// makes good for all of it at once.
 static void go_on(struct nj_work_queue *queue)
 {
     nj_work_dispatch(queue);
-    nj_work_tend(queue);
+    nj_work_wake(queue);
 }
 
 void nj_work_queue_finish(struct nj_work_queue *queue, struct nj_work_item *item)
