@@ -52,6 +52,7 @@ struct nj_app {
     struct nj_camera_watch *camera_watch;
     struct nj_cleanup *cleanup;
     struct nj_service_watch *service_watch;
+    struct nj_streams *streams;
     struct nj_live_set *live;
     struct nj_folder_source *folder;
 

@@ -309,13 +309,27 @@ static void stop_service_watch(struct nj_app *app)
     nj_service_watch_stop(app->service_watch);
 }
 
+static int start_streams(struct nj_app *app, struct nj_error *err)
+{
+    const struct nj_streams_config config = {
+        .options = group(app, &nj_streams_option_group),
+        .loop = app->loop,
+        .metrics = app->metrics,
+        .log = component_log(app, "streams"),
+    };
+    return nj_streams_create(&config, &app->streams, err);
+}
+
 static int start_live(struct nj_app *app, struct nj_error *err)
 {
+    const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
     struct nj_log *log = component_log(app, "live_cameras");
     struct nj_live_set_config config = {
         .live =
             {
                 .options = group(app, &nj_live_option_group),
+                .rules = &sources->rules,
+                .streams = app->streams,
                 .motion = group(app, &nj_motion_option_group),
                 .track = group(app, &nj_track_option_group),
                 .stability = group(app, &nj_stability_option_group),
@@ -330,7 +344,7 @@ static int start_live(struct nj_app *app, struct nj_error *err)
                 .metrics = app->metrics,
                 .log = log,
             },
-        .sources = group(app, &nj_sources_option_group),
+        .sources = sources,
         .log = log,
     };
     int rc = nj_live_set_create(&config, &app->live, err);
@@ -380,12 +394,13 @@ const struct nj_service nj_services[] = {
     {"pipeline_manager", start_upload, stop_upload},
     {"cleanup_service", start_cleanup, stop_cleanup},
     {"service_health_monitor", start_service_watch, stop_service_watch},
+    {"streams", start_streams, stop_nothing}, // its users come after it and leave first
     {"live_cameras", start_live, stop_live},
     {"file_watcher", start_folder, stop_folder},
 };
 
 const size_t nj_service_count = NJ_COUNT_OF(nj_services);
-const size_t nj_first_producer = 9; // live_cameras
+const size_t nj_first_producer = 10; // live_cameras
 
 static int apply_nothing(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
@@ -429,6 +444,7 @@ void nj_app_release_parts(struct nj_app *app)
     nj_store_close(app->store);
     nj_loop_turn(app->loop); // what the store told this thread in the end
     nj_live_set_destroy(app->live);
+    nj_streams_destroy(app->streams);
     nj_camera_watch_destroy(app->camera_watch);
     nj_cleanup_destroy(app->cleanup);
     nj_service_watch_destroy(app->service_watch);

@@ -3,7 +3,7 @@
 // and FFmpeg's own threads cost a tenth more in all.
 #include "frames/video.h"
 
-#include "frames/video_priv.h"
+#include "frames/video_frame.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>

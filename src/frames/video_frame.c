@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decoded video frames without a copy where the layout fits, through libyuv where it does not.
-#include "frames/video_priv.h"
+#include "frames/video_frame.h"
 
 #include "frames/picture_priv.h"
 

@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-// The four kinds of hosts. Never allowed: unspecified, multicast, broadcast, and the link-local
-// address of cloud metadata services (169.254.169.254, fd00:ec2::254).
+// The kinds of hosts. Never allowed, whatever is listed: unspecified and reserved addresses,
+// multicast, broadcast, and the addresses of cloud metadata services (169.254.169.254,
+// fd00:ec2::254). An IPv4 address inside an IPv6 one is judged as that IPv4 address.
 struct nj_address_rules {
     bool loopback;               // 127.0.0.0/8, ::1
     bool private_networks;       // RFC 1918, RFC 4193, RFC 6598, link-local
@@ -19,8 +20,36 @@ struct nj_address_rules {
     struct nj_text_list allowed; // further hosts or networks: "cam1.lan", "10.0.0.0/8"
 };
 
-// True when the socket address may be connected to. An address in `allowed` always may.
+// Rows of an option table for the member `rules` of `type`; the names are those that errors tell.
+#define NJ_ADDRESS_RULE_OPTIONS(type, rules, loopback_too)                                         \
+    {.name = "allow_loopback",                                                                     \
+     .type = NJ_OPTION_BOOL,                                                                       \
+     .offset = offsetof(type, rules.loopback),                                                     \
+     .fallback = (loopback_too),                                                                   \
+     .help = "Addresses may point to this machine itself."},                                       \
+        {.name = "allow_private_networks",                                                         \
+         .type = NJ_OPTION_BOOL,                                                                   \
+         .offset = offsetof(type, rules.private_networks),                                         \
+         .fallback = "true",                                                                       \
+         .help = "Addresses may point into private networks (10.0.0.0/8, 192.168.0.0/16, ...)."},  \
+        {.name = "allow_public_networks",                                                          \
+         .type = NJ_OPTION_BOOL,                                                                   \
+         .offset = offsetof(type, rules.public_networks),                                          \
+         .fallback = "true",                                                                       \
+         .help = "Addresses may point to the rest of the Internet."},                              \
+    {                                                                                              \
+        .name = "allowed_hosts", .type = NJ_OPTION_TEXT_LIST,                                      \
+        .offset = offsetof(type, rules.allowed), .max = 256, .fallback = "",                       \
+        .help = "Hosts and networks that are allowed besides, such as cam1.lan or 10.0.0.0/8."     \
+    }
+
+// True when the socket address may be connected to. An address in a network of `allowed` may.
+// `rules` NULL allows all but what is never allowed.
 bool nj_address_allowed(const struct nj_address_rules *rules, const struct sockaddr *address);
+// The same for an address that `host`, the name in the URL, resolved to: `allowed` may list the
+// name itself.
+bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *host,
+                           const struct sockaddr *address);
 
 // Checks scheme (one of `schemes`, NULL-terminated) and host of the URL; resolves names (blocking:
 // not on the loop thread). NJ_E_DENIED names the rule and the option that would allow it, without
@@ -28,7 +57,20 @@ bool nj_address_allowed(const struct nj_address_rules *rules, const struct socka
 int nj_address_check_url(const struct nj_address_rules *rules, const char *url,
                          const char *const *schemes, struct nj_error *err);
 
-// The URL with user and password replaced by "***", always NUL-terminated. For logs, API, errors.
+// What can be said without resolving: scheme, form, and a host that is an address in digits.
+// Never blocks. Errors as nj_address_check_url.
+int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
+                          const char *const *schemes, struct nj_error *err);
+
+enum { NJ_ADDRESS_TEXT_SIZE = 64 }; // of an address in digits
+// As nj_address_check_url; `out` gets one of the addresses in digits, so that the caller connects
+// to what was checked and not to what the name means a moment later. `turn` picks among several.
+int nj_address_resolve(const struct nj_address_rules *rules, const char *host, unsigned turn,
+                       char out[NJ_ADDRESS_TEXT_SIZE], struct nj_error *err);
+
+// The URL with user and password replaced by "***", always NUL-terminated, also when it is none.
+// For logs, API, errors. Values of a query whose names tell of secrets ("pwd", "token") are
+// replaced too.
 void nj_address_redact(const char *url, char *out, size_t size);
 
 #endif

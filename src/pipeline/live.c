@@ -15,15 +15,29 @@ enum {
 // last_seen is for people and for "offline"; a write a frame would only wear the disk.
 static const nj_us touch_every_us = 5 * (nj_us)NJ_US_PER_S;
 
+// Nothing moved for as long as the gate goes on inferring after motion: keyframes are enough.
+static void tell_still(struct nj_live_pipeline *pipeline, const struct nj_frame *frame,
+                       const struct nj_motion_result *motion)
+{
+    struct nj_stream_user *user = atomic_load(&pipeline->user);
+    if (motion->verdict != NJ_MOTION_STILL)
+        pipeline->moved_us = frame->captured_mono_us;
+    nj_us still_us = frame->captured_mono_us - pipeline->moved_us;
+    if (user != NULL)
+        nj_stream_set_still(user, still_us > pipeline->config.motion->hold_us);
+}
+
 static void handle_frame(void *context, struct nj_frame *frame)
 {
     struct nj_live_pipeline *pipeline = context;
-    struct nj_motion_result motion;
+    struct nj_motion_result motion = {.verdict = NJ_MOTION_MOVING, .infer = true};
     if (frame->captured_mono_us - pipeline->touched_us >= touch_every_us) {
         pipeline->touched_us = frame->captured_mono_us;
         nj_live_touch(pipeline);
     }
-    if (nj_motion_check(pipeline->motion, frame, &motion) == 0 && !motion.infer) {
+    int rc = nj_motion_check(pipeline->motion, frame, &motion);
+    tell_still(pipeline, frame, &motion);
+    if (rc == 0 && !motion.infer) {
         pipeline->skipped_still += 1;
         pipeline->held_us = frame->captured_mono_us;
         return;
@@ -149,16 +163,8 @@ static int make_tracking(struct nj_live_pipeline *pipeline, struct nj_error *err
 
 static int make_parts(struct nj_live_pipeline *pipeline, struct nj_error *err)
 {
-    struct nj_source_config source = {
-        .entry = pipeline->config.entry,
-        .clock = pipeline->config.clock,
-        .sink = {.frame = handle_frame, .reset = handle_reset, .context = pipeline},
-        .log = pipeline->config.log,
-    };
     int rc = make_tracking(pipeline, err);
-    if (rc == 0)
-        rc = make_motion(pipeline, err);
-    return rc == 0 ? nj_source_create(&source, &pipeline->source, err) : rc;
+    return rc == 0 ? make_motion(pipeline, err) : rc;
 }
 
 int nj_live_pipeline_create(const struct nj_live_config *config, struct nj_live_pipeline **out,
@@ -180,12 +186,39 @@ int nj_live_pipeline_create(const struct nj_live_config *config, struct nj_live_
 
 int nj_live_pipeline_start(struct nj_live_pipeline *pipeline, struct nj_error *err)
 {
-    return nj_source_start(pipeline->source, err);
+    struct nj_source_entry entry = *pipeline->config.entry;
+    const struct nj_stream_request request = {
+        .entry = &entry,
+        .rules = pipeline->config.rules,
+        .fps = entry.fps,
+        .sink = {.frame = handle_frame, .reset = handle_reset, .context = pipeline},
+    };
+    struct nj_stream_user *user = NULL;
+    if (entry.paused || atomic_load(&pipeline->user) != NULL)
+        return 0;
+    if (entry.detect_url != NULL && entry.detect_url[0] != '\0')
+        entry.url = entry.detect_url;
+    int rc = nj_streams_join(pipeline->config.streams, &request, &user, err);
+    if (rc == 0)
+        atomic_store(&pipeline->user, user);
+    return rc;
+}
+
+static void leave_stream(struct nj_live_pipeline *pipeline)
+{
+    struct nj_stream_user *user = atomic_load(&pipeline->user);
+    if (user == NULL)
+        return;
+    nj_stream_get_stats(user, &pipeline->stopped);
+    pipeline->stopped.state = NJ_SOURCE_STOPPED;
+    pipeline->stopped.reason[0] = '\0';
+    nj_streams_leave(user); // the last frame may still use the pointer
+    atomic_store(&pipeline->user, NULL);
 }
 
 void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline)
 {
-    nj_source_stop(pipeline->source);
+    leave_stream(pipeline);
     pthread_mutex_lock(&pipeline->lock);
     bool flush_here = !pipeline->stopping && !pipeline->busy;
     pipeline->stopping = true;
@@ -207,7 +240,7 @@ void nj_live_pipeline_destroy(struct nj_live_pipeline *pipeline)
 {
     if (pipeline == NULL)
         return;
-    nj_source_destroy(pipeline->source);
+    leave_stream(pipeline);
     nj_frame_slot_destroy(pipeline->slot);
     nj_motion_destroy(pipeline->motion);
     nj_tracker_destroy(pipeline->tracker);
@@ -242,5 +275,8 @@ void nj_live_pipeline_get_stats(struct nj_live_pipeline *pipeline, struct nj_liv
         .rows = pipeline->row_count,
         .updates = pipeline->update_count,
     };
-    nj_source_get_stats(pipeline->source, &out->source);
+    struct nj_stream_user *user = atomic_load(&pipeline->user);
+    out->source = pipeline->stopped;
+    if (user != NULL)
+        nj_stream_get_stats(user, &out->source);
 }

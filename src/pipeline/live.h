@@ -9,7 +9,7 @@
 #include "frames/motion.h"
 #include "health/metrics.h"
 #include "pipeline/sink.h"
-#include "sources/sources.h"
+#include "sources/streams.h"
 #include "storage/media.h"
 #include "track/stability.h"
 #include "track/track.h"
@@ -28,7 +28,9 @@ void nj_live_track_options(const struct nj_track_options *track, const struct nj
 
 struct nj_live_config {
     const struct nj_live_options *options;
-    const struct nj_source_entry *entry; // outlives the pipeline
+    const struct nj_source_entry *entry;  // outlives the pipeline
+    const struct nj_address_rules *rules; // of its address; NULL: all allowed
+    struct nj_streams *streams;
     const struct nj_motion_options *motion;
     const struct nj_track_options *track;
     const struct nj_stability_options *stability;
@@ -49,8 +51,9 @@ struct nj_live_pipeline;
 
 int nj_live_pipeline_create(const struct nj_live_config *config, struct nj_live_pipeline **out,
                             struct nj_error *err);
+// Joins the entry's stream, unless the entry is paused. Loop thread. NJ_E_INVALID, NJ_E_FULL.
 int nj_live_pipeline_start(struct nj_live_pipeline *pipeline, struct nj_error *err);
-void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline); // loop thread; joins capture
+void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline); // loop thread; no frame comes after
 bool nj_live_pipeline_idle(struct nj_live_pipeline *pipeline); // nothing under way
 void nj_live_pipeline_destroy(struct nj_live_pipeline *pipeline);
 
@@ -70,6 +73,6 @@ struct nj_live_stats {
     uint64_t inferred, skipped_still, dropped, rows, updates;
 };
 void nj_live_pipeline_get_stats(struct nj_live_pipeline *pipeline,
-                                struct nj_live_stats *out); // any thread
+                                struct nj_live_stats *out); // loop thread
 
 #endif

@@ -16,10 +16,12 @@ struct nj_live_row {
 
 struct nj_live_pipeline {
     struct nj_live_config config;
-    struct nj_source *source;
+    _Atomic(struct nj_stream_user *) user; // NULL: not started, paused or stopped
+    struct nj_source_stats stopped;        // what was known when it stopped
     struct nj_frame_slot *slot;
     struct nj_motion *motion; // capture thread
     nj_us touched_us;         // capture thread: when last_seen was last written, monotonic
+    nj_us moved_us;           // capture thread: when the gate last saw motion, monotonic
 
     // The following fields belong to the inference under way: busy says that there is one.
     struct nj_tracker *tracker;

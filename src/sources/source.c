@@ -10,13 +10,19 @@
 #include <string.h>
 
 enum {
-    RATE_FRAMES = 32,          // frames a second are told over the newest of these
-    RATE_STALE_US = 5000000,   // no frame for this long: 0
-    PLAYED_WELL_US = 10000000, // a play of this length forgets earlier failures
+    RATE_FRAMES = 32,        // frames a second are told over the newest of these
+    RATE_STALE_US = 5000000, // no frame for this long: 0
+    DELAY_GROWTH = 64,       // of the wait after the first failure
 };
+static const double DELAY_JITTER = 0.25; // so that cameras behind one switch do not come as one
 
-const char *const nj_source_kinds[] = {"file", "null", NULL};
-const struct nj_source_driver *const nj_source_drivers[] = {&nj_source_file, &nj_source_null};
+const char *const nj_source_kinds[] = {"file", "rtsp", "snapshot", "null", NULL};
+const struct nj_source_driver *const nj_source_drivers[] = {
+    [NJ_SOURCE_FILE] = &nj_source_file,
+    [NJ_SOURCE_RTSP] = &nj_source_rtsp,
+    [NJ_SOURCE_SNAPSHOT] = &nj_source_snapshot,
+    [NJ_SOURCE_NULL] = &nj_source_null,
+};
 
 struct nj_source {
     struct nj_source_config config;
@@ -27,7 +33,10 @@ struct nj_source {
     struct nj_rng rng;
     pthread_t thread;
     bool started;
-    uint64_t sequence; // capture thread
+    atomic_bool finished; // the thread is about to end; it only told so
+    // The following fields belong to the capture thread.
+    uint64_t sequence;
+    int64_t failures; // in a row, since the last frame
 
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -87,6 +96,11 @@ const struct nj_source_entry *nj_source_entry_of(const struct nj_source *source)
     return source->config.entry;
 }
 
+const struct nj_address_rules *nj_source_rules(const struct nj_source *source)
+{
+    return source->config.rules;
+}
+
 const struct nj_clock *nj_source_clock(const struct nj_source *source)
 {
     return source->config.clock;
@@ -109,6 +123,12 @@ bool nj_source_wait(struct nj_source *source, nj_us wait_us)
     return !nj_cancel_fired(&source->cancel);
 }
 
+static void tell_change(struct nj_source *source)
+{
+    if (source->config.sink.changed)
+        source->config.sink.changed(source->config.sink.context);
+}
+
 static void set_state(struct nj_source *source, enum nj_source_state state, const char *reason)
 {
     pthread_mutex_lock(&source->mutex);
@@ -117,25 +137,55 @@ static void set_state(struct nj_source *source, enum nj_source_state state, cons
     pthread_mutex_unlock(&source->mutex);
 }
 
-void nj_source_hand_on(struct nj_source *source, struct nj_frame *frame)
+enum nj_source_demand nj_source_demand(struct nj_source *source)
 {
-    nj_us wall_us = nj_wall_us(source->config.clock);
-    nj_us mono_us = nj_mono_us(source->config.clock);
-    frame->captured_wall_us = wall_us;
-    frame->captured_mono_us = mono_us;
-    frame->sequence = ++source->sequence;
+    const struct nj_source_sink *sink = &source->config.sink;
+    return sink->demand ? sink->demand(sink->context) : NJ_DEMAND_ALL;
+}
+
+bool nj_source_wanted(struct nj_source *source)
+{
+    const struct nj_source_sink *sink = &source->config.sink;
+    return !sink->wanted || sink->wanted(sink->context, nj_mono_us(source->config.clock));
+}
+
+static void count_frame(struct nj_source *source, const struct nj_frame *seen)
+{
     pthread_mutex_lock(&source->mutex);
     struct nj_source_stats *stats = &source->stats;
+    bool changed = stats->state != NJ_SOURCE_ACTIVE;
     stats->state = NJ_SOURCE_ACTIVE;
     stats->reason[0] = '\0';
     stats->frames++;
-    stats->last_frame_us = wall_us;
-    stats->width = frame->width;
-    stats->height = frame->height;
-    source->frame_times_us[source->frame_next] = mono_us;
+    stats->last_frame_us = seen->captured_wall_us;
+    stats->width = seen->width;
+    stats->height = seen->height;
+    source->frame_times_us[source->frame_next] = seen->captured_mono_us;
     source->frame_next = (source->frame_next + 1) % RATE_FRAMES;
     source->frame_count += source->frame_count < RATE_FRAMES;
     pthread_mutex_unlock(&source->mutex);
+    source->failures = 0;
+    if (changed)
+        tell_change(source);
+}
+
+void nj_source_skip(struct nj_source *source, int32_t width, int32_t height)
+{
+    const struct nj_frame seen = {
+        .width = width,
+        .height = height,
+        .captured_wall_us = nj_wall_us(source->config.clock),
+        .captured_mono_us = nj_mono_us(source->config.clock),
+    };
+    count_frame(source, &seen);
+}
+
+void nj_source_hand_on(struct nj_source *source, struct nj_frame *frame)
+{
+    frame->captured_wall_us = nj_wall_us(source->config.clock);
+    frame->captured_mono_us = nj_mono_us(source->config.clock);
+    frame->sequence = ++source->sequence;
+    count_frame(source, frame);
     source->config.sink.frame(source->config.sink.context, frame);
     nj_frame_unref(frame);
 }
@@ -153,43 +203,70 @@ void nj_source_reset(struct nj_source *source)
         source->config.sink.reset(source->config.sink.context);
 }
 
-static void tell_failure(struct nj_source *source, const struct nj_error *err)
+// True when it is to be tried again.
+static bool note_failure(struct nj_source *source, const struct nj_error *err)
 {
-    set_state(source, NJ_SOURCE_ERROR, err->text);
+    int64_t most = source->config.entry->max_retries;
+    bool again = most < 0 || source->failures < most;
+    source->failures++;
     pthread_mutex_lock(&source->mutex);
-    source->stats.restarts++;
+    source->stats.state = again ? NJ_SOURCE_ERROR : NJ_SOURCE_FAILED;
+    nj_text_copy(source->stats.reason, sizeof source->stats.reason, err->text);
+    source->stats.restarts += again;
     pthread_mutex_unlock(&source->mutex);
-    nj_log_at(source->log, NJ_LOG_WARNING, "Live source failed, will try again",
-              NJ_TEXT("camera_id", source->config.entry->id), NJ_TEXT("error", err->text));
+    nj_log_at(source->log, NJ_LOG_WARNING,
+              again ? "Live source failed, will try again" : "Live source failed, gave up",
+              NJ_TEXT("camera_id", source->config.entry->id), NJ_TEXT("error", err->text),
+              NJ_INT("failures", source->failures));
+    tell_change(source);
+    return again;
+}
+
+static nj_us delay_of(struct nj_source *source)
+{
+    nj_us base_us = source->config.entry->reconnect_us;
+    base_us = base_us > 0 ? base_us : NJ_US_PER_S;
+    const struct nj_backoff backoff = {base_us, base_us * DELAY_GROWTH, DELAY_JITTER};
+    int64_t attempt = source->failures < DELAY_GROWTH ? source->failures : DELAY_GROWTH;
+    return nj_backoff_delay(&backoff, (unsigned)attempt, &source->rng);
+}
+
+static void finish(struct nj_source *source)
+{
+    atomic_store(&source->finished, true);
+    tell_change(source);
 }
 
 static void capture(void *arg)
 {
-    static const struct nj_backoff backoff = {NJ_US_PER_S, (nj_us)30 * NJ_US_PER_S, 0.25};
     struct nj_source *source = arg;
-    struct nj_error err = {0};
-    for (unsigned attempt = 1;; attempt++) {
-        nj_us began_us = nj_mono_us(source->config.clock);
+    source->failures = 0;
+    for (;;) {
+        struct nj_error err = {0};
         int rc = source->driver->play(source->state, source, &err);
         if (rc == 0 || nj_cancel_fired(&source->cancel)) {
             set_state(source, rc == 0 ? NJ_SOURCE_ENDED : NJ_SOURCE_STOPPED, "");
-            return;
-        }
-        if (nj_mono_us(source->config.clock) - began_us >= PLAYED_WELL_US)
-            attempt = 1;
-        tell_failure(source, &err);
-        if (!nj_source_wait(source, nj_backoff_delay(&backoff, attempt, &source->rng)))
             break;
+        }
+        if (!note_failure(source, &err))
+            break;
+        if (!nj_source_wait(source, delay_of(source))) {
+            set_state(source, NJ_SOURCE_STOPPED, "");
+            break;
+        }
         nj_source_reset(source);
     }
-    set_state(source, NJ_SOURCE_STOPPED, "");
+    finish(source);
 }
 
 int nj_source_start(struct nj_source *source, struct nj_error *err)
 {
-    if (source->started)
+    if (source->started && !nj_source_finished(source))
         return 0;
+    if (source->started)
+        nj_thread_join(source->thread);
     nj_cancel_init(&source->cancel, NULL);
+    atomic_store(&source->finished, false);
     set_state(source, NJ_SOURCE_STARTING, "");
     int rc = nj_thread_start(&source->thread, "nj-capture", capture, source, err);
     source->started = rc == 0;
@@ -198,14 +275,24 @@ int nj_source_start(struct nj_source *source, struct nj_error *err)
     return rc;
 }
 
-void nj_source_stop(struct nj_source *source)
+void nj_source_ask_stop(struct nj_source *source)
 {
-    if (!source || !source->started)
-        return;
     pthread_mutex_lock(&source->mutex);
     nj_cancel_fire(&source->cancel);
     pthread_cond_broadcast(&source->wake);
     pthread_mutex_unlock(&source->mutex);
+}
+
+bool nj_source_finished(struct nj_source *source)
+{
+    return !source->started || atomic_load(&source->finished);
+}
+
+void nj_source_stop(struct nj_source *source)
+{
+    if (!source || !source->started)
+        return;
+    nj_source_ask_stop(source);
     nj_thread_join(source->thread);
     source->started = false;
 }
@@ -242,4 +329,14 @@ void nj_source_get_stats(struct nj_source *source, struct nj_source_stats *out)
     *out = source->stats;
     out->fps = rate_locked(source);
     pthread_mutex_unlock(&source->mutex);
+}
+
+const char *nj_source_state_name(enum nj_source_state state)
+{
+    static const char *const names[] = {
+        [NJ_SOURCE_STOPPED] = "stopped", [NJ_SOURCE_STARTING] = "starting",
+        [NJ_SOURCE_ACTIVE] = "active",   [NJ_SOURCE_ERROR] = "error",
+        [NJ_SOURCE_ENDED] = "ended",     [NJ_SOURCE_FAILED] = "failed",
+    };
+    return (size_t)state < NJ_COUNT_OF(names) ? names[state] : "unknown";
 }

@@ -7,6 +7,7 @@
 #include "sources/sources.h"
 
 struct nj_source_driver {
+    bool thins_out; // hands on `fps` frames a second of the entry by itself
     // Looks at the entry without beginning anything; says what is wrong with it. *out is the
     // driver's own.
     int (*create)(const struct nj_source_entry *entry, void **out, struct nj_error *err);
@@ -16,18 +17,27 @@ struct nj_source_driver {
     int (*play)(void *state, struct nj_source *source, struct nj_error *err);
 };
 
-// By the entry's `kind`.
+// By enum nj_source_kind.
 extern const struct nj_source_driver *const nj_source_drivers[];
 
 extern const struct nj_source_driver nj_source_file;
+extern const struct nj_source_driver nj_source_rtsp;
+extern const struct nj_source_driver nj_source_snapshot;
 extern const struct nj_source_driver nj_source_null; // generated pictures, path "WxHxCOUNT"
 
 // For use inside play.
 const struct nj_source_entry *nj_source_entry_of(const struct nj_source *source);
+const struct nj_address_rules *nj_source_rules(const struct nj_source *source); // may be NULL
 const struct nj_clock *nj_source_clock(const struct nj_source *source);
 const struct nj_cancel *nj_source_cancel(const struct nj_source *source);
 // Waits real time; false when the source is to stop.
 bool nj_source_wait(struct nj_source *source, nj_us wait_us);
+// What is needed now; cheap enough to be asked for each packet.
+enum nj_source_demand nj_source_demand(struct nj_source *source);
+// True when a frame of this moment would be taken: else it need not be made, and is counted with
+// nj_source_skip, which also tells that the source is alive.
+bool nj_source_wanted(struct nj_source *source);
+void nj_source_skip(struct nj_source *source, int32_t width, int32_t height);
 // Stamps the frame with time and number, hands it to the sink, and drops the caller's reference.
 // The caller has the only one.
 void nj_source_hand_on(struct nj_source *source, struct nj_frame *frame);

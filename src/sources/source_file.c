@@ -128,6 +128,7 @@ static int play(void *state, struct nj_source *source, struct nj_error *err)
 }
 
 const struct nj_source_driver nj_source_file = {
+    .thins_out = true,
     .create = create,
     .destroy = destroy,
     .play = play,

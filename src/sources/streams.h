@@ -2,6 +2,10 @@
 // Shared live streams: one connection per distinct stream however many users, each user with a
 // latest-frame slot and a crop of its own. The first user starts a stream, the last one ends it
 // after a grace period, so that a client that reconnects restarts nothing.
+//
+// Streams are the same when kind, address with credentials, rules, snapshot interval and TLS check
+// are; those of files also when they are played alike. How patiently a stream reconnects is what
+// its first user said.
 #ifndef NJ_SOURCES_STREAMS_H
 #define NJ_SOURCES_STREAMS_H
 
@@ -27,30 +31,34 @@ struct nj_stream_user; // one user of one stream
 
 int nj_streams_create(const struct nj_streams_config *config, struct nj_streams **out,
                       struct nj_error *err);
-// Ends streams whose grace period runs; every user has left. Joins capture threads.
+// Ends streams whose grace period runs; every user has left. Joins capture threads: the only call
+// here that waits for them. Accepts NULL.
 void nj_streams_destroy(struct nj_streams *streams);
 
 struct nj_stream_sink {
     // Called from: capture thread, with every frame that is due at the user's fps. The frame is
-    // borrowed; take a reference to keep it. May be NULL: the slot alone is wanted.
+    // borrowed; take a reference to keep it. May be NULL: the slot alone is wanted. While it runs
+    // nj_streams_leave waits: it must not wait for the loop thread, nor for other users' frames.
     void (*frame)(void *context, struct nj_frame *frame);
-    void (*reset)(void *context); // called from: capture thread; the picture starts anew
+    // Called from: capture thread; the picture starts anew. May be NULL.
+    void (*reset)(void *context);
     // Called from: loop thread, when state or reason changed. A stream that is NJ_SOURCE_FAILED
-    // gave up after max_retries; joining it once more revives it. May be NULL.
+    // gave up after max_retries; joining it once more revives it. Leaving and joining from here is
+    // fine. May be NULL.
     void (*state)(void *context, const struct nj_source_stats *stats);
     void *context;
 };
 
 struct nj_stream_request {
-    const struct nj_source_entry *entry; // copied. Streams are the same when kind, address, and
-                                         // how they are played (not id, name, fps) are the same
-    double fps;                          // frames a second wanted by this user at most; 0: all
-    struct nj_rect crop;                 // in pixels of the picture; w 0: the whole picture
+    const struct nj_source_entry *entry;  // copied
+    const struct nj_address_rules *rules; // copied; NULL: all addresses allowed
+    double fps;                           // frames a second wanted by this user at most; 0: all
+    struct nj_rect crop;                  // in pixels of the picture; w 0: the whole picture
     struct nj_stream_sink sink;
 };
 
-// Starts the stream when this is its first user. Errors as nj_source_create, NJ_E_FULL. The user is
-// the caller's until nj_streams_leave.
+// Starts the stream when this is its first user, revives one that gave up. Errors as
+// nj_source_create, NJ_E_FULL. The user is the caller's until nj_streams_leave.
 int nj_streams_join(struct nj_streams *streams, const struct nj_stream_request *request,
                     struct nj_stream_user **out, struct nj_error *err);
 // No callback of this user runs any more once it has returned. Accepts NULL.
@@ -60,10 +68,11 @@ void nj_streams_leave(struct nj_stream_user *user);
 // stays there for others: this is a look, not a take.
 struct nj_frame *nj_stream_newest(struct nj_stream_user *user);
 struct nj_rect nj_stream_crop(const struct nj_stream_user *user);
+const char *nj_stream_address(const struct nj_stream_user *user); // without credentials
 void nj_stream_get_stats(const struct nj_stream_user *user,
                          struct nj_source_stats *out); // any thread
 // What this user needs while nothing moves: true lets the source decode keyframes only when every
-// user of the stream says so and the entry allows it. Any thread.
+// user of the stream says so and each one's entry allows it. Any thread, also from `frame`.
 void nj_stream_set_still(struct nj_stream_user *user, bool still);
 
 // One line a stream, for API and metrics. Loop thread.

@@ -14,7 +14,7 @@
 
 int source_test(void);
 
-enum { KIND_FILE, KIND_NULL, DEADLINE_US = 20 * NJ_US_PER_S };
+enum { KIND_FILE = NJ_SOURCE_FILE, KIND_NULL = NJ_SOURCE_NULL, DEADLINE_US = 20 * NJ_US_PER_S };
 
 struct viewer {
     pthread_mutex_t mutex;
@@ -235,7 +235,8 @@ static void clip_plays_as_a_camera(void **state)
 
 static void is_tried_again(const char *path)
 {
-    const struct nj_source_entry entry = {.id = "test", .kind = KIND_FILE, .path = path};
+    const struct nj_source_entry entry = {
+        .id = "test", .kind = KIND_FILE, .path = path, .max_retries = -1};
     struct viewer viewer;
     struct nj_source_stats stats = {0};
     viewer_init(&viewer);

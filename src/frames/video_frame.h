@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From FFmpeg's frames to ours.
-#ifndef NJ_FRAMES_VIDEO_PRIV_H
-#define NJ_FRAMES_VIDEO_PRIV_H
+// From the decoder's frames to ours.
+#ifndef NJ_FRAMES_VIDEO_FRAME_H
+#define NJ_FRAMES_VIDEO_FRAME_H
 
 #include "frames/frame.h"
 #include "util/error.h"

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of an absolute URL with a host, checked strictly: what is odd here is read differently by
+// the next library.
+#ifndef NJ_NET_URL_H
+#define NJ_NET_URL_H
+
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    NJ_URL_MAX = 2048, // with the NUL
+    NJ_URL_SCHEME_SIZE = 16,
+    NJ_URL_HOST_SIZE = 256,
+    NJ_URL_SECRET_SIZE = 128,
+};
+
+struct nj_url {
+    char scheme[NJ_URL_SCHEME_SIZE]; // lower case
+    char user[NJ_URL_SECRET_SIZE];   // decoded; "" none
+    char password[NJ_URL_SECRET_SIZE];
+    char host[NJ_URL_HOST_SIZE]; // lower case; an IPv6 address without its brackets
+    int port;                    // 0: not told
+    char rest[NJ_URL_MAX];       // path, query, as written; without the fragment
+};
+
+// NJ_E_INVALID for everything that is no absolute URL with a host, or holds blanks, control or
+// other characters that belong escaped. Errors never carry credentials.
+int nj_url_parse(const char *text, struct nj_url *out, struct nj_error *err);
+
+// Writes the URL, with user and password (escaped) when there are. False when it did not fit.
+bool nj_url_write(const struct nj_url *url, char *out, size_t size);
+
+#endif

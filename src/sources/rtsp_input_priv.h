@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connection to an RTSP camera through libavformat: opening with address rules and redirects,
+// and a watchdog of its own. Belongs to the capture thread.
+#ifndef NJ_SOURCES_RTSP_INPUT_PRIV_H
+#define NJ_SOURCES_RTSP_INPUT_PRIV_H
+
+#include "net/url.h"
+#include "sources/source_driver.h"
+
+#include <libavcodec/packet.h>
+#include <libavformat/avformat.h>
+
+struct nj_rtsp_input {
+    struct nj_source *source;
+    AVFormatContext *format; // NULL: not open
+    AVStream *stream;        // of format: the video
+    char opened_url[NJ_URL_MAX];
+    char moved_url[NJ_URL_MAX]; // where the camera wants us to go, when `moved`
+    nj_us deadline_us;          // monotonic: of the step under way, or of the next video packet
+    nj_us packet_us;            // when the last video packet came; 0: none yet
+    nj_us newest_pts_us;        // of all packets; -1: none yet
+    nj_us interval_us;          // between pictures, smoothed; 0: not known yet
+    bool moved, timed_out, closing;
+    unsigned turn; // which address of a name is tried
+};
+
+// Looks at the entry's address alone. NJ_E_INVALID, NJ_E_DENIED.
+int nj_rtsp_input_check(const struct nj_source_entry *entry, struct nj_error *err);
+
+// `input` is zeroed but for `source` and `turn`. Connects, follows redirects within the rules, and
+// starts the video; interrupted by the source's cancel token.
+int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err);
+void nj_rtsp_input_close(struct nj_rtsp_input *input); // accepts one that is not open
+
+// The next packet of the video, the caller's (av_packet_unref). NJ_E_TIMEOUT when none came for
+// max(3 s, twice the usual interval), NJ_E_UNAVAILABLE when the camera ended it, NJ_E_CANCELLED.
+int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_error *err);
+
+// The address of a redirect, for the next try: credentials stay only for the same host, and never
+// go from rtsps to rtsp. NJ_E_DENIED, NJ_E_INVALID.
+int nj_rtsp_follow(const struct nj_url *from, const char *location, struct nj_url *out,
+                   struct nj_error *err);
+
+#endif

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// An RTSP camera: read, decode, hand on. Decoding is nearly all of the work, so that what nobody
+// needs is not decoded: nothing while nobody looks, keyframes alone while nothing moves.
+#include "frames/video_frame.h"
+#include "sources/rtsp_gop_priv.h"
+#include "sources/rtsp_input_priv.h"
+
+#include <libavcodec/avcodec.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_PIXELS = 64 * 1000 * 1000,
+    KEYLESS_US = 10 * NJ_US_PER_S,   // without a keyframe: the camera refreshes in stripes
+    FRUITLESS_US = 15 * NJ_US_PER_S, // packets, but no picture: what it sends is no video of ours
+    HINT_HOLD_US = 2 * NJ_US_PER_S,  // full rate after packets grew; then the users decide again
+};
+
+struct player {
+    struct nj_source *source;
+    struct nj_rtsp_input input;
+    AVCodecContext *codec;
+    AVFrame *decoded;
+    AVPacket *packet;
+    struct nj_rtsp_gop gop;
+    struct nj_rtsp_hint hint;
+    bool keep_gop;    // the entry wants keyframes only while nothing moves
+    bool waiting_key; // what comes cannot be decoded before the next keyframe
+    bool stale;       // the decoder has not seen all packets of this group
+    nj_us waiting_since_us;
+    nj_us picture_us;      // of the last picture, or when decoding began
+    nj_us hint_until_us;   // full rate until then
+    int32_t width, height; // of the last picture; 0: none yet
+    unsigned turn;
+};
+
+static int create(const struct nj_source_entry *entry, void **out, struct nj_error *err)
+{
+    int rc = nj_rtsp_input_check(entry, err);
+    if (rc != 0)
+        return rc;
+    struct player *player = calloc(1, sizeof *player);
+    if (!player)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory");
+    *out = player;
+    return 0;
+}
+
+static void destroy(void *state)
+{
+    free(state);
+}
+
+static nj_us now_us(const struct player *player)
+{
+    return nj_mono_us(nj_source_clock(player->source));
+}
+
+// Those that cameras send; each decoder more is one more that a stranger can reach.
+static bool codec_is_known(enum AVCodecID id)
+{
+    return id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC || id == AV_CODEC_ID_MJPEG ||
+           id == AV_CODEC_ID_MPEG4 || id == AV_CODEC_ID_AV1 || id == AV_CODEC_ID_VP8 ||
+           id == AV_CODEC_ID_VP9;
+}
+
+static int open_decoder(struct player *player, struct nj_error *err)
+{
+    const AVStream *stream = player->input.stream;
+    enum AVCodecID id = stream->codecpar->codec_id;
+    const AVCodec *codec = codec_is_known(id) ? avcodec_find_decoder(id) : NULL;
+    if (!codec)
+        return nj_error_set(err, NJ_E_UNSUPPORTED, "no decoder for the camera's video (%s)",
+                            avcodec_get_name(id));
+    player->codec = avcodec_alloc_context3(codec);
+    player->decoded = av_frame_alloc();
+    player->packet = av_packet_alloc();
+    if (!player->codec || !player->decoded || !player->packet ||
+        avcodec_parameters_to_context(player->codec, stream->codecpar) < 0)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for a decoder");
+    player->codec->thread_count = 1; // a camera a core; threads inside cost a tenth more
+    player->codec->max_pixels = MAX_PIXELS;
+    player->codec->pkt_timebase = stream->time_base;
+    if (avcodec_open2(player->codec, codec, NULL) < 0)
+        return nj_error_set(err, NJ_E_UNSUPPORTED, "the decoder for %s does not open",
+                            avcodec_get_name(id));
+    return 0;
+}
+
+static int show(struct player *player, struct nj_error *err)
+{
+    AVFrame *decoded = player->decoded;
+    struct nj_frame *frame = NULL;
+    if (decoded->width != player->width || decoded->height != player->height) {
+        if (player->width != 0)
+            nj_source_reset(player->source);
+        player->width = decoded->width;
+        player->height = decoded->height;
+    }
+    player->picture_us = now_us(player);
+    if (!nj_source_wanted(player->source)) {
+        nj_source_skip(player->source, decoded->width, decoded->height);
+        return 0;
+    }
+    int rc = nj_video_wrap(decoded, 1, &frame, err);
+    if (rc == 0)
+        nj_source_hand_on(player->source, frame);
+    return rc;
+}
+
+// Takes all pictures the decoder has. `shown` false: they are of the past.
+static int receive(struct player *player, bool shown, struct nj_error *err)
+{
+    int rc = 0;
+    while (rc == 0 && avcodec_receive_frame(player->codec, player->decoded) >= 0) {
+        if (shown)
+            rc = show(player, err);
+        av_frame_unref(player->decoded);
+    }
+    return rc;
+}
+
+static int decode(struct player *player, const AVPacket *packet, bool shown, struct nj_error *err)
+{
+    int av_code = avcodec_send_packet(player->codec, packet);
+    if (av_code == AVERROR(ENOMEM))
+        return nj_error_set(err, NJ_E_NOMEM, "no memory to decode");
+    if (av_code < 0 && packet)
+        nj_source_drop(player->source); // damaged on its way
+    return receive(player, shown, err);
+}
+
+// A keyframe by itself: its picture comes at once, however many the decoder would hold back.
+static int decode_alone(struct player *player, const AVPacket *packet, struct nj_error *err)
+{
+    avcodec_flush_buffers(player->codec);
+    int rc = decode(player, packet, true, err);
+    if (rc == 0)
+        rc = decode(player, NULL, true, err);
+    avcodec_flush_buffers(player->codec);
+    return rc;
+}
+
+// The decoder gets what it did not see of this group; its pictures are of the past.
+static int catch_up(struct player *player, struct nj_error *err)
+{
+    struct nj_rtsp_gop *gop = &player->gop;
+    int rc = 0;
+    avcodec_flush_buffers(player->codec);
+    for (size_t i = 0; rc == 0 && i + 1 < gop->count; i++) // the last one is the newest
+        rc = decode(player, gop->packets[i], false, err);
+    player->waiting_key = gop->count == 0;
+    player->waiting_since_us = now_us(player);
+    player->stale = false;
+    return rc;
+}
+
+static enum nj_source_demand demand_of(struct player *player, bool key)
+{
+    enum nj_source_demand demand = nj_source_demand(player->source);
+    if (demand != NJ_DEMAND_KEYFRAMES)
+        return demand;
+    if (!player->keep_gop)
+        return NJ_DEMAND_ALL;
+    if (!key && nj_rtsp_hint_note(&player->hint, player->packet->size))
+        player->hint_until_us = now_us(player) + HINT_HOLD_US;
+    return now_us(player) < player->hint_until_us ? NJ_DEMAND_ALL : NJ_DEMAND_KEYFRAMES;
+}
+
+static int take_packet(struct player *player, struct nj_error *err)
+{
+    const AVPacket *packet = player->packet;
+    bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+    if (player->keep_gop)
+        nj_rtsp_gop_add(&player->gop, packet);
+    enum nj_source_demand demand = demand_of(player, key);
+    if (demand == NJ_DEMAND_NONE || (demand == NJ_DEMAND_KEYFRAMES && !key)) {
+        player->stale = true;
+        player->picture_us = now_us(player);
+        return 0;
+    }
+    if (demand == NJ_DEMAND_KEYFRAMES) {
+        player->stale = true;
+        player->waiting_key = false;
+        return decode_alone(player, packet, err);
+    }
+    int rc = player->stale ? catch_up(player, err) : 0;
+    if (rc != 0)
+        return rc;
+    bool keyless = now_us(player) - player->waiting_since_us >= KEYLESS_US;
+    if (player->waiting_key && !key && !keyless)
+        return 0;
+    player->waiting_key = false;
+    return decode(player, packet, true, err);
+}
+
+static int play_open(struct player *player, struct nj_error *err)
+{
+    int rc = open_decoder(player, err);
+    player->waiting_key = true;
+    player->waiting_since_us = player->picture_us = now_us(player);
+    while (rc == 0) {
+        rc = nj_rtsp_input_read(&player->input, player->packet, err);
+        if (rc != 0)
+            break;
+        rc = take_packet(player, err);
+        av_packet_unref(player->packet);
+        if (rc == 0 && now_us(player) - player->picture_us >= FRUITLESS_US)
+            rc = nj_error_set(err, NJ_E_CORRUPT,
+                              "packets come, but no picture can be decoded from them");
+    }
+    return rc;
+}
+
+static int play(void *state, struct nj_source *source, struct nj_error *err)
+{
+    struct player *player = state;
+    unsigned turn = player->turn + 1;
+    *player = (struct player){.source = source, .turn = turn};
+    player->input = (struct nj_rtsp_input){.source = source, .turn = turn};
+    player->keep_gop = nj_source_entry_of(source)->keyframes_when_still;
+    int rc = nj_rtsp_input_open(&player->input, err);
+    if (rc == 0)
+        rc = play_open(player, err);
+    nj_rtsp_gop_clear(&player->gop);
+    avcodec_free_context(&player->codec);
+    av_frame_free(&player->decoded);
+    av_packet_free(&player->packet);
+    nj_rtsp_input_close(&player->input);
+    return rc;
+}
+
+const struct nj_source_driver nj_source_rtsp = {
+    .create = create,
+    .destroy = destroy,
+    .play = play,
+};

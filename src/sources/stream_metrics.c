@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the metrics say of one stream.
+#include "sources/stream_metrics_priv.h"
+
+void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics *metrics,
+                             const char *address)
+{
+    static const struct nj_metric_spec state = {
+        .type = NJ_GAUGE,
+        .name = "stream_state",
+        .help = "State of a stream: 0 stopped, 1 starting, 2 active, 3 error, 4 ended, 5 failed",
+        .label = "stream"};
+    static const struct nj_metric_spec fps = {.type = NJ_GAUGE,
+                                              .name = "stream_fps",
+                                              .help = "Pictures a second over the last seconds",
+                                              .label = "stream"};
+    static const struct nj_metric_spec users = {
+        .type = NJ_GAUGE, .name = "stream_users", .help = "Users of a stream", .label = "stream"};
+    static const struct nj_metric_spec frames = {.type = NJ_COUNTER,
+                                                 .name = "stream_frames_total",
+                                                 .help = "Pictures that came",
+                                                 .label = "stream"};
+    static const struct nj_metric_spec drops = {
+        .type = NJ_COUNTER,
+        .name = "stream_drops_total",
+        .help = "Pictures that came too late or could not be decoded",
+        .label = "stream"};
+    static const struct nj_metric_spec restarts = {.type = NJ_COUNTER,
+                                                   .name = "stream_restarts_total",
+                                                   .help = "Connections begun anew after a failure",
+                                                   .label = "stream"};
+    *stream = (struct nj_stream_metrics){.state = NULL};
+    if (!metrics)
+        return;
+    stream->state = nj_metrics_get(metrics, &state, address);
+    stream->fps = nj_metrics_get(metrics, &fps, address);
+    stream->users = nj_metrics_get(metrics, &users, address);
+    stream->frames = nj_metrics_get(metrics, &frames, address);
+    stream->drops = nj_metrics_get(metrics, &drops, address);
+    stream->restarts = nj_metrics_get(metrics, &restarts, address);
+}
+
+static void count_up(struct nj_metric *metric, uint64_t *told, uint64_t now)
+{
+    nj_metric_add(metric, (double)(now - *told));
+    *told = now;
+}
+
+void nj_stream_metrics_set(struct nj_stream_metrics *stream, const struct nj_stream_view *view)
+{
+    if (!stream->state)
+        return;
+    nj_metric_set(stream->state, (double)view->stats.state);
+    nj_metric_set(stream->fps, view->stats.fps);
+    nj_metric_set(stream->users, (double)view->users);
+    count_up(stream->frames, &stream->frames_told, view->stats.frames);
+    count_up(stream->drops, &stream->drops_told, view->stats.dropped);
+    count_up(stream->restarts, &stream->restarts_told, view->stats.restarts);
+}
+
+void nj_stream_metrics_end(struct nj_stream_metrics *stream)
+{
+    if (!stream->state)
+        return;
+    nj_metric_set(stream->state, 0);
+    nj_metric_set(stream->fps, 0);
+    nj_metric_set(stream->users, 0);
+}
