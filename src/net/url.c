@@ -116,28 +116,32 @@ static bool host_is_valid(struct span host, bool bracketed)
     return true;
 }
 
+// ":554", or nothing.
+static bool take_port_after(struct span text, struct nj_url *out)
+{
+    if (text.length == 0)
+        return true;
+    return *text.start == ':' && take_port((struct span){text.start + 1, text.length - 1}, out);
+}
+
 static bool take_host(struct span authority, struct nj_url *out)
 {
-    struct span host = authority, port = {NULL, 0};
+    struct span host = authority;
+    const char *limit = authority.start + authority.length, *after;
     bool bracketed = authority.length > 0 && authority.start[0] == '[';
-    const char *end = bracketed ? memchr(authority.start, ']', authority.length)
-                                : memchr(authority.start, ':', authority.length);
-    if (bracketed && !end)
-        return false;
-    if (bracketed)
-        host = (struct span){authority.start + 1, (size_t)(end - authority.start - 1)};
-    else if (end)
-        host.length = (size_t)(end - authority.start);
-    if (end) {
-        const char *after = bracketed ? end + 1 : end;
-        size_t left = authority.length - (size_t)(after - authority.start);
-        if (left > 0 && *after != ':')
+    if (bracketed) {
+        const char *end = memchr(authority.start, ']', authority.length);
+        if (!end)
             return false;
-        if (left > 0)
-            port = (struct span){after + 1, left - 1};
+        host = (struct span){authority.start + 1, (size_t)(end - authority.start - 1)};
+        after = end + 1;
+    } else {
+        const char *colon = memchr(authority.start, ':', authority.length);
+        after = colon ? colon : limit;
+        host.length = (size_t)(after - authority.start);
     }
     return host_is_valid(host, bracketed) && copy_lower(out->host, sizeof out->host, host) &&
-           take_port(port, out);
+           take_port_after((struct span){after, (size_t)(limit - after)}, out);
 }
 
 int nj_url_parse(const char *text, struct nj_url *out, struct nj_error *err)

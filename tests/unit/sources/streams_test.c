@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shared streams: one connection for all its users, a grace period, and no word after leaving.
+#include "tests/unit/sources/streams_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+int streams_test(void);
+
+enum { SOON_MS = 20000 };
+
+static const struct nj_source_entry camera = {.id = "cam",
+                                              .kind = NJ_SOURCE_NULL,
+                                              .path = "64x48x50",
+                                              .loop = true,
+                                              .paced = true,
+                                              .fps = 200,
+                                              .max_retries = -1};
+
+static bool is_gone(struct nj_hub_user *user, int value)
+{
+    struct nj_hub_bench *bench = (struct nj_hub_bench *)(void *)user;
+    return nj_hub_count(bench) == (size_t)value;
+}
+
+static bool until_count(struct nj_hub_bench *bench, int count)
+{
+    return nj_hub_until(bench, is_gone, (struct nj_hub_user *)(void *)bench, count, SOON_MS);
+}
+
+static void users_of_one_address_share_a_stream(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[3];
+    (void)state;
+    nj_hub_init(&bench, true);
+    struct nj_source_entry other = camera, elsewhere = camera;
+    other.id = "other";
+    other.name = "another name";
+    elsewhere.path = "64x48x51";
+    for (int i = 0; i < 3; i++)
+        nj_hub_user_init(&users[i]);
+    assert_int_equal(nj_hub_join(&bench, &camera, 0, &users[0], NULL), 0);
+    assert_int_equal(nj_hub_join(&bench, &other, 0, &users[1], NULL), 0);
+    assert_int_equal(nj_hub_count(&bench), 1);
+    assert_int_equal(nj_hub_join(&bench, &elsewhere, 0, &users[2], NULL), 0);
+    assert_int_equal(nj_hub_count(&bench), 2);
+    for (int i = 0; i < 3; i++)
+        assert_true(nj_hub_until(&bench, nj_hub_has_frames, &users[i], 5, SOON_MS));
+    struct nj_rect crop = nj_stream_crop(users[1].user);
+    assert_true(crop.x == 1 && crop.y == 2 && crop.w == 3 && crop.h == 4);
+    for (int i = 0; i < 3; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+static void key_of(struct nj_hub_bench *bench, const struct nj_source_entry *first,
+                   const struct nj_source_entry *second, size_t streams)
+{
+    struct nj_hub_user users[2];
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_init(&users[i]);
+    assert_int_equal(nj_hub_join(bench, first, 0, &users[0], NULL), 0);
+    assert_int_equal(nj_hub_join(bench, second, 0, &users[1], NULL), 0);
+    size_t found = nj_hub_count(bench);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_fake_clock_advance(&bench->clock, 20 * NJ_US_PER_S);
+    assert_true(until_count(bench, 0));
+    if (found != streams)
+        fail_msg("%s and %s: %zu streams", first->url, second->url, found);
+}
+
+static void camera_written_in_two_ways_is_one_stream(void **state)
+{
+    static const struct {
+        const char *url, *user, *password, *other_url, *other_user, *other_password;
+        size_t streams;
+    } cases[] = {
+        {"rtsp://127.0.0.1:1/a", "", "", "RTSP://127.0.0.1:1/a", "", "", 1},
+        {"rtsp://u:p%41@127.0.0.1:1/a", "", "", "rtsp://127.0.0.1:1/a", "u", "pA", 1},
+        {"rtsp://u:p@127.0.0.1:1/a", "", "", "rtsp://u:q@127.0.0.1:1/a", "", "", 2},
+        {"rtsp://127.0.0.1:1/a", "", "", "rtsp://127.0.0.1:1/A", "", "", 2},
+        {"rtsp://127.0.0.1:1/a", "", "", "rtsp://127.0.0.1:1/a?b", "", "", 2},
+    };
+    struct nj_hub_bench bench;
+    (void)state;
+    nj_hub_init(&bench, false);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct nj_source_entry first = {.id = "a",
+                                              .kind = NJ_SOURCE_RTSP,
+                                              .url = cases[i].url,
+                                              .username = cases[i].user,
+                                              .password = cases[i].password,
+                                              .max_retries = -1};
+        struct nj_source_entry second = first;
+        second.id = "b";
+        second.url = cases[i].other_url;
+        second.username = cases[i].other_user;
+        second.password = cases[i].other_password;
+        key_of(&bench, &first, &second, cases[i].streams);
+    }
+    nj_hub_finish(&bench);
+}
+
+static void stream_outlives_its_last_user_by_the_grace_period(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user user;
+    struct nj_source_stats stats;
+    (void)state;
+    nj_hub_init(&bench, false);
+    nj_hub_user_init(&user);
+    assert_int_equal(nj_hub_join(&bench, &camera, 0, &user, NULL), 0);
+    assert_true(nj_hub_until(&bench, nj_hub_has_frames, &user, 3, SOON_MS));
+    nj_hub_leave(&user);
+    nj_fake_clock_advance(&bench.clock, 10 * NJ_US_PER_S - 1);
+    (void)nj_loop_turn(bench.loop);
+    assert_int_equal(nj_hub_count(&bench), 1);
+    assert_int_equal(nj_hub_join(&bench, &camera, 0, &user, NULL), 0); // finds it running
+    nj_stream_get_stats(user.user, &stats);
+    assert_int_equal(stats.state, NJ_SOURCE_ACTIVE);
+    assert_true(stats.frames >= 3);
+    nj_fake_clock_advance(&bench.clock, 60 * NJ_US_PER_S);
+    (void)nj_loop_turn(bench.loop);
+    assert_int_equal(nj_hub_count(&bench), 1); // a user came: no end is due
+    nj_hub_leave(&user);
+    nj_fake_clock_advance(&bench.clock, 10 * NJ_US_PER_S);
+    (void)nj_loop_turn(bench.loop);
+    assert_int_equal(nj_hub_count(&bench), 0);
+    nj_hub_user_finish(&user);
+    nj_hub_finish(&bench);
+}
+
+static void new_user_looks_at_the_picture_that_is_there(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[2];
+    (void)state;
+    nj_hub_init(&bench, true);
+    struct nj_source_entry once = camera; // ends, so that no later frame can be meant
+    once.loop = false;
+    once.path = "64x48x3";
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_init(&users[i]);
+    assert_int_equal(nj_hub_join(&bench, &once, 0, &users[0], NULL), 0);
+    assert_null(nj_stream_newest(users[0].user) ? (void *)1 : NULL);
+    assert_true(nj_hub_until(&bench, nj_hub_has_state, &users[0], NJ_SOURCE_ENDED, SOON_MS));
+    assert_int_equal(nj_hub_join(&bench, &once, 0, &users[1], NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        struct nj_frame *frame = nj_stream_newest(users[i].user);
+        assert_non_null(frame);
+        assert_int_equal(frame->sequence, 3);
+        nj_frame_unref(frame);
+        frame = nj_stream_newest(users[i].user); // a look is no take
+        assert_non_null(frame);
+        nj_frame_unref(frame);
+    }
+    assert_int_equal(users[1].frames, 0);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+static void each_user_gets_its_own_rate(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[2];
+    (void)state;
+    nj_hub_init(&bench, true);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_init(&users[i]);
+    assert_int_equal(nj_hub_join(&bench, &camera, 0, &users[0], NULL), 0);
+    assert_int_equal(nj_hub_join(&bench, &camera, 10, &users[1], NULL), 0);
+    assert_true(nj_hub_until(&bench, nj_hub_has_frames, &users[1], 4, SOON_MS));
+    // 200 come a second at most; on a busy machine fewer.
+    assert_true(nj_hub_user_frames(&users[0]) >= 3 * 4);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+static void giving_up_is_told_and_a_new_user_revives(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[2];
+    const struct nj_source_entry gone = {.id = "gone",
+                                         .kind = NJ_SOURCE_FILE,
+                                         .path = "/nowhere/a.avi",
+                                         .loop = true,
+                                         .reconnect_us = NJ_US_PER_MS,
+                                         .max_retries = 2};
+    struct nj_source_stats stats;
+    (void)state;
+    nj_hub_init(&bench, true);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_init(&users[i]);
+    assert_int_equal(nj_hub_join(&bench, &gone, 0, &users[0], NULL), 0);
+    assert_true(nj_hub_until(&bench, nj_hub_has_state, &users[0], NJ_SOURCE_FAILED, SOON_MS));
+    assert_non_null(strstr(users[0].state.reason, "/nowhere/a.avi"));
+    assert_int_equal(users[0].state.restarts, 2); // tried again twice, as was allowed
+    int told = users[0].states;
+    assert_int_equal(nj_hub_join(&bench, &gone, 0, &users[1], NULL), 0);
+    assert_int_equal(nj_hub_count(&bench), 1);
+    assert_true(nj_hub_until(&bench, nj_hub_has_state, &users[1], NJ_SOURCE_FAILED, SOON_MS));
+    assert_true(users[0].states > told); // the failure is news to both
+    nj_stream_get_stats(users[1].user, &stats);
+    assert_int_equal(stats.restarts, 4);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+static void leaving_while_told_is_safe(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[3];
+    const struct nj_source_entry gone = {
+        .id = "gone", .kind = NJ_SOURCE_FILE, .path = "/nowhere/a.avi", .max_retries = 0};
+    (void)state;
+    nj_hub_init(&bench, false);
+    for (int i = 0; i < 3; i++)
+        nj_hub_user_init(&users[i]);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(nj_hub_join(&bench, &gone, 0, &users[i], NULL), 0);
+    users[0].leaves = &users[1]; // the one that would be told next
+    users[2].leaves = &users[2]; // itself
+    assert_true(nj_hub_until(&bench, nj_hub_has_state, &users[0], NJ_SOURCE_FAILED, SOON_MS));
+    assert_int_equal(users[1].states, 0);
+    assert_int_equal(users[2].states, 1);
+    for (int i = 0; i < 3; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+static void no_callback_comes_after_leaving(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user steady, user;
+    struct nj_source_entry fast = camera;
+    (void)state;
+    fast.paced = false;
+    nj_hub_init(&bench, true);
+    nj_hub_user_init(&steady);
+    nj_hub_user_init(&user);
+    assert_int_equal(nj_hub_join(&bench, &fast, 0, &steady, NULL), 0);
+    for (int i = 0; i < 200; i++) {
+        int frames = nj_hub_user_frames(&user);
+        assert_int_equal(nj_hub_join(&bench, &fast, 0, &user, NULL), 0);
+        assert_true(nj_hub_until(&bench, nj_hub_has_frames, &user, frames + 1, SOON_MS));
+        nj_hub_leave(&user);
+        int seen = nj_hub_user_frames(&steady);
+        assert_true(nj_hub_until(&bench, nj_hub_has_frames, &steady, seen + 2, SOON_MS));
+    }
+    nj_hub_user_finish(&steady);
+    nj_hub_user_finish(&user);
+    nj_hub_finish(&bench);
+}
+
+static void limits_are_refused_by_name(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[4];
+    struct nj_error err = {0};
+    char path[32];
+    struct nj_source_entry entry = camera;
+    (void)state;
+    nj_hub_init(&bench, false);
+    bench.options.max_streams = 2;
+    bench.options.max_users = 1;
+    entry.path = path;
+    for (int i = 0; i < 4; i++)
+        nj_hub_user_init(&users[i]);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "64x48x%d", i + 1);
+        assert_int_equal(nj_hub_join(&bench, &entry, 0, &users[i], &err), 0);
+    }
+    assert_int_equal(nj_hub_join(&bench, &entry, 0, &users[2], &err), NJ_E_FULL);
+    assert_non_null(strstr(err.text, "users"));
+    (void)snprintf(path, sizeof path, "64x48x3");
+    assert_int_equal(nj_hub_join(&bench, &entry, 0, &users[3], &err), NJ_E_FULL);
+    assert_non_null(strstr(err.text, "streams"));
+    entry.kind = 99;
+    assert_int_equal(nj_hub_join(&bench, &entry, 0, &users[3], &err), NJ_E_INVALID);
+    assert_int_equal(nj_hub_count(&bench), 2);
+    for (int i = 0; i < 4; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+static void wrong_entry_leaves_nothing_behind(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user user;
+    struct nj_error err = {0};
+    const struct nj_source_entry wrong = {
+        .id = "cam", .kind = NJ_SOURCE_RTSP, .url = "file:///etc/passwd"};
+    (void)state;
+    nj_hub_init(&bench, false);
+    nj_hub_user_init(&user);
+    assert_true(nj_hub_join(&bench, &wrong, 0, &user, &err) < 0);
+    assert_non_null(strstr(err.text, "cam"));
+    assert_int_equal(nj_hub_count(&bench), 0);
+    nj_hub_user_finish(&user);
+    nj_hub_finish(&bench);
+}
+
+static void metrics_tell_of_each_stream(void **state)
+{
+    static const char *const lines[] = {"stream_state{stream=\"null:64x48x50\"} 2",
+                                        "stream_users{stream=\"null:64x48x50\"} 1",
+                                        "stream_frames_total{stream=\"null:64x48x50\"}",
+                                        "stream_drops_total{stream=\"null:64x48x50\"} 0",
+                                        "stream_restarts_total{stream=\"null:64x48x50\"} 0",
+                                        "stream_fps{stream=\"null:64x48x50\"}"};
+    struct nj_hub_bench bench;
+    struct nj_hub_user user;
+    struct nj_buf text;
+    (void)state;
+    nj_hub_init(&bench, false);
+    nj_hub_user_init(&user);
+    assert_int_equal(nj_hub_join(&bench, &camera, 0, &user, NULL), 0);
+    assert_true(nj_hub_until(&bench, nj_hub_has_frames, &user, 3, SOON_MS));
+    nj_fake_clock_advance(&bench.clock, NJ_US_PER_S);
+    (void)nj_loop_turn(bench.loop);
+    nj_buf_init(&text, 1 << 20);
+    nj_metrics_write(bench.metrics, &text);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (!strstr(text.data, lines[i]))
+            fail_msg("no %s in:\n%s", lines[i], text.data);
+    nj_buf_finish(&text);
+    nj_hub_user_finish(&user);
+    nj_hub_finish(&bench);
+}
+
+int streams_test(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(users_of_one_address_share_a_stream),
+        cmocka_unit_test(camera_written_in_two_ways_is_one_stream),
+        cmocka_unit_test(stream_outlives_its_last_user_by_the_grace_period),
+        cmocka_unit_test(new_user_looks_at_the_picture_that_is_there),
+        cmocka_unit_test(each_user_gets_its_own_rate),
+        cmocka_unit_test(giving_up_is_told_and_a_new_user_revives),
+        cmocka_unit_test(leaving_while_told_is_safe),
+        cmocka_unit_test(no_callback_comes_after_leaving),
+        cmocka_unit_test(limits_are_refused_by_name),
+        cmocka_unit_test(wrong_entry_leaves_nothing_behind),
+        cmocka_unit_test(metrics_tell_of_each_stream),
+    };
+    return cmocka_run_group_tests_name("streams", tests, NULL, NULL);
+}
