@@ -82,6 +82,42 @@ function centernet() {
   return graph;
 }
 
+// The surer the brighter: logits -1, 0, 1, 2 (the first a background) and the picture's mean on top
+// of the third.
+function classes() {
+  const slope = zeros(1, 4);
+  slope[0][2] = 1;
+  return linear('classes', { base: [[-1, 0, 1, 2]], slope, inputs: [1, 3, SIDE, SIDE] });
+}
+
+// One thing, its four corners out of order (bottom right first), and a double of it.
+function points() {
+  const row = [32, 32, 16, 8, 1, 40, 36, 24, 36, 24, 28, 40, 28, 0.9, 0.1];
+  const base = [row, row.map((value, i) => (i === 4 ? 0.8 : value))];
+  return linear('points', { base, slope: zeros(2, 15), inputs: [1, 3, SIDE, SIDE] });
+}
+
+// Reads brightness: each step is eight columns, its class the one of 0, 1/4, 1/2, 3/4 and 1 that is
+// nearest to their mean. Written as a convolution: of -(mean - c)^2 the part that differs by class
+// is 2 c mean - c^2.
+function lines(width = 'width') {
+  const graph = new OnnxGraph('lines');
+  const [height, step, gain] = [32, 8, 100];
+  const centres = [0, 0.25, 0.5, 0.75, 1];
+  const one = 3 * height * step;
+  const weights = centres.flatMap((c) => Array(one).fill((gain * 2 * c) / one));
+  graph.input('images', [1, 3, height, width]);
+  graph.floats('weights', [centres.length, 3, height, step], weights);
+  graph.floats('bias', [centres.length], centres.map((c) => -gain * c * c));
+  const strides = [height, step];
+  graph.node('Conv', ['images', 'weights', 'bias'], 'cells', { kernel_shape: strides, strides });
+  graph.integers('row', [2]);
+  graph.node('Squeeze', ['cells', 'row'], 'columns');
+  graph.node('Transpose', ['columns'], 'steps', { perm: [0, 2, 1] });
+  graph.output('steps', [1, typeof width === 'string' ? 'steps' : width / step, centres.length]);
+  return graph;
+}
+
 function halfPrecision() {
   const graph = new OnnxGraph('half');
   graph.input('images', [1, 3, SIDE, SIDE], FLOAT16);
@@ -130,6 +166,10 @@ const files = {
   end_to_end: endToEnd(),
   yolox: yolox(),
   centernet: centernet(),
+  classes: classes(),
+  points: points(),
+  lines: lines(),
+  lines_64: lines(64),
   half: halfPrecision(),
   two_inputs: twoInputs(),
   nan: broken(),

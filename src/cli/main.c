@@ -18,8 +18,10 @@ static const struct nj_cli_command commands[] = {
      "check configuration, model, folders and store without starting", nj_cli_check},
     {"config", "example|markdown|help|show", "print the settings, their defaults and meaning",
      nj_cli_config},
-    {"detect", "[--json] [--set detect.NAME=VALUE]... PICTURE...", "print what is on pictures",
-     nj_cli_detect},
+    {"detect",
+     "[--json] [--model MANIFEST] [--crop X,Y,W,H | --corners X,Y,X,Y,X,Y,X,Y]\n"
+     "                         [--set detect.NAME=VALUE]... PICTURE...",
+     "print what is on pictures", nj_cli_detect},
     {"eval", "mot --det FILE --gt FILE [--out FILE] | video --video FILE --gt FILE",
      "measure tracking and detection against ground truth", nj_cli_eval},
 };

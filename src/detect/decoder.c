@@ -14,6 +14,9 @@ const struct nj_decoder *const nj_decoders[NJ_DECODER_COUNT] = {
     [NJ_DECODER_YOLOV5] = &nj_decoder_yolov5,
     [NJ_DECODER_YOLOV8] = &nj_decoder_yolov8,
     [NJ_DECODER_END_TO_END] = &nj_decoder_end_to_end,
+    [NJ_DECODER_YOLOV5_POINTS] = &nj_decoder_yolov5_points,
+    [NJ_DECODER_CLASSES] = &nj_decoder_classes,
+    [NJ_DECODER_CTC] = &nj_decoder_ctc,
 };
 
 static void swap(struct nj_candidate *a, struct nj_candidate *b)
@@ -98,6 +101,22 @@ bool nj_shape_is_3(const struct nj_engine_shape *shape, int64_t a, int64_t b)
            dim_is(shape->dims[1], a) && dim_is(shape->dims[2], b);
 }
 
+void nj_decoder_softmax(const float *values, size_t count, float *out)
+{
+    float greatest = -INFINITY;
+    float sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (isfinite(values[i]) && values[i] > greatest)
+            greatest = values[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = isfinite(values[i]) ? expf(values[i] - greatest) : 0;
+        sum += out[i];
+    }
+    for (size_t i = 0; i < count && sum > 0; i++)
+        out[i] /= sum;
+}
+
 int nj_decoder_refuse(const struct nj_model *model, const struct nj_engine_info *info,
                       const char *expected, struct nj_error *err)
 {
@@ -111,5 +130,5 @@ int nj_decoder_refuse(const struct nj_model *model, const struct nj_engine_info 
     return nj_error_set(err, NJ_E_INVALID,
                         "%s: the decoder \"%s\" with %d classes expects %s, the model gives %s",
                         model->weights_path, nj_decoders[model->decoder]->name,
-                        (int)model->class_count, expected, found);
+                        (int)model->network_class_count, expected, found);
 }

@@ -22,7 +22,7 @@ static int check(const struct nj_model *model, const struct nj_engine_info *info
     for (size_t i = 0; i < info->output_count; i++) {
         // A model of four classes has two outputs of one shape: heat first.
         if (scores == NJ_ENGINE_OUTPUTS_MAX &&
-            is_grid(&info->outputs[i], model, model->class_count))
+            is_grid(&info->outputs[i], model, model->network_class_count))
             scores = i;
         else if (boxes == NJ_ENGINE_OUTPUTS_MAX && is_grid(&info->outputs[i], model, SIDES))
             boxes = i;
@@ -32,7 +32,7 @@ static int check(const struct nj_model *model, const struct nj_engine_info *info
     if (scores == NJ_ENGINE_OUTPUTS_MAX || boxes == NJ_ENGINE_OUTPUTS_MAX) {
         char expected[NJ_SHAPE_TEXT_SIZE];
         snprintf(expected, sizeof expected, "[1, %d, %d, %d] and [1, %d, %d, 4]", height, width,
-                 (int)model->class_count, height, width);
+                 (int)model->network_class_count, height, width);
         return nj_decoder_refuse(model, info, expected, err);
     }
     *out = (struct nj_decoder_layout){.boxes = boxes,
@@ -41,7 +41,7 @@ static int check(const struct nj_model *model, const struct nj_engine_info *info
                                       .columns = width,
                                       .width = model->input.width,
                                       .height = model->input.height,
-                                      .class_count = model->class_count};
+                                      .class_count = model->network_class_count};
     return 0;
 }
 

@@ -15,7 +15,7 @@ static int check(const struct nj_model *model, const struct nj_engine_info *info
                                       .columns = COLUMNS,
                                       .width = model->input.width,
                                       .height = model->input.height,
-                                      .class_count = model->class_count};
+                                      .class_count = model->network_class_count};
     return 0;
 }
 

@@ -11,6 +11,7 @@ struct nj_candidate {
     float x0, y0, x1, y1; // tensor pixels
     float score;          // 0..1
     int32_t class_id;
+    int32_t row; // where its landmarks are; 0 without
 };
 
 // A min-heap by score while it is filled, so that a flood of boxes keeps the surest in bounded
@@ -25,14 +26,16 @@ void nj_candidates_add(struct nj_candidates *candidates, struct nj_candidate can
 
 // What `check` found out and `decode` needs.
 struct nj_decoder_layout {
-    size_t boxes, scores;  // indices of the outputs; equal where one output holds both
-    int32_t rows, columns; // of that output; CenterNet: grid height and width
-    int32_t width, height; // of the network's input
-    int32_t class_count;
+    size_t boxes, scores;         // indices of the outputs; equal where one output holds both
+    int32_t rows, columns;        // of that output; CenterNet: grid height and width
+    int32_t width, height;        // of the network's input
+    int32_t class_count;          // of the network
+    const struct nj_model *model; // of "classes", "ctc" and landmarks
 };
 
 struct nj_decoder {
     const char *name;
+    enum nj_model_task task;
     bool suppressed; // the network suppresses doubles itself: no class-wise NMS
     // Checks the shapes of the outputs. The error names file, expected and found shapes.
     int (*check)(const struct nj_model *model, const struct nj_engine_info *info,
@@ -41,6 +44,13 @@ struct nj_decoder {
     // boxes.
     void (*decode)(const struct nj_decoder_layout *layout, const float *const *outputs,
                    float threshold, struct nj_candidates *out);
+    // Of networks with landmarks: those of a candidate, in the model's order, in tensor pixels.
+    // False when they are no numbers. NULL: there are none.
+    bool (*find_points)(const struct nj_decoder_layout *layout, const float *const *outputs,
+                        const struct nj_candidate *candidate, float out[NJ_MODEL_POINTS][2]);
+    // Of recognisers, instead of `decode`: sets text and text_confidence from `steps` rows.
+    void (*read)(const struct nj_decoder_layout *layout, const float *values, int32_t steps,
+                 struct nj_detections *out);
 };
 
 extern const struct nj_decoder nj_decoder_yolox;
@@ -48,6 +58,9 @@ extern const struct nj_decoder nj_decoder_centernet;
 extern const struct nj_decoder nj_decoder_yolov5;
 extern const struct nj_decoder nj_decoder_yolov8;
 extern const struct nj_decoder nj_decoder_end_to_end;
+extern const struct nj_decoder nj_decoder_yolov5_points;
+extern const struct nj_decoder nj_decoder_classes;
+extern const struct nj_decoder nj_decoder_ctc;
 extern const struct nj_decoder *const nj_decoders[NJ_DECODER_COUNT]; // by enum nj_model_decoder
 
 // "[1, 3549, 85]", a varying dimension as "?".
@@ -56,6 +69,9 @@ void nj_shape_text(const struct nj_engine_shape *shape, char out[NJ_SHAPE_TEXT_S
 
 // True when `shape` is [batch, a, b], where -1 stands for any size above zero.
 bool nj_shape_is_3(const struct nj_engine_shape *shape, int64_t a, int64_t b);
+
+// Replaces values by probabilities; what is not finite counts for nothing.
+void nj_decoder_softmax(const float *values, size_t count, float *out);
 
 // Fills the error of a wrong output. `expected` in the form of nj_shape_text.
 int nj_decoder_refuse(const struct nj_model *model, const struct nj_engine_info *info,

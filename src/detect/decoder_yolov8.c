@@ -9,7 +9,7 @@ enum { BOX_PLANES = 4, BLOCK = 16 };
 static int check(const struct nj_model *model, const struct nj_engine_info *info,
                  struct nj_decoder_layout *out, struct nj_error *err)
 {
-    const int32_t planes = BOX_PLANES + model->class_count;
+    const int32_t planes = BOX_PLANES + model->network_class_count;
     if (info->output_count < 1 || !nj_shape_is_3(&info->outputs[0], planes, -1)) {
         char expected[NJ_SHAPE_TEXT_SIZE];
         snprintf(expected, sizeof expected, "[1, %d, columns] first", (int)planes);
@@ -19,7 +19,7 @@ static int check(const struct nj_model *model, const struct nj_engine_info *info
                                       .columns = (int32_t)info->outputs[0].dims[2],
                                       .width = model->input.width,
                                       .height = model->input.height,
-                                      .class_count = model->class_count};
+                                      .class_count = model->network_class_count};
     return 0;
 }
 

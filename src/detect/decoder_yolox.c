@@ -18,7 +18,7 @@ static int check(const struct nj_model *model, const struct nj_engine_info *info
     int64_t cells = 0;
     for (size_t i = 0; i < NJ_COUNT_OF(strides_px); i++)
         cells += (int64_t)(width / strides_px[i]) * (height / strides_px[i]);
-    const int32_t columns = BOX_VALUES + model->class_count;
+    const int32_t columns = BOX_VALUES + model->network_class_count;
     if (info->output_count != 1 || !nj_shape_is_3(&info->outputs[0], cells, columns)) {
         char expected[NJ_SHAPE_TEXT_SIZE];
         snprintf(expected, sizeof expected, "[1, %lld, %d]", (long long)cells, (int)columns);
@@ -28,7 +28,7 @@ static int check(const struct nj_model *model, const struct nj_engine_info *info
                                       .columns = columns,
                                       .width = width,
                                       .height = height,
-                                      .class_count = model->class_count};
+                                      .class_count = model->network_class_count};
     return 0;
 }
 

@@ -57,6 +57,12 @@ struct nj_engine_driver {
     int (*run)(void *thread, size_t count, const float *out[NJ_ENGINE_OUTPUTS_MAX],
                struct nj_error *err);
 
+    // Of a model whose width varies: the width of the next run's picture, in its range. NULL: the
+    // engine has no such models.
+    int (*set_width)(void *thread, int32_t width_px, struct nj_error *err);
+    // Of such a model: the second dimension of the first output after a run.
+    int32_t (*rows)(const void *thread);
+
     // Looks at picture `index` of the request. Boxes in original pixels, unsorted, at most
     // NJ_DETECTIONS_MAX; the caller filters and sorts.
     int (*detect)(void *thread, const struct nj_detect_request *request, size_t index,

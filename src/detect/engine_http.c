@@ -60,6 +60,10 @@ static int make_urls(struct http_engine *engine, const char *base, struct nj_err
 static int engine_create(const struct nj_engine_config *config, void **out, struct nj_error *err)
 {
     const struct nj_detect_options *options = config->options;
+    if (config->model->task != NJ_TASK_DETECT)
+        return nj_error_set(err, NJ_E_UNSUPPORTED,
+                            "the detector service finds things, the model \"%s\" does not",
+                            config->model->name);
     struct http_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the http engine");

@@ -110,6 +110,8 @@ static int detect(void *thread, const struct nj_detect_request *request, size_t 
     // By the frame's own number, so that threads do not change the outcome. Stills have none.
     const uint64_t turn = frame->sequence > 0 ? frame->sequence - 1 : 0;
     const struct nj_detections *picture = &engine->pictures[turn % engine->count];
+    memcpy(out->text, picture->text, sizeof out->text);
+    out->text_confidence = picture->text_confidence;
     // Of a part of the picture, what has its centre there.
     const struct nj_rect *crop = request->crops != NULL ? &request->crops[index] : NULL;
     for (size_t i = 0; i < picture->count; i++) {

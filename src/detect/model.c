@@ -3,6 +3,7 @@
 #include "detect/model.h"
 
 #include "detect/decoder_priv.h"
+#include "detect/model_priv.h"
 #include "util/digest.h"
 #include "util/file.h"
 #include "util/json_reader.h"
@@ -16,14 +17,34 @@ enum {
     MANIFEST_BYTES_MAX = 256 * 1024, // 1024 classes of 63 bytes, thrice
     SIDE_MIN_PX = 32,                // one cell of the coarsest stride
     SIDE_MAX_PX = 4096,              // 200 MB of tensor; nothing known is beyond 1920
+    WIDTH_STEP_PX = 32,              // of a width that varies: some 30 sizes, not 1000
+    TOP_CLASSES = 5,
 };
 
-static const char *const manifest_keys[] = {
-    "name",      "weights",   "sha256",  "decoder",   "input",
-    "max_batch", "threshold", "nms_iou", "group_iou", "fast_path_threshold",
-    "classes",   "groups",    NULL};
-static const char *const input_keys[] = {"width", "height", "fit", "order", "layout",
-                                         "scale", "offset", "pad", NULL};
+static const char *const manifest_keys[] = {"name",
+                                            "weights",
+                                            "sha256",
+                                            "task",
+                                            "decoder",
+                                            "input",
+                                            "max_batch",
+                                            "threshold",
+                                            "nms_iou",
+                                            "group_iou",
+                                            "fast_path_threshold",
+                                            "classes",
+                                            "labels",
+                                            "groups",
+                                            "label_map",
+                                            "softmax",
+                                            "label_offset",
+                                            "top",
+                                            "point_order",
+                                            "space",
+                                            NULL};
+static const char *const input_keys[] = {"width",  "height", "width_max", "width_step",
+                                         "fit",    "order",  "layout",    "scale",
+                                         "offset", "pad",    NULL};
 
 // `choices` is NULL-terminated; an absent key leaves *out alone.
 static int get_choice(const json_t *object, const char *key, const char *const *choices, int *out,
@@ -128,6 +149,27 @@ static int parse_input_sides(const json_t *input, struct nj_tensor_spec *out, st
     return rc;
 }
 
+static int parse_width(const json_t *input, struct nj_model *out, struct nj_error *err)
+{
+    static const struct range max = {"width_max", false, SIDE_MIN_PX, SIDE_MAX_PX};
+    static const struct range step = {"width_step", false, 1, SIDE_MAX_PX};
+    if (json_object_get(input, "width_max") == NULL)
+        return 0;
+    out->width_max = SIDE_MIN_PX;
+    out->width_step = WIDTH_STEP_PX;
+    int rc = get_int(input, &max, &out->width_max, err);
+    rc = rc != 0 ? rc : get_int(input, &step, &out->width_step, err);
+    if (rc != 0)
+        return rc;
+    if (out->decoder != NJ_DECODER_CTC || out->max_batch != 1)
+        return nj_error_set(err, NJ_E_INVALID,
+                            "\"width_max\" is for the decoder \"ctc\" with a max_batch of 1");
+    if (out->width_max < out->input.width)
+        return nj_error_set(err, NJ_E_INVALID, "\"width_max\" is %d, less than the width %d",
+                            (int)out->width_max, (int)out->input.width);
+    return 0;
+}
+
 static int parse_input(const json_t *input, struct nj_tensor_spec *out, struct nj_error *err)
 {
     static const char *const fits[] = {"letterbox_top_left", "letterbox_centre", "stretch", NULL};
@@ -153,69 +195,6 @@ static int parse_input(const json_t *input, struct nj_tensor_spec *out, struct n
     out->fit = (enum nj_tensor_fit)fit;
     out->bgr = order == 1;
     out->nhwc = layout == 1;
-    return rc;
-}
-
-static int32_t find_class(const struct nj_model *model, const char *name)
-{
-    for (int32_t i = 0; i < model->class_count; i++) {
-        if (strcmp(model->class_names[i], name) == 0)
-            return i;
-    }
-    return -1;
-}
-
-static int parse_classes(const json_t *classes, struct nj_model *out, struct nj_error *err)
-{
-    const size_t count = json_is_array(classes) ? json_array_size(classes) : 0;
-    if (count < 1 || count > NJ_MODEL_CLASSES_MAX)
-        return nj_error_set(err, NJ_E_INVALID, "\"classes\" must be a list of 1 to %d names",
-                            NJ_MODEL_CLASSES_MAX);
-    out->class_names = calloc(count, sizeof *out->class_names);
-    out->class_groups = calloc(count, sizeof *out->class_groups);
-    if (out->class_names == NULL || out->class_groups == NULL)
-        return nj_error_set(err, NJ_E_NOMEM, "no memory for %zu classes", count);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *item = json_array_get(classes, i);
-        const char *name = json_string_value(item);
-        if (name == NULL || name[0] == '\0' || strlen(name) >= sizeof out->class_names[0])
-            return nj_error_set(err, NJ_E_INVALID,
-                                "\"classes\": entry %zu is no name of 1 to 63 bytes", i);
-        if (find_class(out, name) >= 0)
-            return nj_error_set(err, NJ_E_INVALID, "\"classes\": \"%s\" stands twice", name);
-        nj_text_copy(out->class_names[i], sizeof out->class_names[i], name);
-        out->class_count = (int32_t)i + 1;
-    }
-    return 0;
-}
-
-static int parse_group(const json_t *group, int32_t number, struct nj_model *out,
-                       struct nj_error *err)
-{
-    if (!json_is_array(group))
-        return nj_error_set(err, NJ_E_INVALID, "\"groups\" must be a list of lists of classes");
-    for (size_t i = 0; i < json_array_size(group); i++) {
-        const char *name = json_string_value(json_array_get(group, i));
-        const int32_t class_id = name != NULL ? find_class(out, name) : -1;
-        if (class_id < 0)
-            return nj_error_set(err, NJ_E_INVALID, "\"groups\": \"%s\" is no class of the model",
-                                name != NULL ? name : "(no text)");
-        if (out->class_groups[class_id] != 0)
-            return nj_error_set(err, NJ_E_INVALID, "\"groups\": \"%s\" stands twice", name);
-        out->class_groups[class_id] = number;
-    }
-    return 0;
-}
-
-static int parse_groups(const json_t *groups, struct nj_model *out, struct nj_error *err)
-{
-    if (groups == NULL)
-        return 0;
-    if (!json_is_array(groups))
-        return nj_error_set(err, NJ_E_INVALID, "\"groups\" must be a list of lists of classes");
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < json_array_size(groups); i++)
-        rc = parse_group(json_array_get(groups, i), (int32_t)i + 1, out, err);
     return rc;
 }
 
@@ -271,6 +250,10 @@ static int parse_name(const json_t *root, struct nj_model *out, struct nj_error 
     return 0;
 }
 
+static const char *const tasks[NJ_TASK_COUNT + 1] = {[NJ_TASK_DETECT] = "detect",
+                                                     [NJ_TASK_CLASSIFY] = "classify",
+                                                     [NJ_TASK_RECOGNISE] = "recognise"};
+
 static int parse_decoder(const json_t *root, struct nj_model *out, struct nj_error *err)
 {
     const char *names[NJ_DECODER_COUNT + 1] = {NULL};
@@ -280,9 +263,46 @@ static int parse_decoder(const json_t *root, struct nj_model *out, struct nj_err
     int rc = get_choice(root, "decoder", names, &decoder, err);
     if (rc == 0 && decoder < 0)
         rc = nj_error_set(err, NJ_E_INVALID, "\"decoder\" is missing");
-    if (rc == 0)
-        out->decoder = (enum nj_model_decoder)decoder;
+    if (rc != 0)
+        return rc;
+    out->decoder = (enum nj_model_decoder)decoder;
+    out->task = nj_decoders[decoder]->task;
+    int task = (int)out->task;
+    rc = get_choice(root, "task", tasks, &task, err);
+    if (rc == 0 && task != (int)out->task)
+        rc = nj_error_set(err, NJ_E_INVALID, "\"task\" is \"%s\", the decoder \"%s\" does \"%s\"",
+                          tasks[task], names[decoder], tasks[out->task]);
     return rc;
+}
+
+static int parse_point_order(const json_t *root, struct nj_model *out, struct nj_error *err)
+{
+    const json_t *order = json_object_get(root, "point_order");
+    unsigned seen = 0;
+    for (int32_t i = 0; i < NJ_MODEL_POINTS; i++) {
+        const json_t *item = json_array_get(order, (size_t)i);
+        const json_int_t number = json_is_integer(item) ? json_integer_value(item) : -1;
+        out->point_order[i] = order == NULL ? i : (int32_t)number;
+        if (order == NULL || (number >= 0 && number < NJ_MODEL_POINTS))
+            seen |= 1U << (unsigned)out->point_order[i];
+    }
+    if (seen != (1U << NJ_MODEL_POINTS) - 1 ||
+        (order != NULL && json_array_size(order) != NJ_MODEL_POINTS))
+        return nj_error_set(err, NJ_E_INVALID, "\"point_order\" must hold 0, 1, 2 and 3 once each");
+    return 0;
+}
+
+// What only some decoders look at.
+static int parse_task_members(const json_t *root, struct nj_model *out, struct nj_error *err)
+{
+    static const struct range offset = {"label_offset", false, 0, NJ_MODEL_CLASSES_MAX};
+    static const struct range top = {"top", false, 1, NJ_MODEL_CLASSES_MAX};
+    out->top = TOP_CLASSES;
+    int rc = nj_json_get_bool(root, "softmax", false, &out->softmax, err);
+    rc = rc != 0 ? rc : nj_json_get_bool(root, "space", false, &out->space, err);
+    rc = rc != 0 ? rc : get_int(root, &offset, &out->label_offset, err);
+    rc = rc != 0 ? rc : get_int(root, &top, &out->top, err);
+    return rc != 0 ? rc : parse_point_order(root, out, err);
 }
 
 static int parse(const json_t *root, const char *folder, struct nj_model *out, struct nj_error *err)
@@ -295,8 +315,9 @@ static int parse(const json_t *root, const char *folder, struct nj_model *out, s
     rc = rc != 0 ? rc : parse_decoder(root, out, err);
     rc = rc != 0 ? rc : parse_input(json_object_get(root, "input"), &out->input, err);
     rc = rc != 0 ? rc : parse_numbers(root, out, err);
-    rc = rc != 0 ? rc : parse_classes(json_object_get(root, "classes"), out, err);
-    return rc != 0 ? rc : parse_groups(json_object_get(root, "groups"), out, err);
+    rc = rc != 0 ? rc : parse_width(json_object_get(root, "input"), out, err);
+    rc = rc != 0 ? rc : parse_task_members(root, out, err);
+    return rc != 0 ? rc : nj_model_parse_labels(root, folder, out, err);
 }
 
 int nj_model_parse(const char *json, size_t length, const char *folder, struct nj_model *out,
@@ -348,7 +369,11 @@ void nj_model_finish(struct nj_model *model)
         return;
     free(model->class_names);
     free(model->class_groups);
+    free(model->class_map);
+    free(model->alphabet);
     model->class_names = NULL;
     model->class_groups = NULL;
-    model->class_count = 0;
+    model->class_map = NULL;
+    model->alphabet = NULL;
+    model->class_count = model->network_class_count = model->alphabet_count = 0;
 }

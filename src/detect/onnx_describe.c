@@ -90,31 +90,40 @@ static int count_tensors(struct nj_onnx_session *session, struct nj_error *err)
     return 0;
 }
 
-// Replaces what varies besides the batch by the manifest's sizes, then compares.
+static int refuse_input(const struct nj_onnx_session *session,
+                        const struct nj_engine_shape *expected, struct nj_error *err)
+{
+    char expected_text[NJ_SHAPE_TEXT_SIZE];
+    char found_text[NJ_SHAPE_TEXT_SIZE];
+    nj_shape_text(expected, expected_text);
+    nj_shape_text(&session->info.input, found_text);
+    return nj_error_set(err, NJ_E_INVALID,
+                        "%s: the manifest expects an input of %s, the model has %s",
+                        session->model->weights_path, expected_text, found_text);
+}
+
+// Compares with the manifest, then replaces what varies besides the batch by its sizes: of a width
+// that varies the greatest.
 static int check_input(struct nj_onnx_session *session, struct nj_error *err)
 {
     const struct nj_model *model = session->model;
     const struct nj_tensor_spec *spec = &model->input;
     const int64_t batch = model->max_batch > 1 ? -1 : 1;
-    const struct nj_engine_shape wanted = {.rank = 4,
-                                           .dims = {batch, spec->nhwc ? spec->height : 3,
-                                                    spec->nhwc ? spec->width : spec->height,
-                                                    spec->nhwc ? 3 : spec->width}};
+    const size_t width_axis = spec->nhwc ? 2 : 3;
+    struct nj_engine_shape wanted = {
+        .rank = 4,
+        .dims = {batch, spec->nhwc ? spec->height : 3, spec->height, spec->nhwc ? 3 : spec->width}};
+    wanted.dims[width_axis] = model->width_max > 0 ? -1 : spec->width;
     struct nj_engine_shape *found = &session->info.input;
     bool fits = found->rank == wanted.rank && (found->dims[0] == -1 || found->dims[0] == batch);
     for (size_t i = 1; fits && i < wanted.rank; i++)
         fits = found->dims[i] == -1 || found->dims[i] == wanted.dims[i];
-    if (fits) {
-        memcpy(&found->dims[1], &wanted.dims[1], 3 * sizeof wanted.dims[0]);
-        return 0;
-    }
-    char expected_text[NJ_SHAPE_TEXT_SIZE];
-    char found_text[NJ_SHAPE_TEXT_SIZE];
-    nj_shape_text(&wanted, expected_text);
-    nj_shape_text(found, found_text);
-    return nj_error_set(err, NJ_E_INVALID,
-                        "%s: the manifest expects an input of %s, the model has %s",
-                        model->weights_path, expected_text, found_text);
+    if (!fits)
+        return refuse_input(session, &wanted, err);
+    if (model->width_max > 0)
+        wanted.dims[width_axis] = model->width_max;
+    memcpy(&found->dims[1], &wanted.dims[1], 3 * sizeof wanted.dims[0]);
+    return 0;
 }
 
 static bool is_fixed(const struct nj_engine_info *info)
@@ -153,8 +162,9 @@ static int run_once(struct nj_onnx_session *session, struct nj_error *err)
 {
     const OrtApi *api = session->library.api;
     struct nj_engine_shape shape = session->info.input;
-    const size_t count =
-        (size_t)3 * (size_t)session->model->input.width * (size_t)session->model->input.height;
+    size_t count = 1;
+    for (size_t i = 1; i < shape.rank; i++)
+        count *= (size_t)shape.dims[i];
     OrtValue *input = NULL;
     OrtValue *outputs[NJ_ENGINE_OUTPUTS_MAX] = {NULL};
     float *blank = calloc(count, sizeof *blank);

@@ -26,7 +26,8 @@ static inline struct nj_model fuzz_model(enum nj_model_decoder decoder)
     return (struct nj_model){.decoder = decoder,
                              .input = {.width = FUZZ_SIDE_PX, .height = FUZZ_SIDE_PX},
                              .max_batch = 1,
-                             .class_count = FUZZ_CLASSES};
+                             .class_count = FUZZ_CLASSES,
+                             .network_class_count = FUZZ_CLASSES};
 }
 
 // Decodes and suppresses; what comes out must be boxes whatever went in.

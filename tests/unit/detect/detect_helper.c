@@ -22,7 +22,7 @@ void make_model(struct nj_model *out, enum nj_model_decoder decoder, int32_t sid
     out->threshold = 0.5;
     out->nms_iou = 0.45;
     out->group_iou = 0.6;
-    out->class_count = classes;
+    out->class_count = out->network_class_count = classes;
     out->class_names = calloc((size_t)classes, sizeof *out->class_names);
     out->class_groups = calloc((size_t)classes, sizeof *out->class_groups);
     assert_non_null(out->class_names);

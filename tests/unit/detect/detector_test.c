@@ -181,6 +181,9 @@ static void bad_scripts_are_refused(void **state)
         "\"height\":2}}]]",
         "[[{\"class\":\"dog\",\"confidence\":1,\"bbox\":{\"x\":1e300,\"y\":1,\"width\":4,"
         "\"height\":2}}]]",
+        "[[{\"class\":\"dog\",\"confidence\":1,\"bbox\":{\"x\":1,\"y\":1,\"width\":4,"
+        "\"height\":2},\"points\":[{\"x\":1,\"y\":1}]}]]",
+        "[[{\"text\":\"x\"}]]",
         "/no/such/script.json",
     };
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
@@ -192,6 +195,46 @@ static void bad_scripts_are_refused(void **state)
         assert_int_not_equal(make(&options, &detector, &thread, &error), 0);
         assert_non_null(strstr(error.text, "null_script"));
     }
+}
+
+static void scripts_may_give_landmarks_and_text(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "[[{\"class\":\"a\",\"confidence\":0.8,\"bbox\":{\"x\":10,\"y\":20,\"width\":30,"
+        "\"height\":10},\"points\":[{\"x\":10,\"y\":20},{\"x\":40,\"y\":21},{\"x\":39,\"y\":30},"
+        "{\"x\":9,\"y\":29}]},{\"text\":\"AB 12\",\"confidence\":0.7},"
+        "{\"text\":\"later\",\"confidence\":0.9}]]";
+    static const char *const manifests[] = {
+        "{\"name\":\"m\",\"weights\":\"w\",\"decoder\":\"yolov5_points\",\"threshold\":0.2,"
+        "\"input\":{\"width\":32,\"height\":32},\"classes\":[\"a\"]}",
+        "{\"name\":\"m\",\"weights\":\"w\",\"decoder\":\"ctc\",\"threshold\":0.2,"
+        "\"input\":{\"width\":32,\"height\":32},\"classes\":[\"a\"]}"};
+    static struct nj_detections out;
+    char folder[64];
+    make_folder(folder);
+    for (int i = 0; i < 2; i++) {
+        struct nj_detect_options options = make_options();
+        struct nj_detector *detector = NULL;
+        struct nj_detector_thread *thread = NULL;
+        write_file(folder, "m.json", manifests[i]);
+        options.models_folder = folder;
+        options.model = "m";
+        options.null_script = script;
+        assert_int_equal(make(&options, &detector, &thread, NULL), 0);
+        run(thread, 1, &out);
+        assert_int_equal(out.count, i == 0 ? 1 : 0);
+        assert_string_equal(out.text, i == 0 ? "" : "AB 12");
+        if (i == 0) {
+            assert_int_equal(out.items[0].point_count, 4);
+            assert_float_equal(out.items[0].points[1][1], 21, 1e-3);
+        } else {
+            assert_float_equal(out.text_confidence, 0.7, 1e-6);
+        }
+        nj_detector_thread_destroy(thread);
+        nj_detector_destroy(detector);
+    }
+    remove_folder(folder);
 }
 
 static void models_are_found_by_name_path_or_what_is_there(void **state)
@@ -256,6 +299,7 @@ int detector_test(void)
         cmocka_unit_test(a_class_the_model_lacks_is_an_error),
         cmocka_unit_test(a_fired_token_ends_before_work),
         cmocka_unit_test(bad_scripts_are_refused),
+        cmocka_unit_test(scripts_may_give_landmarks_and_text),
         cmocka_unit_test(models_are_found_by_name_path_or_what_is_there),
         cmocka_unit_test(an_engine_elsewhere_gets_whole_pictures),
     };

@@ -83,6 +83,22 @@ static const struct {
     {"\"m.onnx\"", "\"m.onnx\",\"sha256\":\"abc\"", "\"sha256\""},
     {"\"yolov8\"", "\"yolov9\"", "yolox | centernet | yolov5 | yolov8 | end_to_end"},
     {"\"decoder\":\"yolov8\",", "", "\"decoder\" is missing"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"task\":\"paint\"", "detect | classify | recognise"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"task\":\"classify\"", "\"yolov8\" does \"detect\""},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"softmax\":1", "softmax"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"top\":0", "allowed is 1 to 1024"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"label_offset\":-1", "allowed is 0 to 1024"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"point_order\":[0,1,2]", "\"point_order\""},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"point_order\":[0,1,2,2]", "\"point_order\""},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"point_order\":[0,1,2,3,0]", "\"point_order\""},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"point_order\":[0,1,2,1e99]", "\"point_order\""},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"labels\":\"l.txt\"", "exclude each other"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"label_map\":[]", "\"label_map\" is no object"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"label_map\":{\"cow\":\"x\"}", "\"cow\" is no class"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"label_map\":{\"car\":\"\"}", "\"car\" has neither"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"label_map\":{\"car\":7}", "\"car\" has neither"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"label_map\":{\"*\":null}", "leaves no class"},
+    {"\"pad\":7", "\"width_max\":128", "is for the decoder \"ctc\""},
     {"\"threshold\":0.25", "\"threshold\":1.5", "allowed is 0 to 1"},
     {"\"threshold\":0.25,", "", "threshold"},
     {"\"width\":64", "\"width\":0", "allowed is 32 to 4096"},
@@ -96,6 +112,27 @@ static const struct {
     {"[\"dog\",\"cat\"]", "[\"dog\",\"car\"]", "\"car\" stands twice"},
     {"[\"dog\",\"cat\"]", "\"dog\"", "list of lists"},
     {"[\"car\",\"cat\",\"truck\",\"dog\"]", "[]", "\"classes\""},
+};
+
+#define LINE                                                                                       \
+    "{\"name\":\"m\",\"weights\":\"m.onnx\",\"decoder\":\"ctc\",\"threshold\":0.25,"               \
+    "\"input\":{\"width\":64,\"width_max\":128,\"height\":48},\"classes\":[\"a\",\"b\"]}"
+
+static const struct {
+    const char *from, *to, *says;
+} line_mistakes[] = {
+    {"\"width_max\":128", "\"width_max\":63", "less than the width 64"},
+    {"\"width_max\":128", "\"width_max\":5000", "allowed is 32 to 4096"},
+    {"\"width_max\":128", "\"width_max\":128,\"width_step\":0", "allowed is 1 to"},
+    {"\"name\":\"m\"", "\"name\":\"m\",\"max_batch\":2", "max_batch of 1"},
+    {"[\"a\",\"b\"]", "[]", "1 to 32768 characters"},
+    {"[\"a\",\"b\"]", "[\"a\",\"\"]", "character 1"},
+    {"[\"a\",\"b\"]", "[\"a\",\"12345678\"]", "character 1"},
+    {"[\"a\",\"b\"]", "[\"a\",7]", "character 1"},
+    {"\"classes\":[\"a\",\"b\"]", "\"labels\":\"../l.txt\"", "beside the manifest"},
+    {"\"classes\":[\"a\",\"b\"]", "\"labels\":\"/etc/passwd\"", "beside the manifest"},
+    {"\"classes\":[\"a\",\"b\"]", "\"labels\":\".l\"", "beside the manifest"},
+    {"\"classes\":[\"a\",\"b\"]", "\"labels\":\"no-such.txt\"", "/models/no-such.txt"},
 };
 
 static void each_mistake_names_its_key(void **state)
@@ -113,6 +150,53 @@ static void each_mistake_names_its_key(void **state)
             fail_msg("case %zu (%s): %s", i, mistakes[i].to, error.text);
         assert_int_equal(model.class_count, 77); // untouched
     }
+}
+
+static void each_mistake_of_a_recogniser_names_its_key(void **state)
+{
+    (void)state;
+    struct nj_model whole = {0};
+    assert_int_equal(parse(LINE, &whole, NULL), 0);
+    assert_int_equal(whole.task, NJ_TASK_RECOGNISE);
+    assert_int_equal(whole.class_count, 0);
+    assert_int_equal(whole.alphabet_count, 2);
+    assert_int_equal(whole.width_max, 128);
+    assert_int_equal(whole.width_step, 32);
+    nj_model_finish(&whole);
+    for (size_t i = 0; i < NJ_COUNT_OF(line_mistakes); i++) {
+        char json[1024];
+        const char *at = strstr(LINE, line_mistakes[i].from);
+        assert_non_null(at);
+        snprintf(json, sizeof json, "%.*s%s%s", (int)(at - LINE), LINE, line_mistakes[i].to,
+                 at + strlen(line_mistakes[i].from));
+        struct nj_model model = {.class_count = 77};
+        struct nj_error error = {0};
+        if (parse(json, &model, &error) == 0 || strstr(error.text, line_mistakes[i].says) == NULL)
+            fail_msg("case %zu (%s): %s", i, line_mistakes[i].to, error.text);
+        assert_int_equal(model.class_count, 77); // untouched
+    }
+}
+
+static void a_file_of_labels_with_a_gap_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"a\n\nb", "line 2 is empty"}, {"a\n\xff\n", "line 2 is no UTF-8"}, {"", "1 to 32768"}};
+    char folder[64];
+    make_folder(folder);
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        static const char json[] =
+            "{\"name\":\"m\",\"weights\":\"w\",\"decoder\":\"ctc\",\"threshold\":0,\"input\":"
+            "{\"width\":64,\"height\":48},\"labels\":\"l.txt\"}";
+        struct nj_model model = {0};
+        struct nj_error error = {0};
+        write_file(folder, "l.txt", cases[i].text);
+        assert_int_equal(nj_model_parse(json, strlen(json), folder, &model, &error), NJ_E_INVALID);
+        assert_non_null(strstr(error.text, cases[i].says));
+    }
+    remove_folder(folder);
 }
 
 static void the_error_of_a_file_names_the_file(void **state)
@@ -161,6 +245,8 @@ int model_test(void)
         cmocka_unit_test(every_key_lands_in_its_field),
         cmocka_unit_test(a_class_in_no_group_is_alone),
         cmocka_unit_test(each_mistake_names_its_key),
+        cmocka_unit_test(each_mistake_of_a_recogniser_names_its_key),
+        cmocka_unit_test(a_file_of_labels_with_a_gap_is_refused),
         cmocka_unit_test(the_error_of_a_file_names_the_file),
         cmocka_unit_test(manifests_of_the_project_are_in_order),
     };

@@ -17,15 +17,15 @@ static struct nj_nms_options options(void)
 
 static void put(float x, float score, int32_t class_id)
 {
-    nj_candidates_add(&boxes, (struct nj_candidate){x, 0, x + 10, 10, score, class_id});
+    nj_candidates_add(&boxes, (struct nj_candidate){x, 0, x + 10, 10, score, class_id, 0});
 }
 
 static void overlap_is_intersection_over_union(void **state)
 {
     (void)state;
-    const struct nj_candidate a = {0, 0, 10, 10, 1, 0};
-    const struct nj_candidate b = {5, 0, 15, 10, 1, 0};
-    const struct nj_candidate c = {10, 0, 20, 10, 1, 0};
+    const struct nj_candidate a = {0, 0, 10, 10, 1, 0, 0};
+    const struct nj_candidate b = {5, 0, 15, 10, 1, 0, 0};
+    const struct nj_candidate c = {10, 0, 20, 10, 1, 0, 0};
     assert_float_equal(nj_nms_overlap(&a, &a), 1, 1e-6);
     assert_float_equal(nj_nms_overlap(&a, &b), 50.0 / 150, 1e-6);
     assert_float_equal(nj_nms_overlap(&a, &c), 0, 0);
