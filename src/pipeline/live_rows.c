@@ -31,17 +31,11 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     struct live_write *write = NJ_CONTAINER_OF(op, struct live_write, op);
     const struct nj_detection_sink *sink = &write->pipeline->config.sink;
     nj_outbox_reset(&write->outbox);
-    write->row.id = 0;
-    write->row.batch_id[0] = '\0'; // a first run may have been rolled back
-    int rc = nj_detections_insert(db, &write->row, err);
-    write->born = rc == 0;
-    if (rc == NJ_E_EXISTS)
-        return nj_detections_update(db, &write->row, err);
-    if (rc != 0)
-        return rc;
-    struct nj_stored_detections stored = {
+    struct nj_new_detections found = {
         .rows = &write->row, .count = 1, .pipeline_start_us = write->row.detected_us};
-    return sink->stored(sink->context, db, &stored, &write->outbox, err);
+    int rc = sink->store(sink->context, db, &found, &write->outbox, err);
+    write->born = found.fresh > 0;
+    return rc != 0 || write->born ? rc : nj_detections_update(db, &write->row, err);
 }
 
 static void handle_written(struct nj_store_op *op)

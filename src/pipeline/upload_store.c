@@ -26,31 +26,13 @@ static int write_refusal(const struct nj_upload_task *task, struct nj_db *db, st
     return rc;
 }
 
-// A row that is there from an earlier delivery keeps its batch; only new rows go on.
 static int write_rows(struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
 {
-    size_t fresh = 0;
-    for (size_t i = 0; i < task->row_count; i++) {
-        task->rows[i].id = 0;
-        task->rows[i].batch_id[0] = '\0'; // a first run may have been rolled back
-        int rc = nj_detections_insert(db, &task->rows[i], err);
-        if (rc == NJ_E_EXISTS)
-            continue;
-        if (rc != 0)
-            return rc;
-        if (fresh != i) {
-            struct nj_detection_row swap = task->rows[fresh];
-            task->rows[fresh] = task->rows[i];
-            task->rows[i] = swap;
-        }
-        fresh += 1;
-    }
-    if (fresh == 0)
-        return 0;
     const struct nj_detection_sink *sink = &task->pipeline->config.sink;
-    struct nj_stored_detections stored = {
-        .rows = task->rows, .count = fresh, .pipeline_start_us = task->item.pipeline_start_us};
-    return sink->stored(sink->context, db, &stored, &task->outbox, err);
+    struct nj_new_detections found = {.rows = task->rows,
+                                      .count = task->row_count,
+                                      .pipeline_start_us = task->item.pipeline_start_us};
+    return found.count == 0 ? 0 : sink->store(sink->context, db, &found, &task->outbox, err);
 }
 
 static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)

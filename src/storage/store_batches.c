@@ -135,7 +135,7 @@ int nj_batches_append(struct nj_db *db, const char *id, const struct nj_batch_gr
                       struct nj_error *err)
 {
     struct nj_sql sql;
-    int64_t joined = 0;
+    int64_t joined = (int64_t)growth->inserted;
     for (size_t i = 0; i < growth->count; i++) {
         int rc = join(db, id, growth->detection_ids[i], &joined, err);
         if (rc != 0)

@@ -30,8 +30,9 @@ int nj_batches_open_of(struct nj_db *db, const char *camera_id, struct nj_batch_
 int nj_batches_fast_path_since(struct nj_db *db, const char *camera_id, nj_us since_us, bool *out,
                                struct nj_error *err);
 struct nj_batch_growth {
-    const int64_t *detection_ids;
+    const int64_t *detection_ids; // of rows that are to join
     size_t count;
+    size_t inserted;   // rows that were inserted with the batch's id
     nj_us activity_us; // capture time of the newest of them
     nj_us oldest_us;   // of the oldest; 0: not before the batch's beginning
 };

@@ -161,18 +161,13 @@ static int apply_delivery(struct nj_store_op *op, struct nj_db *db, struct nj_er
 {
     struct delivery *delivery = NJ_CONTAINER_OF(op, struct delivery, op);
     struct nj_detection_sink sink = nj_batcher_sink(delivery->sim->batcher);
-    struct nj_stored_detections stored = {delivery->rows, delivery->count, nj_db_now_us(db)};
+    struct nj_new_detections found = {delivery->rows, delivery->count, nj_db_now_us(db), 0};
     const char *camera_id = delivery->rows[0].camera_id;
     const struct nj_camera_identity camera = {camera_id, camera_id, "folder"};
     nj_outbox_reset(&delivery->outbox);
     int rc = nj_cameras_ensure(db, &camera, NULL, err);
-    for (size_t i = 0; rc == 0 && i < delivery->count; i++) {
-        delivery->rows[i].id = 0;
-        delivery->rows[i].batch_id[0] = '\0';
-        rc = nj_detections_insert(db, &delivery->rows[i], err);
-    }
     if (rc == 0)
-        rc = sink.stored(sink.context, db, &stored, &delivery->outbox, err);
+        rc = sink.store(sink.context, db, &found, &delivery->outbox, err);
     return rc == 0 && delivery->fails ? NJ_E_IO : rc;
 }
 

@@ -124,7 +124,7 @@ struct delivery {
     struct nj_outbox outbox;
 };
 
-static int insert_rows(struct delivery *delivery, struct nj_db *db, struct nj_error *err)
+static int fill_rows(struct delivery *delivery, struct nj_db *db, struct nj_error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < delivery->count; i++) {
@@ -147,8 +147,6 @@ static int insert_rows(struct delivery *delivery, struct nj_db *db, struct nj_er
         snprintf(row->source_key, sizeof row->source_key, "%lld/%zu",
                  (long long)delivery->bench->next, i);
         rc = nj_cameras_ensure(db, &camera, NULL, err);
-        if (rc == 0)
-            rc = nj_detections_insert(db, row, err);
         nj_text_copy(row->batch_id, sizeof row->batch_id, "of a run that was rolled back");
     }
     return rc;
@@ -158,13 +156,13 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
     struct delivery *delivery = NJ_CONTAINER_OF(op, struct delivery, op);
     struct nj_detection_sink sink = nj_batcher_sink(delivery->bench->batcher);
-    struct nj_stored_detections stored = {.rows = delivery->rows,
-                                          .count = delivery->count,
-                                          .pipeline_start_us = nj_db_now_us(db) - 7};
+    struct nj_new_detections found = {.rows = delivery->rows,
+                                      .count = delivery->count,
+                                      .pipeline_start_us = nj_db_now_us(db) - 7};
     nj_outbox_reset(&delivery->outbox);
-    int rc = insert_rows(delivery, db, err);
+    int rc = fill_rows(delivery, db, err);
     if (rc == 0)
-        rc = sink.stored(sink.context, db, &stored, &delivery->outbox, err);
+        rc = sink.store(sink.context, db, &found, &delivery->outbox, err);
     if (rc == 0 && delivery->fails)
         rc = nj_error_set(err, NJ_E_IO, "as wished");
     return rc;

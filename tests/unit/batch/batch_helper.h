@@ -39,7 +39,7 @@ int batch_teardown(void **state);
 
 // Ends everything as a crash does (nothing is closed in the house) and opens the store again.
 void batch_crash(struct batch_bench *bench);
-// Stores the detections and lets them through the sink in one transaction. `fails`: the transaction
+// Stores the detections through the sink in one transaction. `fails`: the transaction
 // rolls back after the sink.
 int batch_deliver(struct batch_bench *bench, const struct seen *seen, size_t count);
 int batch_deliver_and_fail(struct batch_bench *bench, const struct seen *seen, size_t count);

@@ -71,6 +71,38 @@ static void one_event_per_delivery_and_the_rest_goes_to_the_window(void **state)
     assert_string_equal(batch_list(bench), "yard:open:4 yard:fast_path:2 yard:fast_path:2");
 }
 
+// A second delivery after a lost lease: what is stored keeps its batch, what is missing is added.
+static void rows_of_an_earlier_delivery_open_no_batch_and_are_told_once(void **state)
+{
+    struct batch_bench *bench = *state;
+    const struct seen picture[] = {{"yard", "person", 0.95, 0},
+                                   {"yard", "person", 0.97, 0},
+                                   {"yard", "car", 0.95, 0},
+                                   {"yard", "dog", 0.95, 0}};
+    assert_int_equal(batch_deliver(bench, picture, 3), 0);
+    const char *before = "yard:open:1 yard:fast_path:2";
+    assert_string_equal(batch_list(bench), before);
+    bench->next -= 1;
+    assert_int_equal(batch_deliver(bench, picture, 3), 0);
+    assert_string_equal(batch_list(bench), before);
+    assert_string_equal(batch_sql(bench, "SELECT COUNT(*) FROM work_items"), "1");
+    bench->next -= 1;
+    assert_int_equal(batch_deliver(bench, picture, 4), 0);
+    assert_string_equal(batch_list(bench), "yard:open:2 yard:fast_path:2");
+    assert_string_equal(batch_sql(bench, "SELECT COUNT(*) FROM detections"), "4");
+}
+
+static void repeated_rows_after_the_end_of_their_batch_open_no_new_one(void **state)
+{
+    struct batch_bench *bench = *state;
+    const struct seen car = {"yard", "car", 0.95, 0};
+    assert_int_equal(batch_deliver(bench, &car, 1), 0);
+    batch_close_all(bench);
+    bench->next -= 1;
+    assert_int_equal(batch_deliver(bench, &car, 1), 0);
+    assert_string_equal(batch_list(bench), "yard:shutdown:1");
+}
+
 static void fast_path_work_overtakes_closed_batches(void **state)
 {
     struct batch_bench *bench = *state;
@@ -122,6 +154,8 @@ int fast_path_test(void)
     const struct CMUnitTest tests[] = {
         CASE(class_and_confidence_decide),
         CASE(one_event_per_delivery_and_the_rest_goes_to_the_window),
+        CASE(rows_of_an_earlier_delivery_open_no_batch_and_are_told_once),
+        CASE(repeated_rows_after_the_end_of_their_batch_open_no_new_one),
         CASE(fast_path_work_overtakes_closed_batches),
         CASE(an_open_batch_is_left_alone),
         CASE(a_busy_live_camera_rings_once_in_the_pause),

@@ -97,13 +97,13 @@ static void append_links_counts_and_moves_times(void **state)
     nj_us started = nj_test_now(f);
     int64_t ids[2] = {add_detection(f), add_detection(f)};
     nj_fake_clock_advance(&f->clock, 7);
-    struct batch_arg a = {.id = "b1", .growth = {ids, 2, started + 5, 0}};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 2, 0, started + 5, 0}};
     assert_int_equal(nj_test_write(f, append, &a), 0);
     assert_int_equal(nj_test_read(f, get, &a), 0);
     assert_int_equal(a.row.detection_count, 2);
     assert_int_equal(a.row.last_activity_us, started + 5);
     assert_int_equal(a.row.arrived_us, started + 7);
-    a.growth = (struct nj_batch_growth){ids, 2, started + 1, 0}; // again, and older
+    a.growth = (struct nj_batch_growth){ids, 2, 0, started + 1, 0}; // again, and older
     assert_int_equal(nj_test_write(f, append, &a), 0);
     assert_int_equal(nj_test_read(f, get, &a), 0);
     assert_int_equal(a.row.detection_count, 2);
@@ -128,9 +128,9 @@ static void append_of_an_older_picture_moves_the_beginning(void **state)
     assert_int_equal(nj_test_batch(f, "b1", "a", "open"), 0);
     nj_us started = nj_test_now(f);
     int64_t ids[2] = {add_detection(f), add_detection(f)};
-    struct batch_arg a = {.id = "b1", .growth = {ids, 1, started, started - 9}};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 1, 0, started, started - 9}};
     assert_int_equal(nj_test_write(f, append, &a), 0);
-    a.growth = (struct nj_batch_growth){ids + 1, 1, started, 0}; // says nothing
+    a.growth = (struct nj_batch_growth){ids + 1, 1, 0, started, 0}; // says nothing
     assert_int_equal(nj_test_write(f, append, &a), 0);
     assert_int_equal(nj_test_read(f, get, &a), 0);
     assert_int_equal(a.row.started_us, started - 9);
@@ -147,7 +147,7 @@ static void append_refuses_missing_detections_and_closed_batches(void **state)
     nj_test_camera(f, "a");
     assert_int_equal(nj_test_batch(f, "b1", "a", "open"), 0);
     int64_t ids[] = {add_detection(f), 4711};
-    struct batch_arg a = {.id = "b1", .growth = {ids, 2, 1, 0}};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 2, 0, 1, 0}};
     assert_int_equal(nj_test_write(f, append, &a), NJ_E_NOT_FOUND);
     // The first of the two went back with the operation.
     assert_int_equal(
@@ -164,7 +164,7 @@ static void fast_path_batch_takes_detections_until_it_is_analysed(void **state)
     assert_int_equal(nj_test_batch(f, "b1", "a", "closed"), 0);
     nj_test_sql(f->db_path, "UPDATE batches SET close_reason = 'fast_path'");
     int64_t ids[] = {add_detection(f)};
-    struct batch_arg a = {.id = "b1", .growth = {ids, 1, 1, 0}};
+    struct batch_arg a = {.id = "b1", .growth = {ids, 1, 0, 1, 0}};
     assert_int_equal(nj_test_write(f, append, &a), 0);
     assert_int_equal(nj_test_write(f, set_analysed, &a), 0);
     ids[0] = add_detection(f);
