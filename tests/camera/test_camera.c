@@ -150,7 +150,7 @@ static void serve(struct nj_test_camera *camera)
 {
     char line[LINE_BYTES];
     char answer[LINE_BYTES];
-    char *words[CAMERA_WORDS_MAX];
+    char *words[CAMERA_WORDS_MAX] = {0};
     while (fgets(line, sizeof(line), stdin)) {
         struct nj_error err = {0};
         answer[0] = '\0';
