@@ -5,6 +5,7 @@
 
 #include "util/file.h"
 #include "util/json_reader.h"
+#include "util/mem.h"
 #include "util/text.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 enum { SCRIPT_BYTES_MAX = 4 * 1024 * 1024 };
 
 struct null_engine {
+    char *fails;                    // the script says that this model fails so; NULL: it works
     struct nj_detections *pictures; // one of the script each, repeated from the start
     size_t count;
 };
@@ -35,6 +37,20 @@ static int read_pictures(struct null_engine *engine, const json_t *script,
     return rc;
 }
 
+// A script for all models, or an object with one for each by its name, where a text instead is how
+// that model fails.
+static int read_model(struct null_engine *engine, const json_t *root, const struct nj_model *model,
+                      struct nj_error *err)
+{
+    const json_t *script = json_is_object(root) ? json_object_get(root, model->name) : root;
+    if (script == NULL)
+        return 0;
+    if (root == script || !json_is_string(script))
+        return read_pictures(engine, script, model, err);
+    engine->fails = nj_strdup(json_string_value(script));
+    return engine->fails != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a script");
+}
+
 static int read_script(struct null_engine *engine, const struct nj_engine_config *config,
                        struct nj_error *err)
 {
@@ -42,9 +58,10 @@ static int read_script(struct null_engine *engine, const struct nj_engine_config
     if (script == NULL || script[0] == '\0')
         return 0;
     json_t *root = NULL;
-    int rc = script[0] == '[' ? nj_json_parse(script, strlen(script), SCRIPT_BYTES_MAX, &root, err)
-                              : nj_json_parse_file(script, SCRIPT_BYTES_MAX, &root, err);
-    rc = rc != 0 ? rc : read_pictures(engine, root, config->model, err);
+    int rc = script[0] == '[' || script[0] == '{'
+                 ? nj_json_parse(script, strlen(script), SCRIPT_BYTES_MAX, &root, err)
+                 : nj_json_parse_file(script, SCRIPT_BYTES_MAX, &root, err);
+    rc = rc != 0 ? rc : read_model(engine, root, config->model, err);
     json_decref(root);
     if (rc != 0)
         nj_error_prefix(err, "detect.null_script");
@@ -54,8 +71,10 @@ static int read_script(struct null_engine *engine, const struct nj_engine_config
 static void engine_destroy(void *state)
 {
     struct null_engine *engine = state;
-    if (engine != NULL)
+    if (engine != NULL) {
         free(engine->pictures);
+        free(engine->fails);
+    }
     free(engine);
 }
 
@@ -103,8 +122,9 @@ static int detect(void *thread, const struct nj_detect_request *request, size_t 
 {
     const struct null_engine *engine = thread;
     const struct nj_frame *frame = request->frames[index];
-    (void)err;
     out->count = 0;
+    if (engine->fails != NULL)
+        return nj_error_set(err, NJ_E_UNAVAILABLE, "%s", engine->fails);
     if (engine->count == 0)
         return 0;
     // By the frame's own number, so that threads do not change the outcome. Stills have none.

@@ -31,8 +31,9 @@ extern const struct nj_option_group nj_action_option_group; // group "actions"
 
 struct nj_action_runner_config {
     const struct nj_action_options *options;
-    const struct nj_redis_options *redis;     // of the site; url "" : embedded
-    const struct nj_foreign_options *foreign; // of the site; url "" : embedded
+    const struct nj_redis_options *redis;      // of the site; url "" : embedded
+    const struct nj_foreign_options *foreign;  // of the site; url "" : embedded
+    const struct nj_archive_options *archives; // which secrets archives may refer to
     struct nj_loop *loop;
     struct nj_store *store;
     struct nj_media *media;

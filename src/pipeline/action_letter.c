@@ -137,34 +137,44 @@ static int read_kind(const json_t *payload, enum nj_action_kind *out, struct nj_
     return nj_error_set(err, NJ_E_INVALID, "unknown action");
 }
 
+static int read_port(const json_t *server, struct nj_action_site *site, struct nj_error *err)
+{
+    int64_t port = 0, number = 0;
+    int rc = nj_json_get_int(server, "port", true, &port, err);
+    rc = rc != 0 ? rc : nj_json_get_int(server, "db", false, &number, err);
+    if (rc == 0 && (port < 1 || port > 65535 || number < 0 || number > INT32_MAX))
+        rc = nj_error_set(err, NJ_E_INVALID, "port or db of the action's server is none");
+    site->port = (int)port;
+    site->database_number = (int)number;
+    return rc;
+}
+
+static int read_login(const json_t *server, struct nj_action_site *site, struct nj_error *err)
+{
+    const char *password = "";
+    int rc = nj_json_get_text(server, "password", false, &password, err);
+    nj_text_copy(site->password, sizeof site->password, password);
+    if (rc != 0 || site->edge != NJ_EDGE_FOREIGN)
+        return rc;
+    rc = read_text(server, "database", site->database, sizeof site->database, err);
+    return rc != 0 ? rc : read_text(server, "username", site->username, sizeof site->username, err);
+}
+
 static int read_site(const json_t *payload, struct nj_action_job *job, struct nj_error *err)
 {
     const json_t *server = json_object_get(payload, "server");
     struct nj_action_site *site = &job->site;
+    const char *kind = "";
     nj_action_site_of(job->runner, job->driver->edge, NULL, site);
     if (server == NULL)
         return 0;
-    int64_t port = 0, number = 0;
-    const char *password = "", *kind = "";
     int rc = nj_json_get_text(server, "kind", true, &kind, err);
-    *site = (struct nj_action_site){
-        .archive = true, .edge = strcmp(kind, "redis") == 0 ? NJ_EDGE_REDIS : NJ_EDGE_FOREIGN};
+    *site = (struct nj_action_site){.archive = true, .edge = job->driver->edge};
+    if (rc == 0 && strcmp(kind, site->edge == NJ_EDGE_REDIS ? "redis" : "postgresql") != 0)
+        rc = nj_error_set(err, NJ_E_INVALID, "the action goes to no server of this kind");
     rc = rc != 0 ? rc : read_text(server, "host", site->host, sizeof site->host, err);
-    rc = rc != 0 ? rc : nj_json_get_int(server, "port", true, &port, err);
-    rc = rc != 0 ? rc : nj_json_get_int(server, "db", false, &number, err);
-    rc = rc != 0 ? rc : nj_json_get_text(server, "password", false, &password, err);
-    if (rc == 0 && site->edge == NJ_EDGE_FOREIGN) {
-        rc = read_text(server, "database", site->database, sizeof site->database, err);
-        rc = rc != 0 ? rc
-                     : read_text(server, "username", site->username, sizeof site->username, err);
-    }
-    if (rc == 0 && (port < 1 || port > 65535 || number < 0 || number > INT32_MAX ||
-                    site->edge != job->driver->edge))
-        rc = nj_error_set(err, NJ_E_INVALID, "the server of the action is none");
-    site->port = (int)port;
-    site->database_number = (int)number;
-    nj_text_copy(site->password, sizeof site->password, password);
-    return rc;
+    rc = rc != 0 ? rc : read_port(server, site, err);
+    return rc != 0 ? rc : read_login(server, site, err);
 }
 
 static int read_message(const json_t *payload, struct nj_action_job *job, struct nj_error *err)

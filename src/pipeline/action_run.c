@@ -293,41 +293,58 @@ static bool is_crowded(const struct nj_action_job *job)
     return runner->job_count > (size_t)runner->config.options->max_waiting;
 }
 
-void nj_action_run(struct nj_action_runner *runner, struct nj_action_call *call)
+// Where it goes; a place among those under way.
+static int find_way(struct nj_action_job *job, const struct nj_archive *archive,
+                    struct nj_error *err)
 {
-    struct nj_error why = {0};
-    struct nj_action_job *job = NULL;
-    call->image_key[0] = '\0';
-    int rc = check_room(runner, &why);
-    if (rc == 0) {
-        job = nj_action_job_create(runner, call->action->kind);
-        rc = job != NULL ? 0 : nj_error_set(&why, NJ_E_NOMEM, "no memory for an action");
-    }
-    if (rc != 0) {
-        refuse(runner, call, rc, &why);
-        return;
+    struct nj_action_runner *runner = job->runner;
+    int rc = 0;
+    nj_action_site_of(runner, job->driver->edge, archive, &job->site);
+    if (job->site.edge == NJ_EDGE_HTTP)
+        nj_action_target_http(runner, job->channel, &job->target);
+    else
+        rc = nj_action_target_get(runner, &job->site, &job->target, err);
+    if (job->target != NULL)
+        job->target->users++;
+    if (rc == 0 && is_crowded(job))
+        rc = nj_error_set(err, NJ_E_FULL, "more than actions.max_waiting (%lld) are under way",
+                          (long long)runner->config.options->max_waiting);
+    return rc;
+}
+
+static struct nj_action_job *take_call(struct nj_action_runner *runner, struct nj_action_call *call,
+                                       struct nj_error *err)
+{
+    struct nj_action_job *job =
+        check_room(runner, err) == 0 ? nj_action_job_create(runner, call->action->kind) : NULL;
+    if (job == NULL) {
+        if (err->code == 0)
+            nj_error_set(err, NJ_E_NOMEM, "no memory for an action");
+        return NULL;
     }
     job->call = call;
     nj_text_copy(job->path, sizeof job->path, call->action->path);
     if (call->order_key != NULL)
         nj_text_copy(job->order_key, sizeof job->order_key, call->order_key);
-    rc = nj_action_resolve(job, call, &why);
+    return job;
+}
+
+void nj_action_run(struct nj_action_runner *runner, struct nj_action_call *call)
+{
+    struct nj_error why = {0};
+    call->image_key[0] = '\0';
+    struct nj_action_job *job = take_call(runner, call, &why);
+    if (job == NULL) {
+        refuse(runner, call, why.code, &why);
+        return;
+    }
+    int rc = nj_action_resolve(job, call, &why);
     if (rc != 0) {
         nj_action_job_end(job, rc, &why);
         return;
     }
     nj_text_copy(call->image_key, sizeof call->image_key, job->image != NULL ? job->key : "");
-    nj_action_site_of(runner, job->driver->edge, call->archive, &job->site);
-    rc = job->site.edge == NJ_EDGE_HTTP
-             ? 0
-             : nj_action_target_get(runner, &job->site, &job->target, &why);
-    if (rc == 0 && is_crowded(job))
-        rc = nj_error_set(&why, NJ_E_FULL, "more than actions.max_waiting (%lld) are under way",
-                          (long long)runner->config.options->max_waiting);
-    if (job->site.edge == NJ_EDGE_HTTP)
-        nj_action_target_http(runner, job->channel, &job->target);
-    if (job->target != NULL)
-        job->target->users++;
+    rc = find_way(job, call->archive, &why);
     if (rc != 0)
         nj_action_keep(job, false, rc, &why);
     else

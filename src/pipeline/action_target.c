@@ -3,7 +3,6 @@
 // name it; a breaker each.
 #include "pipeline/action_priv.h"
 
-#include "util/file.h"
 #include "util/text.h"
 
 #include <ctype.h>
@@ -78,32 +77,20 @@ static void make_url(const struct nj_action_site *site, struct nj_buf *buf)
     append_encoded(buf, site->database);
 }
 
-static int read_secret_file(const char *path, char **out, struct nj_error *err)
+// What the reference stands for; malloc'd. Looked up when the connection is made, so that nothing
+// secret is kept with the archive.
+static int resolve_secret(const struct nj_action_runner *runner, const char *reference, char **out,
+                          struct nj_error *err)
 {
-    size_t length = 0;
-    const int rc = nj_file_read(path, SECRET_MAX, out, &length, err);
+    char text[SECRET_MAX] = "";
+    const int rc = reference[0] != '\0' ? nj_archive_secret(runner->config.archives, reference,
+                                                            text, sizeof text, err)
+                                        : 0;
+    if (rc == 0)
+        *out = nj_strdup(text);
+    explicit_bzero(text, sizeof text);
     if (rc != 0)
-        return nj_error_prefix(err, "the password of the archive's server");
-    while (length > 0 && ((*out)[length - 1] == '\n' || (*out)[length - 1] == '\r'))
-        (*out)[--length] = '\0';
-    return 0;
-}
-
-// What the reference stands for; malloc'd. Read when the connection is made, so that nothing secret
-// is kept in the archive.
-static int resolve_secret(const char *reference, char **out, struct nj_error *err)
-{
-    const char *text = reference;
-    if (strncmp(reference, "file:", 5) == 0)
-        return read_secret_file(reference + 5, out, err);
-    if (strncmp(reference, "env:", 4) == 0) {
-        text = getenv(reference + 4);
-        if (text == NULL)
-            return nj_error_set(err, NJ_E_INVALID,
-                                "the environment has no %.100s, to which a password refers",
-                                reference + 4);
-    }
-    *out = nj_strdup(text);
+        return rc;
     return *out != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a password");
 }
 
@@ -241,7 +228,8 @@ static int create(struct nj_action_runner *runner, struct plan *plan, struct nj_
     return 0;
 }
 
-static int plan_archive(const struct nj_action_site *site, struct plan *plan, struct nj_error *err)
+static int plan_archive(const struct nj_action_runner *runner, const struct nj_action_site *site,
+                        struct plan *plan, struct nj_error *err)
 {
     struct nj_buf url;
     nj_buf_init(&url, NJ_ACTION_TARGET_NAME_SIZE - 1);
@@ -251,7 +239,7 @@ static int plan_archive(const struct nj_action_site *site, struct plan *plan, st
     if (plan->url == NULL)
         return nj_error_set(err, NJ_E_INVALID, "the address of the archive's server is too long");
     nj_text_copy(plan->name, sizeof plan->name, plan->url);
-    const int rc = resolve_secret(site->password, &plan->password, err);
+    const int rc = resolve_secret(runner, site->password, &plan->password, err);
     return rc != 0 ? rc
                    : nj_sha256_hex(plan->password, strlen(plan->password), plan->secret_sha256);
 }
@@ -266,7 +254,7 @@ int nj_action_target_get(struct nj_action_runner *runner, const struct nj_action
         return 0;
     }
     if (site->archive)
-        rc = plan_archive(site, &plan, err);
+        rc = plan_archive(runner, site, &plan, err);
     else
         nj_text_copy(plan.name, sizeof plan.name,
                      site->edge == NJ_EDGE_REDIS ? "redis" : "postgresql");
