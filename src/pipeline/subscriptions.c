@@ -164,14 +164,14 @@ void nj_feed_view(const struct nj_feed *feed, struct nj_subscription_view *out)
     out->online = out->stream.state == NJ_SOURCE_ACTIVE;
 }
 
-void nj_feed_tell_state(struct nj_feed *feed)
+void nj_feed_tell_state(struct nj_feed *feed, enum nj_subscription_part part)
 {
     const struct nj_subscriptions *registry = feed->registry;
     struct nj_subscription_view view;
     if (registry->stopping || feed->ended || registry->config.sink.state == NULL)
         return;
     nj_feed_view(feed, &view);
-    registry->config.sink.state(registry->config.sink.context, &view);
+    registry->config.sink.state(registry->config.sink.context, &view, part);
 }
 
 void nj_feed_tell_failure(struct nj_feed *feed, enum nj_subscription_failure what, const char *text)

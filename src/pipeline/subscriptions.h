@@ -74,12 +74,15 @@ enum nj_subscription_failure {
     NJ_FAILURE_BRANCH     // one of its branches did
 };
 
+enum nj_subscription_part { NJ_PART_STREAM, NJ_PART_MODEL, NJ_PART_CROP };
+
 // What is told. Called from: loop thread.
 struct nj_subscription_sink {
     void (*detected)(void *context, const struct nj_subscription_view *view,
                      const struct nj_subscription_result *result);
-    // Stream or model changed their state.
-    void (*state)(void *context, const struct nj_subscription_view *view);
+    // This part of it changed its state.
+    void (*state)(void *context, const struct nj_subscription_view *view,
+                  enum nj_subscription_part part);
     // Told when it begins, not again while it lasts.
     void (*failed)(void *context, const struct nj_subscription_view *view,
                    enum nj_subscription_failure what, const char *text);

@@ -141,8 +141,10 @@ int nj_feed_change(struct nj_feed *feed, const struct nj_subscription_spec *spec
         nj_feed_reset_tracks(feed);
     if (other_model)
         rc = attach_if_ready(feed, err);
-    if (other_stream || other_model)
-        nj_feed_tell_state(feed);
+    if (other_stream)
+        nj_feed_tell_state(feed, NJ_PART_STREAM);
+    if (other_model)
+        nj_feed_tell_state(feed, NJ_PART_MODEL);
     return rc;
 }
 

@@ -58,7 +58,7 @@ static void tell_feeds(struct nj_feed_model *model)
         struct nj_error error = {0};
         if (model->state == NJ_FEED_MODEL_READY && nj_feed_attach(feed, &error) != 0)
             nj_text_copy(feed->problem, sizeof feed->problem, error.text);
-        nj_feed_tell_state(feed);
+        nj_feed_tell_state(feed, NJ_PART_MODEL);
     }
 }
 

@@ -175,7 +175,7 @@ nj_us nj_feed_retry_delay(struct nj_subscriptions *registry, unsigned tries);
 
 // subscriptions.c
 void nj_feed_view(const struct nj_feed *feed, struct nj_subscription_view *out);
-void nj_feed_tell_state(struct nj_feed *feed);
+void nj_feed_tell_state(struct nj_feed *feed, enum nj_subscription_part part);
 void nj_feed_tell_failure(struct nj_feed *feed, enum nj_subscription_failure what,
                           const char *text);
 // Something under way of a feed that has ended is over: frees it when that was the last.

@@ -27,7 +27,7 @@ static void handle_state(void *context, const struct nj_source_stats *stats)
     if (feed->ended || stats->state == feed->shown_state)
         return;
     feed->shown_state = stats->state;
-    nj_feed_tell_state(feed);
+    nj_feed_tell_state(feed, NJ_PART_STREAM);
 }
 
 static void handle_arrived(struct nj_call *call)
@@ -108,7 +108,7 @@ static void fail(struct nj_feed *feed, const struct nj_error *error)
     nj_log_at(feed->registry->config.log, NJ_LOG_WARNING, "A stream could not be joined",
               NJ_TEXT("subscription", feed->spec.id), NJ_TEXT("address", feed->address),
               NJ_TEXT("error", feed->stream_error.text));
-    nj_feed_tell_state(feed);
+    nj_feed_tell_state(feed, NJ_PART_STREAM);
 }
 
 static void join_checked(struct nj_feed *feed)
@@ -129,7 +129,7 @@ static void join_checked(struct nj_feed *feed)
     feed->stream_error = (struct nj_error){0};
     feed->join_failures = 0;
     feed->looked_sequence = 0;
-    nj_feed_tell_state(feed);
+    nj_feed_tell_state(feed, NJ_PART_STREAM);
 }
 
 // Called from: job thread.

@@ -375,7 +375,7 @@ void nj_feed_look(struct nj_feed *feed)
     if (inside)
         feed->problem[0] = '\0';
     if (inside == was_outside)
-        nj_feed_tell_state(feed);
+        nj_feed_tell_state(feed, NJ_PART_CROP);
     if (inside && frame->sequence != feed->looked_sequence)
         submit(feed, frame, &crop);
     else

@@ -11,23 +11,27 @@
 struct nj_worker_options {
     nj_us report_us; // stateReport, 2 s
     int64_t max_connections;
-    int64_t max_message_bytes;
+    int64_t max_message_bytes;  // longer ones are answered with an error; four times as long: 1009
     double messages_per_second; // of one connection; more are answered with an error
     bool payload_form;          // imageDetection in the older payload form
+    bool patch_session;         // a session that gets its id is sent what is known of the car
 };
 extern const struct nj_option_group nj_worker_option_group; // group "worker_protocol"
 
-struct nj_worker_vitals { // percent; negative: not known
-    double cpu, memory, gpu, gpu_memory;
+struct nj_worker_vitals {
+    double cpu, memory, gpu, gpu_memory; // percent; negative: not known
+    int database, redis;                 // 1 there, 0 not, negative: not configured
+    uint64_t actions_failed;             // since the start
 };
 struct nj_worker_config {
     const struct nj_worker_options *options;
     struct nj_loop *loop;
-    // Filled in when it is made: the sink of the subscriptions is nj_worker_sink(worker).
+    // Filled in when it is made: the sink of the subscriptions is nj_worker_sink(worker). NULL: not
+    // there yet, or no more.
     struct nj_subscriptions *(*subscriptions)(void *context);
-    void (*vitals)(void *context, struct nj_worker_vitals *out);
+    void (*vitals)(void *context, struct nj_worker_vitals *out); // gathers without waiting
     void *context;
-    struct nj_metrics *metrics;
+    struct nj_metrics *metrics; // may be NULL
     struct nj_log *log;
 };
 
@@ -41,17 +45,18 @@ struct nj_subscription_sink nj_worker_sink(struct nj_worker *worker);
 // Takes the upgrade request (it is answered in any case); a stateReport follows at once.
 void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
                       const char *subprotocol);
-void nj_worker_stop(struct nj_worker *worker); // closes all with 1001
+void nj_worker_stop(struct nj_worker *worker); // closes all with 1001, takes no more
 
 // One text message of connection `owner`, answered through `answer`; for tests and fuzzing of the
 // same code that the sockets use.
+typedef void (*nj_worker_answer)(void *arg, const char *text, size_t length);
 void nj_worker_handle(struct nj_worker *worker, uint64_t owner, const char *text, size_t length,
-                      void (*answer)(void *arg, const char *text, size_t length), void *arg);
+                      nj_worker_answer answer, void *arg);
 
-// Codes of errors, one table: {code, seed's exception class, meaning}; documented from here.
+// Codes of errors, one table; docs/worker-protocol.md has the same rows.
 struct nj_worker_error {
     const char *code;      // "stream_timeout"
-    const char *exception; // "StreamTimeoutError"
+    const char *exception; // class that older backends know: "StreamTimeoutError"
     const char *meaning;
 };
 extern const struct nj_worker_error nj_worker_errors[];

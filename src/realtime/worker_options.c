@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of the worker's protocol.
+#include "realtime/worker.h"
+#include "util/mem.h"
+
+#define MEMBER(field) offsetof(struct nj_worker_options, field)
+
+static const struct nj_option options[] = {
+    {.name = "report_seconds",
+     .type = NJ_OPTION_SECONDS,
+     .offset = MEMBER(report_us),
+     .min = 0.1,
+     .max = 3600,
+     .unit = "s",
+     .fallback = "2",
+     .help = "How often every connection is sent a stateReport."},
+    {.name = "max_connections",
+     .type = NJ_OPTION_INT,
+     .offset = MEMBER(max_connections),
+     .min = 1,
+     .max = 10000,
+     .fallback = "64",
+     .help = "Backends connected at once; further ones are answered with 503."},
+    {.name = "max_message_bytes",
+     .type = NJ_OPTION_INT,
+     .offset = MEMBER(max_message_bytes),
+     .min = 1024,
+     .max = 16777216,
+     .unit = "bytes",
+     .fallback = "1048576",
+     .help = "Longest message of a backend. A longer one is answered with an error; one of four "
+             "times this length closes the WebSocket with 1009."},
+    {.name = "messages_per_second",
+     .type = NJ_OPTION_NUMBER,
+     .offset = MEMBER(messages_per_second),
+     .min = 0.1,
+     .max = 100000,
+     .unit = "messages per second",
+     .fallback = "50",
+     .help = "Messages a second of one connection; ten times as many may come in one go. More are "
+             "answered with an error."},
+    {.name = "payload_form",
+     .type = NJ_OPTION_BOOL,
+     .offset = MEMBER(payload_form),
+     .fallback = "false",
+     .help = "Send imageDetection in the older form, with its members in payload."},
+    {.name = "patch_session",
+     .type = NJ_OPTION_BOOL,
+     .offset = MEMBER(patch_session),
+     .fallback = "true",
+     .help = "When a session gets its id, send patchSession with what is known of its car."},
+};
+
+const struct nj_option_group nj_worker_option_group = {
+    .name = "worker_protocol",
+    .title = "Detector worker: protocol",
+    .options = options,
+    .count = NJ_COUNT_OF(options),
+    .struct_size = sizeof(struct nj_worker_options),
+};

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backends on real sockets: reports in time, who hears what, limits, and coming back.
+#include "realtime/worker.h"
+#include "tests/fake/feeds/feeds.h"
+#include "tests/fake/loop_client.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int worker_socket_test(void);
+
+enum { MESSAGE_LIMIT = 4096, TEXT_SIZE = 64 << 10 };
+
+struct place {
+    struct feeds *feeds;
+    struct nj_worker_options options;
+    struct nj_worker *worker;
+    struct nj_worker_vitals vitals;
+    struct nj_http_server *server;
+    struct nj_loop_client clients[3];
+    char text[TEXT_SIZE];
+};
+
+static const struct nj_rect car = {200, 200, 150, 100}, none = {0, 0, 0, 0};
+
+#define SUBSCRIBE(id)                                                                              \
+    "{\"type\":\"subscribe\",\"payload\":{\"subscriptionIdentifier\":\"" id                        \
+    "\",\"rtspUrl\":\"rtsp://cameras/c1\",\"modelUrl\":\"file:///a.mpta\","                        \
+    "\"modelName\":\"cars\",\"modelId\":52}}"
+
+static struct nj_subscriptions *subscriptions_of(void *context)
+{
+    const struct place *place = context;
+    return place->feeds->subscriptions;
+}
+
+static void vitals_of(void *context, struct nj_worker_vitals *out)
+{
+    const struct place *place = context;
+    *out = place->vitals;
+}
+
+static void handle(struct nj_http_request *request, void *arg)
+{
+    struct place *place = arg;
+    nj_worker_accept(place->worker, request, NULL);
+}
+
+static int setup_with(void **state, bool payload_form)
+{
+    static const struct nj_http_server_options server = {
+        .host = "127.0.0.1",
+        .max_connections = 16,
+        .max_head_bytes = 8192,
+        .max_body_bytes = 65536,
+        .head_timeout_us = 10 * NJ_US_PER_S,
+        .body_timeout_us = 20 * NJ_US_PER_S,
+        .idle_timeout_us = 60 * NJ_US_PER_S,
+    };
+    struct place *place = calloc(1, sizeof *place);
+    void *feeds = NULL;
+    assert_non_null(place);
+    assert_int_equal(feeds_setup(&feeds), 0);
+    place->feeds = feeds;
+    place->vitals = (struct nj_worker_vitals){75.54, 40, -1, -1, -1, -1, 0};
+    place->options = (struct nj_worker_options){.report_us = 2 * NJ_US_PER_S,
+                                                .max_connections = 2,
+                                                .max_message_bytes = MESSAGE_LIMIT,
+                                                .messages_per_second = 1,
+                                                .payload_form = payload_form,
+                                                .patch_session = true};
+    const struct nj_worker_config config = {
+        .options = &place->options,
+        .loop = place->feeds->loop,
+        .subscriptions = subscriptions_of,
+        .vitals = vitals_of,
+        .context = place,
+    };
+    assert_int_equal(nj_worker_create(&config, &place->worker, NULL), 0);
+    place->feeds->sink = nj_worker_sink(place->worker);
+    feeds_start(place->feeds);
+    assert_int_equal(
+        nj_http_server_create(place->feeds->loop, &server, handle, place, &place->server), 0);
+    assert_int_equal(nj_http_server_start(place->server, NULL), 0);
+    *state = place;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, false);
+}
+
+static int setup_payload(void **state)
+{
+    return setup_with(state, true);
+}
+
+static void on_stopped(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static int teardown(void **state)
+{
+    struct place *place = *state;
+    void *feeds = place->feeds;
+    bool stopped = false;
+    nj_worker_stop(place->worker);
+    for (size_t i = 0; i < NJ_COUNT_OF(place->clients); i++)
+        nj_loop_client_close(&place->clients[i]);
+    nj_http_server_stop(place->server, 0, on_stopped, &stopped);
+    feeds_settle(place->feeds);
+    feeds_settle(place->feeds);
+    assert_true(stopped);
+    nj_worker_destroy(place->worker);
+    nj_http_server_destroy(place->server);
+    assert_int_equal(feeds_teardown(&feeds), 0);
+    free(place);
+    return 0;
+}
+
+static const char *next(struct place *place, size_t client)
+{
+    return nj_ws_next(&place->clients[client], place->text, TEXT_SIZE);
+}
+
+static void expect(struct place *place, size_t client, const char *part)
+{
+    const char *text = next(place, client);
+    if (strstr(text, part) == NULL)
+        fail_msg("no \"%s\" in \"%.400s\"", part, text);
+}
+
+static void come(struct place *place, size_t client)
+{
+    nj_loop_client_open(&place->clients[client], place->feeds->loop,
+                        nj_http_server_port(place->server));
+    nj_ws_open(&place->clients[client], "/", "");
+    expect(place, client, "{\"type\":\"stateReport\"");
+}
+
+// What came meanwhile is of no interest.
+static void pass_over(struct place *place, size_t client)
+{
+    while (next(place, client)[0] != '\0') {
+    }
+}
+
+static void report_comes_at_once_and_every_two_seconds_to_all(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    come(place, 1);
+    feeds_advance(place->feeds, 1900 * (nj_us)NJ_US_PER_MS);
+    assert_string_equal(next(place, 0), "");
+    feeds_advance(place->feeds, 100 * (nj_us)NJ_US_PER_MS);
+    expect(place, 0, "\"cpuUsage\":75.5,\"memoryUsage\":40,\"gpuUsage\":null,");
+    expect(place, 1, "{\"type\":\"stateReport\"");
+    feeds_advance(place->feeds, 2 * (nj_us)NJ_US_PER_S);
+    expect(place, 0, "{\"type\":\"stateReport\"");
+    assert_string_equal(next(place, 0), "");
+}
+
+static void detection_reaches_those_who_hold_the_subscription(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    come(place, 1);
+    nj_ws_send(&place->clients[0], SUBSCRIBE("d1;c1"));
+    expect(place, 0, "subscribeAck");
+    feeds_settle(place->feeds);
+    feeds_watch(place->feeds, "c1", car, 10);
+    pass_over(place, 0);
+    pass_over(place, 1);
+    feeds_end_run(place->feeds, true, "{\"carBrand\":\"Honda\"}");
+    const char *text = next(place, 0);
+    assert_non_null(strstr(text, "{\"type\":\"imageDetection\",\"subscriptionIdentifier\":"
+                                 "\"d1;c1\",\"timestamp\":\"2026-01-24T10:30:0"));
+    assert_non_null(strstr(text, "Z\",\"sessionId\":null,\"data\":{\"detection\":{\"carBrand\":"
+                                 "\"Honda\"},\"modelId\":52,\"modelName\":\"cars\"}}"));
+    assert_string_equal(next(place, 1), "");
+}
+
+static void session_that_gets_its_id_is_sent_the_car(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    nj_ws_send(&place->clients[0], SUBSCRIBE("d1;c1"));
+    pass_over(place, 0);
+    feeds_settle(place->feeds);
+    feeds_watch(place->feeds, "c1", car, 10);
+    feeds_end_run(place->feeds, true, "{\"carBrand\":\"Honda\"}");
+    pass_over(place, 0);
+    nj_ws_send(&place->clients[0], "{\"type\":\"setSessionId\",\"payload\":{\"displayIdentifier\":"
+                                   "\"d1\",\"sessionId\":4711}}");
+    assert_string_equal(next(place, 0), "{\"type\":\"patchSession\",\"sessionId\":4711,\"data\":{"
+                                        "\"currentCar\":{\"carBrand\":\"Honda\"}}}");
+    pass_over(place, 0);
+    feeds_watch(place->feeds, "c1", none, 50); // it leaves while the session is young
+    for (int i = 0; i < 20 && strstr(next(place, 0), "imageDetection") == NULL; i++) {
+    }
+    assert_non_null(strstr(place->text, "\"sessionId\":4711,\"data\":{\"detection\":null,"));
+}
+
+static void payload_form_is_the_older_one(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    nj_ws_send(&place->clients[0], SUBSCRIBE("d1;c1"));
+    pass_over(place, 0);
+    feeds_settle(place->feeds);
+    feeds_watch(place->feeds, "c1", car, 10);
+    pass_over(place, 0);
+    feeds_end_run(place->feeds, true, "{\"carBrand\":\"Honda\"}");
+    const char *text = next(place, 0);
+    assert_non_null(strstr(text, "{\"type\":\"imageDetection\",\"payload\":{\"subscriptionId\":"
+                                 "\"d1;c1\",\"detections\":[{\"class\":\"car\",\"confidence\":"
+                                 "0.93,\"bbox\":[200,200,350,300],\"track_id\":1}],"
+                                 "\"timestamp\":\""));
+    assert_non_null(strstr(text, "\"modelInfo\":{\"modelId\":52,\"modelName\":\"cars\"}"));
+}
+
+static void backend_that_comes_back_restarts_nothing(void **state)
+{
+    struct place *place = *state;
+    static const char list[] =
+        "{\"type\":\"setSubscriptionList\",\"subscriptions\":[{\"subscriptionIdentifier\":"
+        "\"d1;c1\",\"rtspUrl\":\"rtsp://cameras/c1\",\"modelUrl\":\"file:///a.mpta\"}]}";
+    come(place, 0);
+    nj_ws_send(&place->clients[0], list);
+    pass_over(place, 0);
+    feeds_settle(place->feeds);
+    assert_int_equal(place->feeds->joins, 1);
+    nj_loop_client_close(&place->clients[0]);
+    feeds_advance(place->feeds, 5 * (nj_us)NJ_US_PER_S);
+    assert_int_equal(nj_worker_connections(place->worker), 0);
+    come(place, 1);
+    nj_ws_send(&place->clients[1], list);
+    pass_over(place, 1);
+    feeds_advance(place->feeds, 60 * (nj_us)NJ_US_PER_S);
+    assert_int_equal(place->feeds->joins, 1);
+    assert_int_equal(place->feeds->leaves, 0);
+}
+
+static void too_many_messages_are_refused_once_a_second(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    for (int i = 0; i < 10; i++) { // what may come in one go
+        nj_ws_send(&place->clients[0], "{\"type\":\"requestState\"}");
+        expect(place, 0, "stateReport");
+    }
+    for (int i = 0; i < 5; i++)
+        nj_ws_send(&place->clients[0], "{\"type\":\"requestState\"}");
+    expect(place, 0, "\"code\":\"rate_limited\"");
+    assert_string_equal(next(place, 0), "");
+    feeds_advance(place->feeds, 1500 * (nj_us)NJ_US_PER_MS);
+    nj_ws_send(&place->clients[0], "{\"type\":\"requestState\"}");
+    expect(place, 0, "stateReport");
+}
+
+static void long_message_is_refused_and_a_huge_one_closes(void **state)
+{
+    struct place *place = *state;
+    char *text = malloc(4 * MESSAGE_LIMIT + 2);
+    assert_non_null(text);
+    memset(text, ' ', 4 * MESSAGE_LIMIT + 1);
+    text[4 * MESSAGE_LIMIT + 1] = '\0';
+    come(place, 0);
+    nj_ws_send(&place->clients[0], text + 3 * MESSAGE_LIMIT - 1);
+    expect(place, 0, "\"code\":\"message_too_big\"");
+    nj_ws_send(&place->clients[0], text);
+    assert_string_equal(next(place, 0), "close 1009");
+    free(text);
+}
+
+static void archive_that_is_wrong_is_told_at_once(void **state)
+{
+    struct place *place = *state;
+    place->feeds->load_rc = NJ_E_INVALID;
+    come(place, 0);
+    nj_ws_send(&place->clients[0], SUBSCRIBE("d1;c1"));
+    expect(place, 0, "subscribeAck");
+    feeds_settle(place->feeds);
+    expect(place, 0,
+           "{\"type\":\"error\",\"code\":\"archive_invalid\",\"exception\":"
+           "\"ModelLoadError\",\"message\":\"the archive is not there\","
+           "\"subscriptionIdentifier\":\"d1;c1\"}");
+    feeds_advance(place->feeds, 50 * (nj_us)NJ_US_PER_MS);
+    expect(place, 0, "\"modelState\":\"error\",\"modelError\":\"the archive is not there\"");
+}
+
+static void stream_that_fails_is_told_at_once(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    nj_ws_send(&place->clients[0], SUBSCRIBE("d1;c1"));
+    feeds_settle(place->feeds);
+    feeds_advance(place->feeds, NJ_US_PER_S);
+    pass_over(place, 0);
+    struct nj_stream_user *user = feeds_user(place->feeds, "c1");
+    user->stats.state = NJ_SOURCE_FAILED;
+    snprintf(user->stats.reason, sizeof user->stats.reason, "gave up");
+    user->sink.state(user->sink.context, &user->stats);
+    expect(place, 0, "\"code\":\"stream_failed\"");
+    feeds_advance(place->feeds, 50 * (nj_us)NJ_US_PER_MS);
+    expect(place, 0, "\"online\":false,\"streamState\":\"failed\",\"streamError\":\"gave up\"");
+}
+
+static void what_breaks_beside_subscriptions_is_told_when_it_begins(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    place->vitals.redis = 1;
+    feeds_advance(place->feeds, 2 * (nj_us)NJ_US_PER_S);
+    pass_over(place, 0);
+    place->vitals.redis = 0;
+    place->vitals.actions_failed = 3;
+    feeds_advance(place->feeds, 2 * (nj_us)NJ_US_PER_S);
+    expect(place, 0, "stateReport");
+    expect(place, 0, "\"code\":\"redis_unavailable\",\"exception\":\"RedisError\"");
+    expect(place, 0, "\"code\":\"action_error\"");
+    feeds_advance(place->feeds, 2 * (nj_us)NJ_US_PER_S);
+    expect(place, 0, "stateReport");
+    assert_string_equal(next(place, 0), "");
+}
+
+static void further_backend_is_refused_and_stop_closes_all(void **state)
+{
+    struct place *place = *state;
+    struct nj_answer answer;
+    come(place, 0);
+    come(place, 1);
+    nj_loop_client_open(&place->clients[2], place->feeds->loop, nj_http_server_port(place->server));
+    nj_loop_client_ask(&place->clients[2],
+                       "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                       "Sec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                       &answer);
+    assert_int_equal(answer.status, 503);
+    nj_answer_finish(&answer);
+    nj_worker_stop(place->worker);
+    assert_string_equal(next(place, 0), "close 1001");
+    assert_string_equal(next(place, 1), "close 1001");
+}
+
+int worker_socket_test(void)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(report_comes_at_once_and_every_two_seconds_to_all),
+        CASE(detection_reaches_those_who_hold_the_subscription),
+        CASE(session_that_gets_its_id_is_sent_the_car),
+        cmocka_unit_test_setup_teardown(payload_form_is_the_older_one, setup_payload, teardown),
+        CASE(backend_that_comes_back_restarts_nothing),
+        CASE(too_many_messages_are_refused_once_a_second),
+        CASE(long_message_is_refused_and_a_huge_one_closes),
+        CASE(archive_that_is_wrong_is_told_at_once),
+        CASE(stream_that_fails_is_told_at_once),
+        CASE(what_breaks_beside_subscriptions_is_told_when_it_begins),
+        CASE(further_backend_is_refused_and_stop_closes_all),
+    };
+    return cmocka_run_group_tests_name("worker sockets", tests, NULL, NULL);
+}
