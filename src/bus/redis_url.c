@@ -64,6 +64,17 @@ static int parse_user(const char *text, size_t length, struct nj_redis_target *o
     return 0;
 }
 
+// What follows the host: nothing, or ":port".
+static bool parse_port(const char *text, const char *end, int *out)
+{
+    int64_t port = DEFAULT_PORT;
+    if (text != end &&
+        (*text != ':' || !parse_number(text + 1, (size_t)(end - text - 1), PORT_MAX, &port)))
+        return false;
+    *out = (int)port;
+    return port > 0;
+}
+
 // "host", "host:port", "[::1]:port"
 static int parse_host(const char *text, size_t length, struct nj_redis_target *out,
                       struct nj_error *err)
@@ -81,13 +92,8 @@ static int parse_host(const char *text, size_t length, struct nj_redis_target *o
     host_end = host_end != NULL ? host_end : end;
     if (host == host_end || !decode(host, (size_t)(host_end - host), out->host, sizeof out->host))
         return refuse(err, "the host is missing, malformed or too long");
-    const char *rest = number ? host_end + 1 : host_end;
-    int64_t port = DEFAULT_PORT;
-    if (rest != end &&
-        (*rest != ':' || !parse_number(rest + 1, (size_t)(end - rest - 1), PORT_MAX, &port) ||
-         port == 0))
+    if (!parse_port(number ? host_end + 1 : host_end, end, &out->port))
         return refuse(err, "the port is not a number from 1 to 65535");
-    out->port = (int)port;
     snprintf(out->shown, sizeof out->shown, number ? "[%s]:%d" : "%s:%d", out->host, out->port);
     return 0;
 }
@@ -104,6 +110,21 @@ static int parse_authority(const char *text, size_t length, struct nj_redis_targ
     return parse_host(text + skipped, length - skipped, out, err);
 }
 
+// "", "/" or "/3"
+static bool parse_database(const char *path, int64_t *out)
+{
+    if (path[0] == '\0' || strcmp(path, "/") == 0)
+        return true;
+    return path[0] == '/' && parse_number(path + 1, strlen(path + 1), DATABASE_MAX, out);
+}
+
+static bool override_password(const char *password, struct nj_redis_target *out)
+{
+    if (password == NULL || password[0] == '\0')
+        return true;
+    return nj_text_copy(out->password, sizeof out->password, password);
+}
+
 int nj_redis_target_parse(const struct nj_redis_options *options, struct nj_redis_target *out,
                           struct nj_error *err)
 {
@@ -117,13 +138,9 @@ int nj_redis_target_parse(const struct nj_redis_options *options, struct nj_redi
     int rc = parse_authority(authority, length, &target, err);
     if (rc != 0)
         return rc;
-    const char *path = authority + length;
-    size_t digits = path[0] == '/' ? strlen(path + 1) : 0;
-    if ((path[0] != '\0' && path[0] != '/') ||
-        (digits > 0 && !parse_number(path + 1, digits, DATABASE_MAX, &target.database)))
+    if (!parse_database(authority + length, &target.database))
         return refuse(err, "what follows the host is not the number of a database");
-    if (options->password != NULL && options->password[0] != '\0' &&
-        !nj_text_copy(target.password, sizeof target.password, options->password))
+    if (!override_password(options->password, &target))
         return refuse(err, "the password is too long");
     if (target.tls && !nj_redis_tls_offered())
         return nj_error_set(err, NJ_E_UNSUPPORTED,

@@ -16,6 +16,7 @@ struct nj_foreign_options {
     const char *password; // secret; overrides the URL's
     int64_t connections;
     nj_us connect_us, statement_us;
+    nj_us beat_us;       // an idle writer asks whether the server lives
     int64_t tries;       // 3 after the first
     nj_us retry_us;      // 1 s, doubles
     int64_t max_waiting; // writes; more: NJ_E_FULL
@@ -31,12 +32,14 @@ struct nj_foreign_config {
     struct nj_log *log;
 };
 
-struct nj_foreign; // write is explicitly thread-safe
+struct nj_foreign; // submit and get_stats are explicitly thread-safe
 
+// Begins to connect; a server that is away is no error here. NJ_E_INVALID: URL (also an empty one).
 int nj_foreign_create(const struct nj_foreign_config *config, struct nj_foreign **out,
                       struct nj_error *err);
 // Gives writes under way until `deadline_us` (real time from now), then ends them with
-// NJ_E_CANCELLED; joins.
+// NJ_E_CANCELLED (whether a server that was asked already carries them out is not known); joins.
+// `done` comes with the loop's next turns. Accepts NULL.
 void nj_foreign_destroy(struct nj_foreign *foreign, nj_us deadline_us);
 
 enum nj_foreign_kind {
@@ -62,7 +65,8 @@ struct nj_foreign_write { // caller-owned and intrusive; valid until `done` has 
     size_t cell_count;
     const char *order_key; // writes of one key keep their order; "" none
     // Called from: loop thread. rc 0, NJ_E_INVALID (refused by the server or by us),
-    // NJ_E_NOT_FOUND, NJ_E_UNAVAILABLE (all tries failed), NJ_E_TIMEOUT, NJ_E_CANCELLED.
+    // NJ_E_NOT_FOUND, NJ_E_UNAVAILABLE (all tries failed, or the breaker is open), NJ_E_TIMEOUT,
+    // NJ_E_CANCELLED. A write whose answer was lost is tried again: it says the same twice.
     void (*done)(struct nj_foreign_write *write);
     int rc;
     struct nj_error error;
@@ -71,16 +75,19 @@ struct nj_foreign_write { // caller-owned and intrusive; valid until `done` has 
     struct nj_call call;
     struct nj_foreign_write *next;
 };
-// Identifiers are checked here (NJ_E_INVALID). NJ_E_FULL. `done` is not called on failure.
+// Identifiers are checked here (NJ_E_INVALID), as is that no column comes twice and that the key
+// has a value. NJ_E_FULL. `done` is not called on failure.
 int nj_foreign_submit(struct nj_foreign *foreign, struct nj_foreign_write *write,
                       struct nj_error *err);
 
 // Schema, table and columns exist from the first write of this process on: made once a table, text
-// columns for what is missing, and never looked at again per row. Tables that exist are used as
-// they are.
+// columns for what is missing, and never looked at again per row, unless the server says that they
+// are gone. Tables and columns that exist are used as they are, so that a role without the right to
+// make any can write to them. Where there is a column "updated_at" that a change does not name, it
+// gets the time of the change.
 
 struct nj_foreign_stats {
-    bool connected; // at least one connection works
+    bool connected; // the newest connection or answer came about
     int64_t waiting;
     uint64_t written, failed, reconnects, schema_statements;
     char problem[256];

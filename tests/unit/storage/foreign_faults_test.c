@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+// The foreign writer while its server is killed, frozen or away: each write is carried out or told
+// to have failed, order is kept, the loop goes on, and waiting has an end.
+#include "tests/unit/storage/foreign_helper.h"
+#include "util/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int foreign_faults_test(void);
+
+#define NEED_SERVER                                                                                \
+    if (!nj_postgres_installed())                                                                  \
+    skip()
+#define CARS "gas_station_1.car_frontal_info"
+
+enum {
+    SHORT_US = 200 * NJ_US_PER_MS,
+    TICK_US = 5 * NJ_US_PER_MS,
+    GAP_MAX_US = 100 * NJ_US_PER_MS,
+    MANY = 400,
+    ALLOWED = 30,
+    THRESHOLD = 3,
+};
+
+// Longest time between two beats of the loop.
+struct pulse {
+    struct nj_timer timer;
+    nj_us last_us, longest_us;
+};
+
+static void on_pulse(struct nj_timer *timer)
+{
+    struct pulse *pulse = NJ_CONTAINER_OF(timer, struct pulse, timer);
+    nj_us now = nj_mono_us(nj_clock_real());
+    if (now - pulse->last_us > pulse->longest_us)
+        pulse->longest_us = now - pulse->last_us;
+    pulse->last_us = now;
+}
+
+static void pulse_start(struct pulse *pulse, struct nj_loop *loop)
+{
+    *pulse = (struct pulse){.last_us = nj_mono_us(nj_clock_real())};
+    nj_timer_init(&pulse->timer, loop, on_pulse);
+    assert_int_equal(nj_timer_start(&pulse->timer, TICK_US, TICK_US), 0);
+}
+
+// Upserts that each have a session of their own, or share a few.
+static struct nj_put *send_many(struct nj_foreign_fixture *f, int sessions)
+{
+    struct nj_put *puts = calloc(MANY, sizeof *puts);
+    assert_non_null(puts);
+    for (int i = 0; i < MANY; i++) {
+        struct nj_put *put = &puts[i];
+        nj_put_init(put, f, NJ_FOREIGN_UPSERT, "");
+        snprintf(put->texts[0], sizeof put->texts[0], "s%d", i % sessions);
+        snprintf(put->texts[1], sizeof put->texts[1], "%d", i);
+        put->cells[0].text = put->texts[0];
+        put->write.order_key = put->texts[0];
+        nj_put_cell(put, NJ_CELL("car_brand", put->texts[1]));
+        assert_int_equal(nj_put_send(put), 0);
+    }
+    return puts;
+}
+
+static void postgres_killed_in_the_middle_loses_and_doubles_nothing(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    char sql[128], text[256];
+    f->options.tries = 30;
+    f->options.retry_us = 50 * NJ_US_PER_MS;
+    nj_foreign_open(f);
+    struct nj_put *puts = send_many(f, MANY);
+    nj_put_wait(&puts[MANY / 10]);
+    nj_postgres_restart(f->server);
+    int written = 0;
+    for (int i = 0; i < MANY; i++) {
+        nj_put_wait(&puts[i]);
+        assert_int_equal(puts[i].ended, 1);
+        written += puts[i].write.rc == 0;
+        assert_true(puts[i].write.rc == 0 || puts[i].write.rc == NJ_E_UNAVAILABLE);
+        if (puts[i].write.rc != 0)
+            continue;
+        snprintf(sql, sizeof sql, "SELECT car_brand FROM " CARS " WHERE session_id = 's%d'", i);
+        if (i % 20 == 0)
+            assert_string_equal(nj_foreign_text(f, sql, text), puts[i].texts[1]);
+    }
+    assert_int_equal(written, MANY);
+    assert_int_equal(nj_foreign_int(f, "SELECT count(*) FROM " CARS), MANY);
+    free(puts);
+}
+
+static void check_newest(struct nj_foreign_fixture *f, int sessions)
+{
+    char sql[128];
+    for (int i = 0; i < sessions; i++) {
+        snprintf(sql, sizeof sql, "SELECT car_brand::int FROM " CARS " WHERE session_id = 's%d'",
+                 i);
+        assert_int_equal(nj_foreign_int(f, sql), MANY - sessions + i);
+    }
+}
+
+static void postgres_killed_in_the_middle_keeps_the_order_of_each_key(void **state)
+{
+    NEED_SERVER;
+    enum { SESSIONS = 8 };
+    struct nj_foreign_fixture *f = *state;
+    f->options.tries = 30;
+    f->options.retry_us = 50 * NJ_US_PER_MS;
+    f->options.connections = 3;
+    nj_foreign_open(f);
+    struct nj_put *puts = send_many(f, SESSIONS);
+    nj_put_wait(&puts[MANY / 10]);
+    nj_postgres_restart(f->server);
+    for (int i = 0; i < MANY; i++) {
+        nj_put_wait(&puts[i]);
+        assert_int_equal(puts[i].write.rc, 0);
+    }
+    check_newest(f, SESSIONS);
+    free(puts);
+}
+
+// The server's children freeze, new ones do not: what the writer sends again must not be undone by
+// what the frozen one still holds.
+static void postgres_frozen_session_does_not_write_late(void **state)
+{
+    NEED_SERVER;
+    enum { SESSIONS = 4 };
+    struct nj_foreign_fixture *f = *state;
+    f->options.tries = 30;
+    f->options.statement_us = SHORT_US;
+    f->options.connections = 1;
+    nj_foreign_open(f);
+    struct nj_put first;
+    nj_put_init(&first, f, NJ_FOREIGN_INSERT, "first");
+    assert_int_equal(nj_put(&first), 0);
+    nj_postgres_pause(f->server);
+    struct nj_put *puts = send_many(f, SESSIONS);
+    struct pulse pulse;
+    pulse_start(&pulse, f->loop);
+    struct nj_foreign_stats stats = {.connected = true};
+    while (stats.connected) { // until it has given the connection up
+        nj_foreign_turn(f);
+        nj_foreign_get_stats(f->foreign, &stats);
+    }
+    assert_true(pulse.longest_us < GAP_MAX_US);
+    nj_timer_stop(&pulse.timer);
+    assert_non_null(strstr(stats.problem, "in time"));
+    nj_postgres_resume(f->server);
+    for (int i = 0; i < MANY; i++) {
+        nj_put_wait(&puts[i]);
+        assert_int_equal(puts[i].write.rc, 0);
+    }
+    check_newest(f, SESSIONS);
+    free(puts);
+}
+
+static void postgres_frozen_ends_in_a_timeout_after_all_tries(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    struct nj_put put;
+    f->options.statement_us = SHORT_US;
+    f->options.connect_us = SHORT_US;
+    f->options.tries = 1;
+    nj_foreign_open(f);
+    nj_put_init(&put, f, NJ_FOREIGN_INSERT, "s");
+    assert_int_equal(nj_put(&put), 0);
+    nj_postgres_pause(f->server);
+    nj_put_cell(&put, NJ_CELL("car_brand", "Honda"));
+    put.write.kind = NJ_FOREIGN_UPSERT;
+    assert_int_equal(nj_put(&put), NJ_E_TIMEOUT);
+    assert_int_equal(put.write.attempts, 2);
+    nj_postgres_resume(f->server);
+    assert_int_equal(nj_put(&put), 0);
+}
+
+static void postgres_statement_that_takes_too_long_is_ended_by_the_server(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    struct nj_put put;
+    f->options.statement_us = SHORT_US;
+    f->options.tries = 0;
+    nj_foreign_sql(
+        f, "CREATE SCHEMA gas_station_1; CREATE TABLE " CARS " (session_id text PRIMARY KEY);"
+           "CREATE FUNCTION public.nap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+           " PERFORM pg_sleep(30); RETURN NEW; END $$;"
+           "CREATE TRIGGER t BEFORE INSERT ON " CARS " FOR EACH ROW EXECUTE FUNCTION public.nap()");
+    nj_foreign_open(f);
+    nj_put_init(&put, f, NJ_FOREIGN_INSERT, "s");
+    assert_int_equal(nj_put(&put), NJ_E_TIMEOUT);
+    assert_non_null(strstr(put.write.error.text, "57014"));
+}
+
+static void postgres_sessions_sent_away_are_made_again_without_a_loss(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    struct nj_foreign_stats stats;
+    struct nj_put put;
+    f->options.tries = 0;
+    f->options.connections = 1;
+    nj_foreign_open(f);
+    for (int i = 0; i < 3; i++) {
+        nj_put_init(&put, f, NJ_FOREIGN_UPSERT, "s");
+        assert_int_equal(nj_put(&put), 0); // a connection that ended unseen is no failed try
+        nj_foreign_sql(f, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                          " WHERE application_name LIKE 'nightjar-%'");
+    }
+    nj_foreign_get_stats(f->foreign, &stats);
+    assert_int_equal(stats.reconnects, 2);
+    assert_int_equal(stats.failed, 0);
+}
+
+static void nobody_there_is_told_after_the_tries_and_without_secrets(void **state)
+{
+    struct nj_foreign_fixture *f = *state;
+    struct nj_foreign_stats stats;
+    struct nj_put put;
+    snprintf(f->url, sizeof f->url, "postgresql://u:SECRET@127.0.0.1:%d/d", nj_server_free_port());
+    f->options.url = f->url;
+    f->options.password = "SECRET";
+    nj_foreign_open(f);
+    nj_put_init(&put, f, NJ_FOREIGN_INSERT, "s");
+    assert_int_equal(nj_put(&put), NJ_E_UNAVAILABLE);
+    assert_int_equal(put.write.attempts, 4);
+    assert_non_null(strstr(put.write.error.text, "refused"));
+    assert_null(strstr(put.write.error.text, "SECRET"));
+    nj_foreign_get_stats(f->foreign, &stats);
+    assert_false(stats.connected);
+    assert_non_null(strstr(stats.problem, "refused"));
+    assert_int_equal(stats.failed, 1);
+}
+
+static void postgres_password_that_is_wrong_is_told_and_not_shown(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    struct nj_foreign_stats stats;
+    struct nj_put put;
+    f->options.password = "wrong-SECRET";
+    f->options.tries = 0;
+    nj_foreign_open(f);
+    nj_put_init(&put, f, NJ_FOREIGN_INSERT, "s");
+    assert_int_equal(nj_put(&put), NJ_E_UNAVAILABLE);
+    nj_foreign_get_stats(f->foreign, &stats);
+    assert_non_null(strstr(stats.problem, "password authentication failed"));
+    assert_null(strstr(stats.problem, "SECRET"));
+}
+
+static void postgres_flood_is_bounded(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    struct nj_put puts[2 * ALLOWED];
+    f->options.max_waiting = ALLOWED;
+    nj_foreign_open(f);
+    nj_postgres_pause(f->server);
+    for (int i = 0; i < 2 * ALLOWED; i++) {
+        nj_put_init(&puts[i], f, NJ_FOREIGN_INSERT, "s");
+        assert_int_equal(nj_put_send(&puts[i]), i < ALLOWED ? 0 : NJ_E_FULL);
+    }
+    nj_postgres_resume(f->server);
+    for (int i = 0; i < ALLOWED; i++) {
+        nj_put_wait(&puts[i]);
+        assert_int_equal(puts[i].write.rc, 0);
+    }
+    assert_int_equal(puts[ALLOWED].ended, 0);
+}
+
+static enum nj_breaker_state breaker_state(struct nj_foreign_fixture *f)
+{
+    struct nj_breaker_status status;
+    nj_breaker_get(f->breaker, &status);
+    return status.state;
+}
+
+static void postgres_breaker_opens_while_it_is_away_and_closes_after(void **state)
+{
+    NEED_SERVER;
+    const struct nj_breaker_options options = {.name = "postgresql",
+                                               .failure_threshold = THRESHOLD,
+                                               .recovery_us = SHORT_US,
+                                               .half_open_max = 1,
+                                               .success_threshold = 1};
+    struct nj_foreign_fixture *f = *state;
+    struct nj_put put;
+    assert_int_equal(nj_breaker_create(&options, nj_clock_real(), &f->breaker), 0);
+    f->options.tries = 0;
+    f->options.connections = 1;
+    nj_foreign_open(f);
+    nj_put_init(&put, f, NJ_FOREIGN_UPSERT, "s");
+    for (int i = 0; i < 2 * THRESHOLD; i++) { // what the server refuses is no outage
+        put.write.table = "pg_catalog.pg_class";
+        assert_int_equal(nj_put(&put), NJ_E_INVALID);
+    }
+    assert_int_equal(breaker_state(f), NJ_BREAKER_CLOSED);
+    put.write.table = "car_frontal_info";
+    nj_postgres_kill(f->server);
+    for (int i = 0; breaker_state(f) != NJ_BREAKER_OPEN; i++) {
+        assert_true(i < 2 * THRESHOLD);
+        assert_int_equal(nj_put(&put), NJ_E_UNAVAILABLE);
+    }
+    nj_postgres_restart(f->server);
+    nj_us deadline = nj_mono_us(nj_clock_real()) + 20 * (nj_us)NJ_US_PER_S;
+    while (nj_put(&put) != 0)
+        assert_true(nj_mono_us(nj_clock_real()) < deadline);
+    assert_int_equal(breaker_state(f), NJ_BREAKER_CLOSED);
+}
+
+static void postgres_end_waits_for_what_can_be_written(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    nj_foreign_open(f);
+    struct nj_put *puts = send_many(f, MANY);
+    nj_foreign_destroy(f->foreign, 30 * (nj_us)NJ_US_PER_S);
+    f->foreign = NULL;
+    nj_loop_turn(f->loop);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(puts[i].ended, 1);
+        assert_int_equal(puts[i].write.rc, 0);
+    }
+    assert_int_equal(nj_foreign_int(f, "SELECT count(*) FROM " CARS), MANY);
+    free(puts);
+}
+
+static void postgres_end_cancels_what_hangs_at_its_deadline(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    nj_foreign_open(f);
+    struct nj_put first;
+    nj_put_init(&first, f, NJ_FOREIGN_INSERT, "first");
+    assert_int_equal(nj_put(&first), 0);
+    nj_postgres_pause(f->server);
+    struct nj_put *puts = send_many(f, MANY);
+    nj_us begun = nj_mono_us(nj_clock_real());
+    nj_foreign_destroy(f->foreign, SHORT_US);
+    nj_us took = nj_mono_us(nj_clock_real()) - begun;
+    f->foreign = NULL;
+    assert_in_range(took, SHORT_US, SHORT_US + NJ_US_PER_S);
+    nj_loop_turn(f->loop);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(puts[i].ended, 1);
+        assert_int_equal(puts[i].write.rc, NJ_E_CANCELLED);
+    }
+    free(puts);
+}
+
+static void retries_that_wait_end_with_the_writer(void **state)
+{
+    struct nj_foreign_fixture *f = *state;
+    struct nj_put put;
+    snprintf(f->url, sizeof f->url, "postgresql://u@127.0.0.1:%d/d", nj_server_free_port());
+    f->options.url = f->url;
+    f->options.retry_us = 600 * (nj_us)NJ_US_PER_S;
+    nj_foreign_open(f);
+    nj_put_init(&put, f, NJ_FOREIGN_INSERT, "s");
+    assert_int_equal(nj_put_send(&put), 0);
+    nj_us begun = nj_mono_us(nj_clock_real());
+    nj_foreign_destroy(f->foreign, SHORT_US);
+    f->foreign = NULL;
+    assert_true(nj_mono_us(nj_clock_real()) - begun < SHORT_US + NJ_US_PER_S);
+    nj_loop_turn(f->loop);
+    assert_int_equal(put.write.rc, NJ_E_CANCELLED);
+}
+
+int foreign_faults_test(void)
+{
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, nj_foreign_fixture_setup, nj_foreign_fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(postgres_killed_in_the_middle_loses_and_doubles_nothing),
+        CASE(postgres_killed_in_the_middle_keeps_the_order_of_each_key),
+        CASE(postgres_frozen_session_does_not_write_late),
+        CASE(postgres_frozen_ends_in_a_timeout_after_all_tries),
+        CASE(postgres_statement_that_takes_too_long_is_ended_by_the_server),
+        CASE(postgres_sessions_sent_away_are_made_again_without_a_loss),
+        CASE(nobody_there_is_told_after_the_tries_and_without_secrets),
+        CASE(postgres_password_that_is_wrong_is_told_and_not_shown),
+        CASE(postgres_flood_is_bounded),
+        CASE(postgres_breaker_opens_while_it_is_away_and_closes_after),
+        CASE(postgres_end_waits_for_what_can_be_written),
+        CASE(postgres_end_cancels_what_hangs_at_its_deadline),
+        CASE(retries_that_wait_end_with_the_writer),
+    };
+    return cmocka_run_group_tests_name("foreign_faults", tests, NULL, NULL);
+}
