@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The visible array of option groups, and the options of parts that have no folder of their own.
 #include "app/app_priv.h"
+#include "bus/redis.h"
 #include "http/http.h"
 #include "pipeline/archive.h"
 #include "sources/streams.h"
+#include "storage/foreign.h"
 
 #include <stddef.h>
 
@@ -116,6 +118,8 @@ static const struct nj_option_group *const groups[] = {
     &nj_analysis_option_group,
     &nj_severity_option_group,
     &nj_archive_option_group,
+    &nj_redis_option_group,
+    &nj_foreign_option_group,
     NULL,
 };
 
