@@ -137,6 +137,14 @@ class Mailbox {
     }
 }
 
+// What the disk alone takes for a page that must be safe, as each commit needs it.
+function flushMs(file, block) {
+    const begin = nowUs();
+    fs.writeSync(file, block);
+    fs.fdatasyncSync(file);
+    return (nowUs() - begin) / 1000;
+}
+
 async function latency() {
     const folder = fs.mkdtempSync(path.join(scratch, 'daemon-'));
     const manifest = JSON.parse(fs.readFileSync(path.join(root, 'models/yolox_nano_416.json'), 'utf8'));
@@ -158,7 +166,9 @@ async function latency() {
         if (text.startsWith('{"type":"event"') || JSON.parse(text).type === 'event') boxes.event.push(at);
     });
     if (await boxes.ready.take() === null) throw new Error('the watcher of rows does not start');
-    const seen = { row: [], event: [], bare: [] };
+    const seen = { row: [], event: [], bare: [], flush: [] };
+    const block = Buffer.alloc(4096);
+    const probe = fs.openSync(path.join(folder, 'flush'), 'w');
     let missing = 0;
     for (const [index, file] of made.entries()) {
         const next = sleep(SINGLE_EVERY_MS);
@@ -169,16 +179,19 @@ async function latency() {
         await sleep(SINGLE_EVERY_MS / 2 - (nowUs() - begin) / 1000);
         bare.ask(moved);
         const [ms, count] = await boxes.bare.take() ?? [];
+        const flush = flushMs(probe, block);
         if (index >= made.length - singles) {
             if (row === null || event === null || !(count > 0)) missing += 1;
             else {
                 seen.row.push((row - begin) / 1000);
                 seen.event.push((event - begin) / 1000);
                 seen.bare.push(ms);
+                seen.flush.push(flush);
             }
         }
         await next;
     }
+    fs.closeSync(probe);
     socket.destroy();
     await Promise.all([rows.stop(), bare.stop()]);
     await daemon.stop();
@@ -190,6 +203,8 @@ function reportLatency(seen, missing) {
     const over = (values, share) => percentile(values, share) - typical;
     report.add('bare_ms', 'ms', { value: typical, low: Math.min(...seen.bare), high: Math.max(...seen.bare) });
     report.add('bare_p99_ms', 'ms', percentile(seen.bare, 0.99));
+    report.add('flush_p50_ms', 'ms', spread(seen.flush));
+    report.add('flush_p99_ms', 'ms', percentile(seen.flush, 0.99));
     for (const [name, values] of [['row', seen.row], ['event', seen.event]]) {
         report.add(`${name}_p50_ms`, 'ms', spread(values));
         report.add(`${name}_p99_ms`, 'ms', percentile(values, 0.99));

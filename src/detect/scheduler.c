@@ -419,9 +419,9 @@ int nj_scheduler_submit(struct nj_scheduler *scheduler, struct nj_detect_job *jo
         rc = NJ_E_FULL;
     else
         rc = nj_turns_add(scheduler->turns, job);
-    if (rc == 0)
-        pthread_cond_signal(&scheduler->cond);
     pthread_mutex_unlock(&scheduler->mutex);
+    if (rc == 0) // not under the lock, or it would wake only to wait for that
+        pthread_cond_signal(&scheduler->cond);
     return rc;
 }
 

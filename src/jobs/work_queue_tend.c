@@ -304,6 +304,7 @@ void nj_work_tend(struct nj_work_queue *queue)
         list_leases(queue, &queue->unsettled);
     }
     tend->again = false;
+    tend->op.patient = queue->held_count > 0; // else there is nothing to do meanwhile
     tend->busy = nj_store_write(queue->config.store, &tend->op) == 0;
     if (tend->busy)
         queue->ops++;

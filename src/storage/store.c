@@ -250,6 +250,7 @@ void nj_store_close(struct nj_store *store)
 static int submit(struct nj_store *store, struct nj_op_queue *queue, struct nj_store_op *op)
 {
     int rc = 0;
+    bool wake = false;
     op->next = NULL;
     op->rc = NJ_E_AGAIN;
     (void)pthread_mutex_lock(&store->mutex);
@@ -263,10 +264,11 @@ static int submit(struct nj_store *store, struct nj_op_queue *queue, struct nj_s
         queue->count++;
         queue->urgent += !op->patient;
         // The writer sleeps on while patient ones gather behind the first.
-        if (queue->sleeping > 0 && (!op->patient || queue->count == 1))
-            (void)pthread_cond_signal(&queue->wake);
+        wake = queue->sleeping > 0 && (!op->patient || queue->count == 1);
     }
     (void)pthread_mutex_unlock(&store->mutex);
+    if (wake) // not under the lock, or it would wake only to wait for that
+        (void)pthread_cond_signal(&queue->wake);
     return rc;
 }
 
