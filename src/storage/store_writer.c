@@ -6,9 +6,10 @@
 #include "storage/store_priv.h"
 #include "util/text.h"
 
-// Flushing is what storing costs. So many flushed commits may follow each other at once, as a lonely
-// picture makes them on its way to an event; a busy store makes one every so often, and patient
-// operations gather in between. The pages that a commit touches whatever its size are worth 100 ms.
+// Flushing is what storing costs. So many flushed commits may follow each other at once, as a
+// lonely picture makes them on its way to an event; a busy store makes one every so often, and
+// patient operations gather in between. The pages that a commit touches whatever its size are worth
+// 100 ms.
 enum { COMMITS_AT_ONCE = 16 };
 static const nj_us commit_every_us = 100 * (nj_us)NJ_US_PER_MS;
 

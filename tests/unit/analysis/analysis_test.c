@@ -227,7 +227,8 @@ static int insert_batch(const struct batch_put *put, struct nj_db *db, struct nj
         rc = nj_batches_insert(db, &batch, err);
     if (rc == 0)
         rc = nj_detections_insert(db, &row, err);
-    const struct nj_batch_growth growth = {&row.id, 1, now, now};
+    const struct nj_batch_growth growth = {
+        .detection_ids = &row.id, .count = 1, .activity_us = now, .oldest_us = now};
     if (rc == 0)
         rc = nj_batches_append(db, put->id, &growth, err);
     if (rc == 0 && strcmp(put->state, "open") != 0)
