@@ -2,6 +2,7 @@
 // The visible array of option groups, and the options of parts that have no folder of their own.
 #include "app/app_priv.h"
 #include "bus/redis.h"
+#include "detect/model_cache.h"
 #include "http/http.h"
 #include "pipeline/archive.h"
 #include "sources/streams.h"
@@ -96,31 +97,19 @@ static const struct nj_option_group program_option_group = {
 };
 
 static const struct nj_option_group *const groups[] = {
-    &program_option_group,
-    &log_option_group,
-    &nj_http_server_option_group,
-    &nj_api_option_group,
-    &nj_realtime_option_group,
-    &nj_store_option_group,
-    &nj_retention_option_group,
-    &nj_work_queue_option_group,
-    &nj_folder_option_group,
-    &nj_sources_option_group,
-    &nj_streams_option_group,
-    &nj_picture_option_group,
-    &nj_upload_option_group,
-    &nj_live_option_group,
-    &nj_motion_option_group,
-    &nj_detect_option_group,
-    &nj_track_option_group,
-    &nj_stability_option_group,
-    &nj_batch_option_group,
-    &nj_analysis_option_group,
-    &nj_severity_option_group,
-    &nj_archive_option_group,
-    &nj_redis_option_group,
-    &nj_foreign_option_group,
-    NULL,
+    &program_option_group,        &log_option_group,
+    &nj_http_server_option_group, &nj_api_option_group,
+    &nj_realtime_option_group,    &nj_store_option_group,
+    &nj_retention_option_group,   &nj_work_queue_option_group,
+    &nj_folder_option_group,      &nj_sources_option_group,
+    &nj_streams_option_group,     &nj_picture_option_group,
+    &nj_upload_option_group,      &nj_live_option_group,
+    &nj_motion_option_group,      &nj_detect_option_group,
+    &nj_track_option_group,       &nj_stability_option_group,
+    &nj_batch_option_group,       &nj_analysis_option_group,
+    &nj_severity_option_group,    &nj_archive_option_group,
+    &nj_redis_option_group,       &nj_foreign_option_group,
+    &nj_model_cache_option_group, NULL,
 };
 
 const struct nj_option_group *const *nj_app_option_groups(void)

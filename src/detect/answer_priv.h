@@ -8,10 +8,10 @@
 #include <jansson.h>
 
 // Reads a list of {"class", "confidence", "bbox": {"x", "y", "width", "height"}} in pixels, which
-// are multiplied by `scale` and moved to `origin`; landmarks as {"points": [{"x", "y"}, ...]} beside
-// the box likewise. {"text", "confidence"} is what a recogniser reads, the first of them. Classes that the model does not have are left
-// out, as are boxes beyond NJ_DETECTIONS_MAX. Members not named here are allowed: services add
-// some.
+// are multiplied by `scale` and moved to `origin`; landmarks as {"points": [{"x", "y"}, ...]}
+// beside the box likewise. {"text", "confidence"} is what a recogniser reads, the first of them.
+// Classes that the model does not have are left out, as are boxes beyond NJ_DETECTIONS_MAX. Members
+// not named here are allowed: services add some.
 struct nj_answer_place {
     float scale_x, scale_y, origin_x, origin_y;
 };

@@ -182,6 +182,24 @@ static int check_map_keys(const json_t *map, const struct nj_model *model, struc
     return 0;
 }
 
+// The reported class of the network's class `index`, made when it is the first of its name.
+static int map_class(const json_t *map, const char *name, int32_t index, struct nj_model *model,
+                     struct nj_error *err)
+{
+    const char *label = NULL;
+    int rc = mapped_name(map, name, &label, err);
+    if (rc != 0)
+        return rc;
+    int32_t id = label != NULL ? find_class(model, label) : -1;
+    if (label != NULL && id < 0) {
+        id = model->class_count++;
+        nj_text_copy(model->class_names[id], NJ_MODEL_CLASS_SIZE, label);
+        model->class_groups[id] = model->class_groups[index]; // id <= index: it was read before
+    }
+    model->class_map[index] = id;
+    return 0;
+}
+
 // Gives the classes their reported names; those of one name become one class.
 static int parse_label_map(const json_t *map, struct nj_model *model, struct nj_error *err)
 {
@@ -197,18 +215,8 @@ static int parse_label_map(const json_t *map, struct nj_model *model, struct nj_
     model->class_count = 0;
     if (model->class_map == NULL || model->class_names == NULL)
         rc = nj_error_set(err, NJ_E_NOMEM, "no memory for a label map");
-    for (int32_t i = 0; rc == 0 && i < count; i++) {
-        const char *name = NULL;
-        rc = mapped_name(map, names[i], &name, err);
-        int32_t id = rc == 0 && name != NULL ? find_class(model, name) : -1;
-        if (rc == 0 && name != NULL && id < 0) {
-            id = model->class_count++;
-            nj_text_copy(model->class_names[id], NJ_MODEL_CLASS_SIZE, name);
-            model->class_groups[id] = model->class_groups[i]; // id <= i: not needed any more
-        }
-        if (rc == 0)
-            model->class_map[i] = id;
-    }
+    for (int32_t i = 0; rc == 0 && i < count; i++)
+        rc = map_class(map, names[i], i, model, err);
     free(names);
     if (rc == 0 && model->class_count == 0)
         rc = nj_error_set(err, NJ_E_INVALID, "\"label_map\" leaves no class");

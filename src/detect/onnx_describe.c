@@ -102,26 +102,37 @@ static int refuse_input(const struct nj_onnx_session *session,
                         session->model->weights_path, expected_text, found_text);
 }
 
+static size_t width_axis(const struct nj_model *model)
+{
+    return model->input.nhwc ? 2 : 3;
+}
+
+// What varies is -1.
+static struct nj_engine_shape wanted_input(const struct nj_model *model)
+{
+    struct nj_engine_shape wanted = {.rank = 4};
+    const size_t axis = width_axis(model);
+    wanted.dims[0] = model->max_batch > 1 ? -1 : 1;
+    wanted.dims[model->input.nhwc ? 3 : 1] = 3;
+    wanted.dims[axis - 1] = model->input.height;
+    wanted.dims[axis] = model->width_max > 0 ? -1 : model->input.width;
+    return wanted;
+}
+
 // Compares with the manifest, then replaces what varies besides the batch by its sizes: of a width
 // that varies the greatest.
 static int check_input(struct nj_onnx_session *session, struct nj_error *err)
 {
     const struct nj_model *model = session->model;
-    const struct nj_tensor_spec *spec = &model->input;
-    const int64_t batch = model->max_batch > 1 ? -1 : 1;
-    const size_t width_axis = spec->nhwc ? 2 : 3;
-    struct nj_engine_shape wanted = {
-        .rank = 4,
-        .dims = {batch, spec->nhwc ? spec->height : 3, spec->height, spec->nhwc ? 3 : spec->width}};
-    wanted.dims[width_axis] = model->width_max > 0 ? -1 : spec->width;
+    struct nj_engine_shape wanted = wanted_input(model);
     struct nj_engine_shape *found = &session->info.input;
-    bool fits = found->rank == wanted.rank && (found->dims[0] == -1 || found->dims[0] == batch);
-    for (size_t i = 1; fits && i < wanted.rank; i++)
+    bool fits = found->rank == wanted.rank;
+    for (size_t i = 0; fits && i < wanted.rank; i++)
         fits = found->dims[i] == -1 || found->dims[i] == wanted.dims[i];
     if (!fits)
         return refuse_input(session, &wanted, err);
     if (model->width_max > 0)
-        wanted.dims[width_axis] = model->width_max;
+        wanted.dims[width_axis(model)] = model->width_max;
     memcpy(&found->dims[1], &wanted.dims[1], 3 * sizeof wanted.dims[0]);
     return 0;
 }
