@@ -349,6 +349,8 @@ static int start_live(struct nj_app *app, struct nj_error *err)
     };
     int rc = nj_live_set_create(&config, &app->live, err);
     app->api_context.live = app->live;
+    app->api_context.streams = app->streams;
+    app->api_context.source_rules = &sources->rules;
     return rc == 0 ? nj_live_set_start(app->live, err) : rc;
 }
 

@@ -171,6 +171,7 @@ int nj_api_create(const struct nj_api_context *context, const struct nj_api_opti
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the API");
     api->context = context;
     nj_list_init(&api->works);
+    nj_list_init(&api->source_tests);
     int rc = init(api, options, server, err);
     if (rc != 0) {
         nj_api_destroy(api);
@@ -227,6 +228,7 @@ void nj_api_stop(struct nj_api *api, nj_us deadline_us, void (*done)(void *arg),
     api->stopped_arg = arg;
     nj_vitals_stop(api);
     nj_api_cleanup_cancel(api);
+    nj_source_tests_cancel(api);
     nj_http_server_stop(api->server, deadline_us, on_server_stopped, api);
 }
 

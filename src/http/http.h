@@ -43,6 +43,8 @@ struct nj_api_context {
     struct nj_detector *detector;
     struct nj_folder_source *folder;
     struct nj_live_set *live;
+    struct nj_streams *streams;
+    const struct nj_address_rules *source_rules; // of the addresses of live cameras
     struct nj_media *media;
     struct nj_realtime *realtime;
     const struct nj_retention_options *retention;

@@ -84,6 +84,8 @@ struct nj_api {
     struct nj_lru *pictures; // thumbnails and snapshots
     size_t works_running, works_waiting;
     struct nj_list works;
+    struct nj_list source_tests; // under way
+    size_t source_test_count;
     struct nj_vitals *vitals;
     struct nj_cleanup *cleanup;
 };
@@ -242,6 +244,12 @@ void nj_vitals_read(struct nj_metrics *metrics, struct nj_vitals_view *out);
 void nj_api_camera_write(const struct nj_camera_row *row, struct nj_json_writer *writer);
 
 // live_view.c
+// source_view.c: the members of a live camera's source; source_list.c: the answer for one.
+enum { NJ_URL_SHOWN_SIZE = 2300 };
+void nj_api_source_write(const struct nj_live_camera *camera, struct nj_json_writer *writer);
+void nj_api_source_reply(struct nj_exchange *exchange, const char *id, int status);
+void nj_source_tests_cancel(struct nj_api *api); // each answers that it was cancelled
+
 struct nj_live_pipeline *nj_api_live_find(const struct nj_api_context *context,
                                           const char *camera_id);
 void nj_api_live_write(struct nj_live_pipeline *pipeline, struct nj_json_writer *writer); // "live"

@@ -313,6 +313,29 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"type\":\"number\"},\"min_ms\":{\"type\":\"number\"},\"max_ms\":{\"type\":\"number\"},\"p50_"
      "ms\":{"
      "\"type\":\"number\"},\"p95_ms\":{\"type\":\"number\"},\"p99_ms\":{\"type\":\"number\"}}}"},
+    {"Source",
+     "{\"type\":\"object\",\"required\":[\"id\",\"configured\",\"paused\",\"version\",\"problem\","
+     "\"live\",\"entry\"],\"properties\":{\"id\":{\"type\":\"string\"},\"configured\":{\"type\":"
+     "\"boolean\"},\"paused\":{\"type\":\"boolean\"},\"version\":{\"type\":\"integer\"},"
+     "\"problem\":{\"type\":[\"string\",\"null\"]},\"live\":{\"oneOf\":[{\"$ref\":\"#/components/"
+     "schemas/Live\"},{\"type\":\"null\"}]},\"entry\":{\"$ref\":\"#/components/schemas/"
+     "SourceEntry\"}}}"},
+    {"SourceEntry",
+     "{\"type\":\"object\",\"required\":[\"id\",\"name\",\"kind\"],\"properties\":{\"id\":{"
+     "\"type\":\"string\"},\"name\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\",\"enum\":["
+     "\"file\",\"rtsp\",\"snapshot\",\"null\"]},\"url\":{\"type\":\"string\"},\"detect_url\":{"
+     "\"type\":\"string\"},\"username\":{\"type\":[\"string\",\"null\"]},\"password\":{\"type\":["
+     "\"string\",\"null\"]},\"fps\":{\"type\":\"number\"},\"snapshot_interval_seconds\":{\"type\":"
+     "\"number\"},\"reconnect_seconds\":{\"type\":\"number\"},\"max_retries\":{\"type\":"
+     "\"integer\"},\"keyframes_when_still\":{\"type\":\"boolean\"},\"masks\":{\"type\":\"array\","
+     "\"items\":{\"type\":\"string\"}}}}"},
+    {"SourcePage", "{\"type\":\"object\",\"required\":[\"items\",\"pagination\"],\"properties\":{"
+                   "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+                   "Source\"}},\"pagination\":{\"$ref\":\"#/components/schemas/Pagination\"}}}"},
+    {"SourceTest", "{\"type\":\"object\",\"required\":[\"ok\",\"error\",\"width\",\"height\","
+                   "\"seconds\"],\"properties\":{\"ok\":{\"type\":\"boolean\"},\"error\":{\"type\":"
+                   "[\"string\",\"null\"]},\"width\":{\"type\":\"integer\"},\"height\":{\"type\":"
+                   "\"integer\"},\"seconds\":{\"type\":\"number\"}}}"},
     {"Stats",
      "{\"type\":\"object\",\"required\":[\"total_cameras\",\"total_detections\",\"total_events\","
      "\"unreviewed_events\",\"uptime_seconds\",\"version\",\"timestamp\"],\"properties\":{"

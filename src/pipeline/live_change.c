@@ -194,6 +194,20 @@ static int check(struct nj_live_work *work, struct nj_error *err)
     return 0;
 }
 
+// What a source of this entry would refuse is refused before it is kept.
+static int try_entry(const struct nj_live_work *work, struct nj_error *err)
+{
+    const struct nj_live_config *live = &work->set->config.live;
+    const struct nj_source_config config = {.entry = nj_config_object_values(work->object),
+                                            .rules = live->rules,
+                                            .clock = live->clock,
+                                            .log = live->log};
+    struct nj_source *source = NULL;
+    int rc = nj_source_create(&config, &source, err);
+    nj_source_destroy(source);
+    return rc;
+}
+
 static int read_entry(struct nj_live_work *work, struct nj_error *err)
 {
     const struct nj_live_change *change = work->change;
@@ -208,7 +222,7 @@ static int read_entry(struct nj_live_work *work, struct nj_error *err)
         return nj_error_set(err, NJ_E_INVALID, "source.id: an id does not change; it is %s",
                             work->id);
     (void)nj_text_copy(work->id, sizeof work->id, entry->id);
-    return 0;
+    return try_entry(work, err);
 }
 
 static void handle_begin(struct nj_call *call)

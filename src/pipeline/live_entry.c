@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entries of cameras that clients give: what is allowed, and how they are kept.
-#include "net/url_login.h"
+#include "net/url.h"
 #include "pipeline/live_set.h"
 #include "util/json_reader.h"
 
@@ -37,27 +37,35 @@ static int keep_secret(json_t *root, const char *key, const char *old, struct nj
     return 0;
 }
 
+static int take_login(json_t *root, const char *key, const char *value, struct nj_error *err)
+{
+    if (value[0] == '\0' || strcmp(value, hidden) == 0 || is_given(root, key))
+        return 0;
+    return set_text(root, key, value, err);
+}
+
 // User and password of the address become members; those that are members already win.
 static int split_login(json_t *root, const char *key, struct nj_error *err)
 {
-    const char *url = json_string_value(json_object_get(root, key));
-    struct nj_url_login login = {NULL};
-    if (url == NULL || url[0] == '\0')
+    const char *text = json_string_value(json_object_get(root, key));
+    char plain[NJ_URL_MAX];
+    struct nj_url url;
+    if (text == NULL || text[0] == '\0')
         return 0; // the table says what is wrong
-    int rc = nj_url_login_split(url, &login, err);
+    int rc = nj_url_parse(text, &url, err);
     if (rc != 0) {
         (void)nj_error_prefix(err, "source.%s", key);
         return rc;
     }
-    if (login.user != NULL && strcmp(login.user, hidden) != 0 && !is_given(root, "username"))
-        rc = set_text(root, "username", login.user, err);
-    if (rc == 0 && login.password != NULL && strcmp(login.password, hidden) != 0 &&
-        !is_given(root, "password"))
-        rc = set_text(root, "password", login.password, err);
-    if (rc == 0 && login.user != NULL)
-        rc = set_text(root, key, login.url, err);
-    nj_url_login_finish(&login);
-    return rc;
+    if (url.user[0] == '\0' && url.password[0] == '\0')
+        return 0;
+    rc = take_login(root, "username", url.user, err);
+    if (rc == 0)
+        rc = take_login(root, "password", url.password, err);
+    url.user[0] = url.password[0] = '\0';
+    if (rc == 0 && !nj_url_write(&url, plain, sizeof plain))
+        rc = nj_error_set(err, NJ_E_TOO_BIG, "source.%s: too long", key);
+    return rc == 0 ? set_text(root, key, plain, err) : rc;
 }
 
 static int normalise(json_t *root, const struct nj_source_entry *old, struct nj_error *err)

@@ -112,7 +112,7 @@ export async function getEvenIfUnwell<T>(path: string, signal?: AbortSignal): Pr
 }
 
 export async function change<T>(
-    method: "POST" | "PATCH" | "DELETE",
+    method: "POST" | "PUT" | "PATCH" | "DELETE",
     path: string,
     body?: unknown,
     version?: number,

@@ -378,6 +378,45 @@ export interface Severity {
     })[];
 }
 
+export interface Source {
+    id: string;
+    configured: boolean;
+    paused: boolean;
+    version: number;
+    problem: string | null;
+    live: Live | null;
+    entry: SourceEntry;
+}
+
+export interface SourceEntry {
+    id: string;
+    name: string;
+    kind: "file" | "rtsp" | "snapshot" | "null";
+    url?: string;
+    detect_url?: string;
+    username?: string | null;
+    password?: string | null;
+    fps?: number;
+    snapshot_interval_seconds?: number;
+    reconnect_seconds?: number;
+    max_retries?: number;
+    keyframes_when_still?: boolean;
+    masks?: string[];
+}
+
+export interface SourcePage {
+    items: Source[];
+    pagination: Pagination;
+}
+
+export interface SourceTest {
+    ok: boolean;
+    error: string | null;
+    width: number;
+    height: number;
+    seconds: number;
+}
+
 export interface Stage {
     sample_count: number;
     avg_ms: number;

@@ -2,7 +2,7 @@
 // Every view, filter and selection is an address: /?view=events&risk=high&event=12.
 import { useSyncExternalStore } from "react";
 
-export const viewNames = ["live", "events", "system"] as const;
+export const viewNames = ["live", "events", "cameras", "system"] as const;
 export type ViewName = (typeof viewNames)[number];
 
 export interface Route {

@@ -12,6 +12,7 @@ import { useSystemChannel } from "../live/useSystemStatus";
 import { retryConnections } from "../live/useWebSocket";
 import { Dialog } from "../widgets/Dialog";
 import { Banner } from "./Banner";
+import { Cameras } from "./Cameras";
 import { EventDetail } from "./EventDetail";
 import { Events } from "./Events";
 import { Help } from "./Help";
@@ -21,6 +22,7 @@ import { GradeMark, System } from "./System";
 const views: { name: ViewName; label: string; icon: string }[] = [
     { name: "live", label: "Live", icon: "M4 6h12v9H4zM16 9l4-2v7l-4-2" },
     { name: "events", label: "Events", icon: "M5 6h14M5 11h14M5 16h9" },
+    { name: "cameras", label: "Cameras", icon: "M4 8h4l2-3h4l2 3h4v10H4zM12 10a3 3 0 1 0 .1 0" },
     { name: "system", label: "System", icon: "M4 16l4-6 4 4 4-8 4 10" },
 ];
 
@@ -142,6 +144,7 @@ export function App({ onKey }: { onKey: () => void }) {
                 <main id="main" tabIndex={-1}>
                     {route.view === "live" && <Live cameras={cameras} />}
                     {route.view === "events" && <Events cameras={cameras.cameras ?? []} nameOf={cameras.nameOf} />}
+                    {route.view === "cameras" && <Cameras cameras={cameras.cameras ?? []} reloadCameras={cameras.reload} />}
                     {route.view === "system" && <System />}
                 </main>
                 {route.event !== null && <EventDetail id={route.event} nameOf={cameras.nameOf} />}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Live cameras that people add: over the API, and with the page's own form.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { openBrowser, openPage } from "./browser.mjs";
+import { Camera, testVideo } from "./camera.mjs";
+import { Daemon, until } from "./daemon.mjs";
+
+const json = { "Content-Type": "application/json" };
+let camera;
+let daemon;
+
+function send(method, path, body) {
+    return fetch(daemon.url + path, { method, headers: json, body: body && JSON.stringify(body) });
+}
+
+async function sourceOf(id) {
+    const response = await fetch(`${daemon.url}/api/sources/${id}`);
+    return response.ok ? response.json() : null;
+}
+
+const isActive = (id) => until(`${id} plays`, async () => (await sourceOf(id))?.live?.state === "active");
+
+before(async () => {
+    camera = await Camera.start();
+    await camera.tell(`mount yard ${testVideo("small")} auth=digest user=watch password=s3cret`);
+    await camera.tell(`mount hall ${testVideo("small")} snapshots`);
+    daemon = await Daemon.start({
+        set: ["sources.list=[{\"id\":\"lobby\",\"kind\":\"null\",\"path\":\"64x64x50\"}]"],
+    });
+});
+
+after(async () => {
+    await daemon?.destroy();
+    await camera?.stop();
+});
+
+describe("the API of live cameras", () => {
+    test("an address is tried out before it is kept", async () => {
+        const good = await send("POST", "/api/sources/test", { id: "yard", kind: "rtsp", url: camera.url("yard", "watch:s3cret") });
+        assert.deepEqual(await good.json().then(({ ok, error, width }) => ({ ok, error, width })), { ok: true, error: null, width: 320 });
+        const wrong = await send("POST", "/api/sources/test", { id: "yard2", kind: "rtsp", url: camera.url("yard", "watch:wrong") });
+        const answer = await wrong.json();
+        assert.equal(answer.ok, false);
+        assert.ok(answer.error.length > 0 && !answer.error.includes("wrong@"), answer.error);
+        assert.equal(await sourceOf("yard2"), null);
+    });
+
+    test("an added camera plays, keeps its secret, and becomes detections' camera", async () => {
+        const added = await send("POST", "/api/sources", { id: "yard", name: "Yard", kind: "rtsp", url: camera.url("yard", "watch:s3cret"), fps: 5 });
+        assert.equal(added.status, 201);
+        await isActive("yard");
+        const listed = await fetch(`${daemon.url}/api/sources`).then((response) => response.text());
+        assert.ok(!listed.includes("s3cret"));
+        const again = await send("POST", "/api/sources", { id: "yard", kind: "rtsp", url: camera.url("yard") });
+        assert.equal(again.status, 409);
+        const row = await daemon.json("/api/cameras/yard");
+        assert.equal(row.kind, "rtsp");
+        await until("a live picture", async () => (await fetch(`${daemon.url}/api/cameras/yard/snapshot`)).ok);
+    });
+
+    test("a change without the password keeps it, and the camera plays on", async () => {
+        const changed = await send("PUT", "/api/sources/yard", { id: "yard", name: "Back yard", kind: "rtsp", url: camera.url("yard") });
+        assert.equal(changed.status, 200);
+        assert.equal((await changed.json()).entry.name, "Back yard");
+        await isActive("yard");
+    });
+
+    test("pause ends the connection, resume brings it back", async () => {
+        assert.equal((await send("POST", "/api/sources/yard/pause")).status, 200);
+        assert.equal((await sourceOf("yard")).live, null);
+        assert.equal((await send("POST", "/api/sources/yard/resume")).status, 200);
+        await isActive("yard");
+    });
+
+    test("a restart knows the cameras and their pauses", async () => {
+        await send("POST", "/api/sources/lobby/pause");
+        await daemon.stop();
+        await daemon.run();
+        assert.equal((await sourceOf("lobby")).paused, true);
+        await isActive("yard");
+    });
+
+    test("single pictures are a camera too", async () => {
+        const added = await send("POST", "/api/sources", { id: "hall", kind: "snapshot", url: camera.snapshotUrl("hall"), snapshot_interval_seconds: 0.5 });
+        assert.equal(added.status, 201);
+        await isActive("hall");
+        assert.equal((await send("DELETE", "/api/sources/hall")).status, 204);
+    });
+
+    test("what is wrong is named, and nothing is kept", async () => {
+        const cases = [
+            [{ id: "x", kind: "file", path: "/etc/passwd" }, "rtsp or snapshot"],
+            [{ id: "x", kind: "rtsp", url: "file:///etc/passwd" }, "url"],
+            [{ id: "x", kind: "rtsp", url: camera.url("yard"), password: "file:/etc/passwd" }, "in the configuration only"],
+            [{ id: "Not an id", kind: "rtsp", url: camera.url("yard") }, "id"],
+            [{ id: "x", kind: "rtsp", url: camera.url("yard"), fpss: 3 }, "fps"],
+            [{ id: "x", kind: "rtsp", url: "rtsp://169.254.169.254/latest" }, "169.254"],
+            [[], "object"],
+        ];
+        for (const [entry, words] of cases) {
+            const response = await send("POST", "/api/sources", entry);
+            const body = await response.text();
+            const kept = await sourceOf("x");
+            assert.ok(response.status >= 400 && response.status < 500, `${JSON.stringify(entry)}: ${response.status} ${body}`);
+            assert.ok(body.includes(words), `${JSON.stringify(entry)}: ${body}`);
+            assert.equal(kept, null);
+        }
+        assert.equal((await send("DELETE", "/api/sources/lobby")).status, 403);
+        assert.equal((await send("DELETE", "/api/sources/nobody")).status, 404);
+    });
+
+    test("a removed camera is gone, what it saw stays", async () => {
+        assert.equal((await send("DELETE", "/api/sources/yard")).status, 204);
+        assert.equal(await sourceOf("yard"), null);
+        assert.equal((await daemon.json("/api/cameras/yard")).status, "offline");
+    });
+});
+
+describe("the page's cameras", () => {
+    let browser;
+    before(async () => {
+        browser = await openBrowser();
+    });
+    after(() => browser?.close());
+
+    test("a camera is tried, added, paused and removed by hand", async () => {
+        const { page, troubles } = await openPage(browser);
+        await page.goto(`${daemon.url}/?view=cameras`);
+        await page.getByRole("button", { name: "Add a camera" }).click();
+        await page.getByLabel("Name").fill("Side gate");
+        await page.getByLabel("Address").fill(camera.url("yard"));
+        await page.getByLabel("User").fill("watch");
+        await page.getByLabel("Password").fill("s3cret");
+        await page.getByRole("button", { name: "Try it" }).click();
+        await page.getByText("A picture of 320 × 180 came").waitFor();
+        await page.getByRole("button", { name: "Add", exact: true }).click();
+        const card = page.locator("[data-source=side_gate]");
+        await card.getByText("active", { exact: true }).waitFor();
+        await card.locator("[data-camera=side_gate] img").first().waitFor();
+        await card.getByRole("button", { name: "Pause" }).click();
+        await card.getByRole("button", { name: "Resume" }).waitFor();
+        await card.getByRole("button", { name: "Remove" }).click();
+        await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+        await card.waitFor({ state: "detached" });
+        assert.deepEqual(troubles, []);
+    });
+});

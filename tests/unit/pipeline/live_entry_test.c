@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entries of cameras as clients give them: where secrets go, and what stays.
+#include "pipeline/live_set.h"
+#include "util/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+int live_entry_test(void);
+
+static const struct nj_source_entry old_entry = {
+    .id = "yard", .username = "watch", .password = "old"};
+
+static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        const struct nj_source_entry *old;
+        const char *url, *username, *password;
+    } cases[] = {
+        {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://a:b%40c@cam/1\"}", NULL,
+         "rtsp://cam/1", "a", "b@c"},
+        {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://cam/1\"}", &old_entry, "rtsp://cam/1",
+         "watch", "old"},
+        {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://cam/1\",\"password\":\"***\"}",
+         &old_entry, "rtsp://cam/1", "watch", "old"},
+        {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://cam/1\",\"password\":\"new\"}",
+         &old_entry, "rtsp://cam/1", "watch", "new"},
+        {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://cam/"
+         "1\",\"username\":\"\",\"password\":"
+         "\"\"}",
+         &old_entry, "rtsp://cam/1", "", ""},
+        {"{\"id\":\"yard\",\"kind\":\"snapshot\",\"url\":\"http://x:y@cam/"
+         "s.jpg\",\"username\":\"z\"}",
+         NULL, "http://cam/s.jpg", "z", "y"},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        struct nj_config_object *object = NULL;
+        char *kept = NULL;
+        struct nj_error err = {0};
+        if (nj_live_entry_parse(cases[i].json, strlen(cases[i].json), cases[i].old, &object, &kept,
+                                &err) != 0)
+            fail_msg("%s: %s", cases[i].json, err.text);
+        const struct nj_source_entry *entry = nj_config_object_values(object);
+        assert_string_equal(entry->url, cases[i].url);
+        assert_string_equal(entry->username, cases[i].username);
+        assert_string_equal(entry->password, cases[i].password);
+        nj_config_object_destroy(object);
+        free(kept);
+    }
+}
+
+static void kinds_that_read_this_machine_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"id\":\"x\",\"kind\":\"file\",\"path\":\"/etc/passwd\"}",
+        "{\"id\":\"x\",\"kind\":\"null\",\"path\":\"64x64x50\"}",
+        "{\"id\":\"x\"}",
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(texts); i++) {
+        struct nj_config_object *object = NULL;
+        char *kept = NULL;
+        struct nj_error err = {0};
+        assert_int_equal(
+            nj_live_entry_parse(texts[i], strlen(texts[i]), NULL, &object, &kept, &err),
+            NJ_E_INVALID);
+        assert_non_null(strstr(err.text, "rtsp or snapshot"));
+    }
+}
+
+int live_entry_test(void)
+{
+    const struct CMUnitTest live_entry[] = {
+        cmocka_unit_test(secrets_go_where_they_belong_and_stay_when_not_given),
+        cmocka_unit_test(kinds_that_read_this_machine_are_refused),
+    };
+    return cmocka_run_group_tests_name("live_entry", live_entry, NULL, NULL);
+}
