@@ -2,8 +2,8 @@
 // Watches a store from outside, by plain SQL on a connection of its own: what a benchmark says was
 // stored was seen by somebody else than the program that stored it.
 //
-// bench_rows DB wait PREFIX FILES SECONDS  until FILES files whose paths begin with PREFIX are known
-//                                          and no upload waits
+// bench_rows DB wait PREFIX FILES SECONDS  until FILES files with paths from PREFIX on are known and
+//                                          no upload waits
 // bench_rows DB follow                     "microseconds path" when a file's first row is there
 // bench_rows DB dump                       "rows path" of every file that has any
 #include <inttypes.h>

@@ -106,7 +106,9 @@ static enum taken take_group(struct nj_store *store, nj_us timeout_us, struct gr
         out->count++;
     }
     (void)pthread_mutex_unlock(&store->mutex);
-    return any ? TOOK_GROUP : timely ? TOOK_LAST : TOOK_NOTHING;
+    if (any)
+        return TOOK_GROUP;
+    return timely ? TOOK_LAST : TOOK_NOTHING;
 }
 
 static void fail_op(struct nj_store_op *op, int rc, const struct nj_error *why)
@@ -288,8 +290,8 @@ static bool maintain(struct nj_store *store, bool quiet)
     (void)pthread_mutex_lock(&store->mutex);
     bool idle = store->writes.first == NULL;
     (void)pthread_mutex_unlock(&store->mutex);
-    bool more = store->driver->maintain(
-        store->writer.conn, quiet ? NJ_STORE_QUIET : (idle ? NJ_STORE_IDLE : NJ_STORE_BUSY));
+    enum nj_store_calm calm = idle ? NJ_STORE_IDLE : NJ_STORE_BUSY;
+    bool more = store->driver->maintain(store->writer.conn, quiet ? NJ_STORE_QUIET : calm);
     // What housekeeping could not do stays in the log; an operation that fails will tell.
     (void)store->driver->take_trouble(store->writer.conn, NULL);
     return more;
