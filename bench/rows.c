@@ -2,10 +2,9 @@
 // Watches a store from outside, by plain SQL on a connection of its own: what a benchmark says was
 // stored was seen by somebody else than the program that stored it.
 //
-// bench_rows DB wait PREFIX FILES SECONDS  until FILES files with paths from PREFIX on are known and
-//                                          no upload waits
-// bench_rows DB follow                     "microseconds path" when a file's first row is there
-// bench_rows DB dump                       "rows path" of every file that has any
+// bench_rows DB wait PREFIX N SECONDS  until N files below PREFIX are known and no upload waits
+// bench_rows DB follow                 "microseconds path" when a file's first row is there
+// bench_rows DB dump                   "rows path" of every file that has any
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -59,8 +58,9 @@ static int wait_for_files(sqlite3 *db, const char *prefix, int64_t files, int64_
     sqlite3_stmt *waiting =
         prepare(db, "SELECT count(*) FROM work_items WHERE queue = 'detection_queue'");
     // Only these: the program forgets files of earlier runs, which are gone.
-    sqlite3_stmt *known =
-        prepare(db, "SELECT count(*) FROM seen_files WHERE path >= ?1 AND path < CAST(?1 || x'ff' AS BLOB)");
+    sqlite3_stmt *known = prepare(
+        db,
+        "SELECT count(*) FROM seen_files WHERE path >= ?1 AND path < CAST(?1 || x'ff' AS BLOB)");
     sqlite3_bind_blob(known, 1, prefix, (int)strlen(prefix), SQLITE_STATIC);
     const int64_t until = now_us() + timeout_us;
     int64_t seen = -1;

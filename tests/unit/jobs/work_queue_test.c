@@ -102,6 +102,46 @@ static void a_freed_place_is_filled_from_what_was_claimed_ahead(void **state)
     assert_int_equal(bench->handed, 3);
 }
 
+enum { ENDED_TOGETHER = 8 };
+
+struct ending {
+    struct nj_store_op op;
+    struct nj_work_queue *queue;
+    struct nj_work_item *items[ENDED_TOGETHER];
+};
+
+static int apply_ending(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct ending *ending = NJ_CONTAINER_OF(op, struct ending, op);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < ENDED_TOGETHER; i++)
+        rc = nj_work_queue_complete(ending->queue, db, ending->items[i], err);
+    return rc;
+}
+
+static void items_that_end_together_are_made_good_for_by_one_claim(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    struct ending ending = {.op.apply = apply_ending, .queue = bench->queue};
+    struct nj_store_stats before, after;
+    for (int i = 0; i < 5 * ENDED_TOGETHER; i++)
+        assert_int_equal(nj_jobs_bench_put_text(bench, "{}"), 0);
+    nj_jobs_bench_start(bench, ENDED_TOGETHER);
+    nj_jobs_bench_run(bench);
+    for (size_t i = 0; i < ENDED_TOGETHER; i++)
+        ending.items[i] = nj_jobs_bench_take(bench);
+    assert_int_equal(nj_store_write_wait(bench->store, &ending.op, NULL), 0);
+    nj_store_get_stats(bench->store, &before);
+    for (size_t i = 0; i < ENDED_TOGETHER; i++)
+        nj_work_queue_finish(bench->queue, ending.items[i]);
+    assert_int_equal(bench->held_count, ENDED_TOGETHER); // what was claimed ahead, at once
+    (void)nj_loop_turn(bench->loop);
+    do // the claim; the loop rests, so no other follows
+        nj_store_get_stats(bench->store, &after);
+    while (after.operations == before.operations);
+    assert_int_equal(nj_jobs_bench_tally(bench).claimed, 2 * ENDED_TOGETHER);
+}
+
 static void retries_follow_the_backoff_then_a_letter_tells_all(void **state)
 {
     struct nj_jobs_bench *bench = *state;
@@ -488,6 +528,7 @@ int work_queue_test(void)
         TEST(put_reaches_the_handler_without_the_clock_moving),
         TEST(capacity_is_kept_and_order_is_priority_then_age),
         TEST(a_freed_place_is_filled_from_what_was_claimed_ahead),
+        TEST(items_that_end_together_are_made_good_for_by_one_claim),
         TEST(retries_follow_the_backoff_then_a_letter_tells_all),
         TEST(permanent_failure_is_a_letter_at_once),
         TEST(payloads_that_are_no_object_never_reach_the_handler),
