@@ -74,7 +74,9 @@ int nj_file_is_named(struct nj_db *db, const char *path, bool *out, struct nj_er
     struct nj_sql sql;
     int64_t named = 0;
     int rc = nj_sql_begin(
-        &sql, db, "SELECT EXISTS (SELECT 1 FROM detections WHERE file_key = ?1 AND file_path = ?2)",
+        &sql, db,
+        "SELECT EXISTS (SELECT 1 FROM detections WHERE file_key = ?1 AND file_path = ?2)"
+        " OR EXISTS (SELECT 1 FROM saved_images WHERE path = ?2)",
         err);
     if (rc != 0)
         return rc;

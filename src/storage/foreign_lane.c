@@ -145,6 +145,8 @@ static void settle_until(struct nj_foreign_lane *lane, struct batch *batch, size
                          lane->link.shown, write->table);
             why = &missing;
         }
+        if (error == NULL || error->code == NJ_E_INVALID)
+            write->attempts += 1; // this one; failed ones are counted already
         nj_foreign_settle(lane->foreign, write, why);
     }
     batch->limit = batch->count;

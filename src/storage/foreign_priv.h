@@ -50,6 +50,24 @@ enum nj_foreign_fate {
 };
 enum nj_foreign_fate nj_foreign_fate_of(const char *sqlstate); // NULL: the connection
 
+// foreign_form.c: tables whose form is known; they are made whole with the first write to them.
+struct nj_foreign_form_column {
+    const char *name;
+    const char *type; // NULL: text
+    const char *text; // default; NULL: none
+};
+struct nj_foreign_form {
+    const char *schema, *table, *key;
+    const struct nj_foreign_form_column *columns;
+    size_t count;
+};
+// NULL: unknown, or another table of that name is meant, for it has another key.
+const struct nj_foreign_form *nj_foreign_form_of(const struct nj_foreign_table_name *name,
+                                                 const char *key);
+// NULL for no such column, and no form.
+const struct nj_foreign_form_column *nj_foreign_form_find(const struct nj_foreign_form *form,
+                                                          const char *column);
+
 // foreign_link.c: one connection, non-blocking, always in pipeline mode. One thread.
 struct nj_foreign_link {
     const struct nj_foreign_options *options;

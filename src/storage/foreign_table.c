@@ -9,31 +9,7 @@
 
 enum { SQL_MAX = 65536 };
 
-// Tables of fixed form, made whole with the first write to them.
-struct column_form {
-    const char *name, *type;
-};
-struct table_form {
-    const char *schema, *table;
-    const char *key;
-    const struct column_form *columns;
-    size_t count;
-};
 static const char text_type[] = "varchar(255)";
-static const struct column_form car_columns[] = {
-    {"display_id", text_type},
-    {"captured_timestamp", text_type},
-    {"session_id", text_type},
-    {"license_character", text_type},
-    {"license_type", "varchar(255) DEFAULT 'No model available'"},
-    {"car_brand", text_type},
-    {"car_model", text_type},
-    {"car_body_type", text_type},
-    {"updated_at", "timestamp DEFAULT now()"},
-};
-static const struct table_form forms[] = {
-    {"gas_station_1", "car_frontal_info", "session_id", car_columns, NJ_COUNT_OF(car_columns)},
-};
 
 struct table {
     struct nj_foreign_table_name name;
@@ -121,24 +97,6 @@ static struct table *find_table(struct nj_foreign_tables *tables,
     return NULL;
 }
 
-static const struct table_form *find_form(const struct nj_foreign_table_name *name)
-{
-    for (size_t i = 0; i < NJ_COUNT_OF(forms); i++) {
-        if (strcmp(forms[i].schema, name->schema) == 0 && strcmp(forms[i].table, name->table) == 0)
-            return &forms[i];
-    }
-    return NULL;
-}
-
-static const char *column_type(const struct table_form *form, const char *column)
-{
-    for (size_t i = 0; form != NULL && i < form->count; i++) {
-        if (strcmp(form->columns[i].name, column) == 0)
-            return form->columns[i].type;
-    }
-    return text_type;
-}
-
 // Runs a statement that makes something. Somebody else who makes the same at the same time may win,
 // which is as good: the table is looked at again.
 static enum nj_foreign_fate make(struct nj_foreign_tables *tables, struct nj_foreign_link *link,
@@ -174,26 +132,35 @@ static enum nj_foreign_fate make_schema(struct nj_foreign_tables *tables,
     return fate;
 }
 
-static void put_column(struct nj_buf *sql, const struct nj_foreign_write *write, const char *column,
-                       const char *type)
+// The default is a constant of this program, without quotes in it.
+static void put_type(struct nj_buf *sql, const struct nj_foreign_form *form, const char *column)
+{
+    const struct nj_foreign_form_column *known = nj_foreign_form_find(form, column);
+    nj_buf_append_char(sql, ' ');
+    nj_buf_append_text(sql, known != NULL && known->type != NULL ? known->type : text_type);
+    if (known != NULL && known->text != NULL)
+        nj_buf_printf(sql, " DEFAULT '%s'", known->text);
+}
+
+static void put_column(struct nj_buf *sql, const struct nj_foreign_write *write,
+                       const struct nj_foreign_form *form, const char *column)
 {
     nj_foreign_quote(sql, column);
-    nj_buf_append_char(sql, ' ');
-    nj_buf_append_text(sql, type);
+    put_type(sql, form, column);
     if (strcmp(column, write->key_column) == 0)
         nj_buf_append_text(sql, " PRIMARY KEY");
 }
 
 static void put_columns(struct nj_buf *sql, const struct nj_foreign_write *write,
-                        const struct table_form *form)
+                        const struct nj_foreign_form *form)
 {
     for (size_t i = 0; form != NULL && i < form->count; i++) {
         nj_buf_append_text(sql, i > 0 ? ", " : "");
-        put_column(sql, write, form->columns[i].name, form->columns[i].type);
+        put_column(sql, write, form, form->columns[i].name);
     }
     for (size_t i = 0; form == NULL && i < write->cell_count; i++) {
         nj_buf_append_text(sql, i > 0 ? ", " : "");
-        put_column(sql, write, write->cells[i].column, text_type);
+        put_column(sql, write, NULL, write->cells[i].column);
     }
 }
 
@@ -202,9 +169,7 @@ static enum nj_foreign_fate make_table(struct nj_foreign_tables *tables,
                                        const struct nj_foreign_table_name *name,
                                        const struct nj_foreign_write *write, struct nj_error *err)
 {
-    const struct table_form *form = find_form(name);
-    if (form != NULL && strcmp(form->key, write->key_column) != 0)
-        form = NULL; // another table of that name is meant
+    const struct nj_foreign_form *form = nj_foreign_form_of(name, write->key_column);
     enum nj_foreign_fate fate = make_schema(tables, link, name->schema, err);
     if (fate != NJ_FOREIGN_DONE)
         return fate;
@@ -255,7 +220,7 @@ static enum nj_foreign_fate complete(struct nj_foreign_tables *tables, struct nj
                                      struct table *table, const struct nj_foreign_write *write,
                                      struct nj_error *err)
 {
-    const struct table_form *form = find_form(&table->name);
+    const struct nj_foreign_form *form = nj_foreign_form_of(&table->name, write->key_column);
     enum nj_foreign_fate fate = NJ_FOREIGN_DONE;
     for (size_t i = 0; fate == NJ_FOREIGN_DONE && i < write->cell_count; i++) {
         const char *column = write->cells[i].column;
@@ -267,8 +232,7 @@ static enum nj_foreign_fate complete(struct nj_foreign_tables *tables, struct nj
         nj_foreign_quote_table(&sql, &table->name);
         nj_buf_append_text(&sql, " ADD COLUMN IF NOT EXISTS ");
         nj_foreign_quote(&sql, column);
-        nj_buf_append_char(&sql, ' ');
-        nj_buf_append_text(&sql, column_type(form, column));
+        put_type(&sql, form, column);
         fate = make(tables, link, &sql, err);
         nj_buf_finish(&sql);
         if (fate == NJ_FOREIGN_DONE && add_column(table, column) != 0) {

@@ -198,6 +198,11 @@ int nj_retention_delete_rows(struct nj_retention_run *run, struct nj_error *err)
                          "DELETE FROM dedupe WHERE sha256 IN (SELECT sha256 FROM dedupe"
                          " WHERE expires_us < ?1 ORDER BY expires_us LIMIT ?2)",
                          run->log_cutoff_us, &marks, err);
+    if (rc == 0)
+        rc = delete_kind(run,
+                         "DELETE FROM pipeline_records WHERE id IN (SELECT id FROM"
+                         " pipeline_records WHERE updated_us < ?1 ORDER BY updated_us LIMIT ?2)",
+                         run->cutoff_us, &marks, err);
     return rc;
 }
 

@@ -181,8 +181,34 @@ static const char added_sources[] = "CREATE TABLE sources ("
                                     " updated_us INTEGER NOT NULL"
                                     ") STRICT, WITHOUT ROWID;";
 
+// What pipelines save where no other server is configured.
+static const char saved[] =
+    "CREATE TABLE pipeline_records ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " table_name TEXT NOT NULL,"
+    " key TEXT NOT NULL,"
+    " json TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL,"
+    " updated_us INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX pipeline_records_key ON pipeline_records (table_name, key);"
+    "CREATE INDEX pipeline_records_table ON pipeline_records (table_name, id);"
+    "CREATE INDEX pipeline_records_time ON pipeline_records (updated_us);"
+
+    "CREATE TABLE saved_images ("
+    " key TEXT PRIMARY KEY NOT NULL,"
+    " path BLOB NOT NULL,"
+    " type TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL" // 0: never
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX saved_images_path ON saved_images (path);"
+    "CREATE INDEX saved_images_expiry ON saved_images (expires_us) WHERE expires_us > 0;";
+
 const char *const nj_sqlite_migrations[NJ_SQLITE_MIGRATIONS] = {
     sightings,
     work,
     added_sources,
+    saved,
 };
