@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RANDOM_BYTES = 8, BEGIN_TRIES = 3, DIRECTORY_BYTES = 4096 };
+enum { RANDOM_BYTES = 8, BEGIN_TRIES = 3, BLOCK_BYTES = 4096 /* the least that anything takes */ };
 
 static const char temporary_mark[] = ".tmp-";
 
@@ -142,10 +142,10 @@ static int64_t tree_bytes(int parent, const char *name, struct stat *st)
     if (fstatat(parent, name, st, AT_SYMLINK_NOFOLLOW) != 0)
         return 0;
     if (!S_ISDIR(st->st_mode))
-        return (int64_t)st->st_size;
+        return st->st_size > BLOCK_BYTES ? (int64_t)st->st_size : BLOCK_BYTES;
     const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    int64_t bytes = DIRECTORY_BYTES;
+    int64_t bytes = BLOCK_BYTES;
     for (const struct dirent *item; folder != NULL && (item = readdir(folder)) != NULL;) {
         if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
             bytes += tree_bytes(dirfd(folder), item->d_name, &below);
@@ -182,12 +182,14 @@ void nj_cache_discard(const struct nj_archive_options *options, const char *name
         remove_unused(options, path);
 }
 
-// Names that this facility gives: content, downloads. Whatever else lies there is not ours.
+// Names that this facility gives: content, downloads, notes on addresses. Whatever else lies there
+// is not ours.
 static bool is_ours(const char *name)
 {
     const size_t digits = strspn(name, "0123456789abcdef");
     return digits == NJ_SHA256_HEX_SIZE - 1 &&
-           (name[digits] == '\0' || strcmp(name + digits, ".part") == 0);
+           (name[digits] == '\0' || strcmp(name + digits, ".part") == 0 ||
+            strcmp(name + digits, ".json") == 0);
 }
 
 static int add_item(struct items *items, int folder, const struct nj_archive_options *options,

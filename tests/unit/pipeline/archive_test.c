@@ -508,11 +508,11 @@ static void the_longest_unused_goes_first(void **state)
         const struct nj_archive named = {.folder = folders[i]};
         set_used(&named, used[i]);
     }
-    options.cache_bytes = 2 * 4096 + 2000; // each has a folder and some hundred bytes
+    options.cache_bytes = 2 * 4 * 4096; // each has a folder and three small files
     nj_cache_sweep(&options, NULL);
     assert_int_not_equal(access(folders[1], F_OK), 0);
     assert_int_equal(access(folders[2], F_OK), 0);
-    options.cache_bytes = 4096 + 2000;
+    options.cache_bytes = 4 * 4096;
     nj_cache_sweep(&options, NULL);
     assert_int_not_equal(access(folders[2], F_OK), 0);
     assert_int_equal(access(folders[0], F_OK), 0);
