@@ -113,6 +113,49 @@ test('without any model it says so and fails', async () => {
   assert.match(result.text, /f is not to be had/);
 });
 
+test('models of a group come by name or group, with what belongs to them, and not by themselves', async () => {
+  const keys = Buffer.from('a\nb\n');
+  const row = {
+    name: 'reader',
+    group: 'examples',
+    file: 'reader.onnx',
+    known_as: 'upstream_name.onnx',
+    with: [{ file: 'reader.txt', sha256: createHash('sha256').update(keys).digest('hex'), size: keys.length }],
+  };
+  writeLock({ upstream: [] }, row);
+  writeFileSync(path.join(tree, 'given', 'm.onnx'), right);
+  writeFileSync(path.join(tree, 'given', 'upstream_name.onnx'), right);
+  writeFileSync(path.join(tree, 'given', 'reader.txt'), keys);
+  assert.equal((await fetchModels()).code, 0);
+  assert.ok(!existsSync(placed('reader.onnx')));
+  assert.equal((await fetchModels('--group', 'examples')).code, 0);
+  assert.deepEqual(readFileSync(placed('reader.onnx')), right);
+  assert.deepEqual(readFileSync(placed('reader.txt')), keys);
+  rmSync(placed('reader.txt'));
+  rmSync(path.join(tree, 'given', 'reader.txt'));
+  const result = await fetchModels('reader');
+  assert.equal(result.code, 1); // the weights alone are of no use
+  assert.match(result.text, /reader\.onnx \(upstream_name\.onnx\)/);
+});
+
+test('a name or group that the lock does not have is refused with those it has', async () => {
+  writeLock({ group: 'examples' });
+  const name = await fetchModels('n');
+  assert.equal(name.code, 1);
+  assert.match(name.text, /no model 'n' in models\.lock: m/);
+  assert.match((await fetchModels('--group', 'none')).text, /no group 'none'/);
+});
+
+test('a lock cannot have anything but models and texts written, nor elsewhere', async () => {
+  writeLock({ group: 'g', file: 'm.mjs' });
+  writeFileSync(path.join(tree, 'given', 'm.mjs'), right);
+  assert.equal((await fetchModels('m')).code, 1);
+  assert.ok(!existsSync(placed('m.mjs')));
+  writeLock({ group: 'g', file: '../m.onnx' });
+  writeFileSync(path.join(tree, 'm.onnx'), right);
+  assert.equal((await fetchModels('m')).code, 1);
+});
+
 // A network of the form that the converter reads: an input of 2x2 pixels and these nodes.
 function writeNetwork(nodes, weights, bytes) {
   const model = {

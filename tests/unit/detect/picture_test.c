@@ -3,6 +3,7 @@
 #include "tests/unit/detect/detect_helper.h"
 
 #include "frames/picture.h"
+#include "frames/straighten.h"
 #include "util/file.h"
 #include "util/mem.h"
 
@@ -67,18 +68,24 @@ static struct nj_detector *load_detector(const char *model)
     return detector;
 }
 
+static void run_model(const char *model, struct nj_frame *frame, const struct nj_rect *crop,
+                      struct nj_detections *out)
+{
+    struct nj_detector *detector = load_detector(model);
+    struct nj_detector_thread *thread = NULL;
+    const struct nj_detect_request request = {.frames = &frame, .crops = crop, .count = 1};
+    assert_int_equal(nj_detector_thread_create(detector, &thread, NULL), 0);
+    assert_int_equal(nj_detector_run(thread, &request, out, NULL), 0);
+    nj_detector_thread_destroy(thread);
+    nj_detector_destroy(detector);
+}
+
 static void detect(const char *model, const char *name, struct nj_detections *out)
 {
     need(model, name);
-    struct nj_detector *detector = load_detector(model);
-    struct nj_detector_thread *thread = NULL;
     struct nj_frame *frame = load(name);
-    const struct nj_detect_request request = {.frames = &frame, .count = 1};
-    assert_int_equal(nj_detector_thread_create(detector, &thread, NULL), 0);
-    assert_int_equal(nj_detector_run(thread, &request, out, NULL), 0);
+    run_model(model, frame, NULL, out);
     nj_frame_unref(frame);
-    nj_detector_thread_destroy(thread);
-    nj_detector_destroy(detector);
 }
 
 // Ids of COCO.
@@ -131,12 +138,76 @@ static void the_fallback_model_finds_the_same_things_less_surely(void **state)
     assert_float_equal(best_of(&found, DOG), 0.37, 0.05);
 }
 
+static void example_models_find_the_plate_and_its_corners(void **state)
+{
+    (void)state;
+    static struct nj_detections found;
+    detect("hyperlpr_plate", "hyperlpr_2.jpg", &found);
+    assert_int_equal(found.count, 1);
+    assert_float_equal(found.items[0].confidence, 0.89, 0.03); // as published for this picture
+    assert_int_equal(found.items[0].point_count, 4);
+    // By eye, to a tenth of the plate's height.
+    static const float corners[4][2] = {{217, 157}, {553, 207}, {564, 329}, {228, 275}};
+    for (int i = 0; i < 4; i++) {
+        assert_float_equal(found.items[0].points[i][0], corners[i][0], 12);
+        assert_float_equal(found.items[0].points[i][1], corners[i][1], 12);
+    }
+}
+
+// The letter and the number, a dot between; the province's character is too fine for this model at
+// this size.
+static void example_models_read_the_plate(void **state)
+{
+    (void)state;
+    static struct nj_detections found;
+    need("ppocr_v4_rec", "hyperlpr_2.jpg");
+    need("hyperlpr_plate", "hyperlpr_2.jpg");
+    struct nj_frame *frame = load("hyperlpr_2.jpg");
+    struct nj_frame *plate = NULL;
+    run_model("hyperlpr_plate", frame, NULL, &found);
+    assert_int_equal(found.count, 1);
+    const struct nj_detection detection = found.items[0];
+    assert_int_equal(nj_frame_straighten(frame, detection.points, 340, 124, &plate, NULL), 0);
+    run_model("ppocr_v4_rec", plate, NULL, &found);
+    assert_non_null(strstr(found.text, "D"));
+    assert_non_null(strstr(found.text, "T5022"));
+    assert_true(found.text_confidence > 0.9F);
+    nj_frame_unref(plate);
+    run_model("ppocr_v4_rec", frame, &detection.box, &found); // tilted, as it is in its box
+    assert_non_null(strstr(found.text, "T5022"));
+    nj_frame_unref(frame);
+}
+
+static void example_models_name_what_a_picture_shows(void **state)
+{
+    (void)state;
+    static struct nj_detections found;
+    static const struct nj_rect car = {467, 75, 228, 95};
+    need("mobilenet_v2_224", "dog.jpg");
+    struct nj_frame *frame = load("dog.jpg");
+    struct nj_detector *names = load_detector("mobilenet_v2_imagenet");
+    run_model("mobilenet_v2_imagenet", frame, NULL, &found);
+    assert_string_equal(nj_detector_class_name(names, found.items[0].class_id), "malamute");
+    nj_detector_destroy(names);
+    names = load_detector("mobilenet_v2_224");
+    run_model("mobilenet_v2_224", frame, NULL, &found);
+    assert_int_equal(found.count, 0); // a dog is no kind of car
+    // A delivery van or a pickup, far away: the network is not sure, but of large ones.
+    run_model("mobilenet_v2_224", frame, &car, &found);
+    assert_string_equal(nj_detector_class_name(names, found.items[0].class_id), "Van");
+    nj_detector_destroy(names);
+    nj_frame_unref(frame);
+}
+
 int picture_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(yolox_finds_dog_bicycle_and_car),
         cmocka_unit_test(yolox_finds_person_dog_and_horse),
         cmocka_unit_test(the_fallback_model_finds_the_same_things_less_surely),
+        cmocka_unit_test(example_models_find_the_plate_and_its_corners),
+        cmocka_unit_test(example_models_read_the_plate),
+        cmocka_unit_test(example_models_name_what_a_picture_shows),
     };
     return cmocka_run_group_tests_name("detect pictures", tests, NULL, NULL);
 }
