@@ -194,7 +194,7 @@ static void list_goes_from_the_newest_in_pages(void **state)
     struct nj_store_fixture *f = *state;
     for (int i = 0; i < MANY; i++) {
         struct put put;
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "s%d", i);
         put_init(&put, NJ_FOREIGN_INSERT, key);
         put.write.table = i % 3 == 2 ? "other" : "car_frontal_info";
