@@ -36,7 +36,9 @@ int nj_action_resolve_image(struct nj_action_job *job, const struct nj_action_ca
     image->region = call->region;
     image->png = action->png;
     image->quality = action->quality;
-    image->expire_seconds = action->expire_seconds;
+    image->expire_seconds = action->expire_seconds == NJ_SPEC_EXPIRE_DEFAULT
+                                ? job->runner->config.options->default_expire_seconds
+                                : action->expire_seconds;
     return 0;
 }
 
@@ -86,6 +88,7 @@ static void run_read(uv_work_t *uv)
     job->rc = nj_file_read(image->path, (size_t)job->runner->config.options->max_image_bytes,
                            &bytes, &image->length, &job->error);
     image->bytes = bytes;
+    image->path[0] = '\0'; // a kept file goes with its row; what is saved has a file of its own
 }
 
 static void handle_made(struct nj_action_job *job)

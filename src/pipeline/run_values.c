@@ -31,27 +31,41 @@ static struct nj_value box_value(const struct nj_run_node *node)
     return text_value(scratch);
 }
 
+static struct nj_value place_value(const struct nj_rect *box, char side)
+{
+    const float value = side == 'x' ? box->x : side == 'y' ? box->y : side == 'w' ? box->w : box->h;
+    return number_value((double)value);
+}
+
+// Of its surest detection or class.
+static struct nj_value seen_value(const struct nj_run_node *node, const char *field)
+{
+    const struct nj_run_detection *seen = &node->found[0];
+    const char *alias = nj_run_alias(node);
+    if (strcmp(field, "class") == 0 || (alias != NULL && strcmp(field, alias) == 0))
+        return text_value(seen->label);
+    if (strcmp(field, "bbox") == 0)
+        return box_value(node);
+    if (strlen(field) == 1 && strchr("xywh", field[0]) != NULL)
+        return place_value(&seen->detection.box, field[0]);
+    if (strcmp(field, "track_id") == 0 && seen->track_id > 0)
+        return number_value((double)seen->track_id);
+    return (struct nj_value){.kind = NJ_VALUE_NONE};
+}
+
 // A field of what one node found.
 static struct nj_value field_value(const struct nj_run_node *node, const char *field)
 {
     const struct nj_value none = {.kind = NJ_VALUE_NONE};
-    const char *alias = nj_run_alias(node);
-    const bool seen = node->found_count > 0;
     if (node->outcome != NJ_NODE_OK)
         return none;
+    if (strcmp(field, "model_id") == 0)
+        return text_value(node->spec->model_id);
     if (strcmp(field, "confidence") == 0)
         return number_value(confidence_of(node));
     if (strcmp(field, "text") == 0)
         return text_value(node->text);
-    if (!seen)
-        return none;
-    if (strcmp(field, "class") == 0 || (alias != NULL && strcmp(field, alias) == 0))
-        return text_value(node->found[0].label);
-    if (strcmp(field, "bbox") == 0)
-        return box_value(node);
-    if (strcmp(field, "track_id") == 0 && node->found[0].track_id > 0)
-        return number_value((double)node->found[0].track_id);
-    return none;
+    return node->found_count > 0 ? seen_value(node, field) : none;
 }
 
 struct context_name {

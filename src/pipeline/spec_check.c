@@ -14,7 +14,9 @@ static const char *const known_names[] = {
     "uuid",       "filename",   "image_key",
     "class",      "confidence", "track_id",
     "x",          "y",          "w",
-    "h",          "model_id",
+    "h",          "model_id",   "bbox",
+    "text",       "brand",      "body_type",
+    "model",      "year",       "color",
 };
 
 int nj_spec_each(struct nj_spec_node *node, int (*see)(struct nj_spec_node *node, void *arg),

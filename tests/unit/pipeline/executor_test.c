@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the executor does with trees of other shapes, and with runs that do not come to their end.
+#include "pipeline/executor.h"
+
+#include "tests/unit/pipeline/trace_helper.h"
+#include "tests/unit/pipeline/world_helper.h"
+#include "util/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+int executor_test(void);
+
+static void expect_no_effects(struct world *world)
+{
+    struct nj_action_stats stats;
+    nj_action_runner_get_stats(world->actions, &stats);
+    assert_int_equal(stats.done + stats.failed, 0);
+    assert_int_equal(world->message_count, 0);
+    assert_int_equal(world_count_letters(world), 0);
+}
+
+#define NESTED(front)                                                                              \
+    "{\"pipeline\":{" ROOT "," SAVE_AND_PUBLISH ",\"branches\":[{" NODE(                           \
+        "front_v1", "plate") ",\"crop\":true,\"cropClass\":\"Frontal\","                           \
+                             "\"triggerClasses\":[\"Frontal\"],\"branches\":[{" NODE(              \
+                                 "car_brand_cls_v1",                                               \
+                                 "brand") ",\"crop\":true,\"triggerClasses\":[\"" front            \
+                                          "\"],\"branches\":[]}]}]," UPDATE_COMBINED(              \
+                                              "\"car_brand_cls_v1\"") "}}"
+#define PLATE                                                                                      \
+    "\"plate\":[[{\"class\":\"Plate\",\"confidence\":0.9,"                                         \
+    "\"bbox\":{\"x\":170,\"y\":160,\"width\":50,\"height\":40}}]]"
+
+static void branch_of_a_branch_is_waited_for(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(world, NESTED("Plate"), "{" WORLD_CAR_AND_FRONT "," PLATE "," WORLD_HONDA "}");
+    world_run(world);
+    assert_true(world->result.found);
+    world_expect_record(world, "Honda", "");
+    json_t *branches = world_json(world->branch_results);
+    // Flat, boxes in the whole picture's pixels.
+    const json_t *box = json_object_get(json_object_get(branches, "front_v1"), "bbox");
+    assert_float_equal(json_number_value(json_array_get(box, 0)), 170, .1);
+    assert_float_equal(json_number_value(json_array_get(box, 3)), 200, .1);
+    assert_string_equal(world_text(json_object_get(branches, "car_brand_cls_v1"), "brand"),
+                        "Honda");
+    json_decref(branches);
+    struct nj_node_timing timing;
+    nj_loaded_pipeline_timing(world->pipeline, 1, &timing);
+    assert_int_equal(timing.runs, 1); // looked at once, although before and after the actions
+}
+
+static void deep_branch_that_would_not_run_is_known_before_any_effect(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(world, NESTED("Plate"), "{" WORLD_CAR_AND_FRONT "," WORLD_HONDA "}");
+    world_run(world);
+    assert_false(world->result.found);
+    assert_string_equal(world->result.why_not,
+                        "branch car_brand_cls_v1 would not run: no Plate was seen");
+    expect_no_effects(world);
+}
+
+static void model_that_fails_before_the_effects_is_no_reason_to_refuse(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(world, NESTED("Plate"), "{" WORLD_CAR_AND_FRONT ",\"plate\":\"broken\"}");
+    world_run(world);
+    assert_true(world->result.found); // unknown is not absent
+    world_expect_record(world, "", "");
+}
+
+static void guess_of_a_classifier_is_no_result(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(world, TRACE,
+               "{" WORLD_CAR_AND_FRONT "," WORLD_SEDAN
+               ",\"brand\":[[{\"class\":\"Honda\",\"confidence\":0.84,"
+               "\"bbox\":{\"x\":180,\"y\":170,\"width\":20,\"height\":20}}]]}");
+    world_run(world);
+    world_expect_record(world, "", "Sedan");
+    json_t *branches = world_json(world->branch_results);
+    const json_t *brand = json_object_get(branches, "car_brand_cls_v1");
+    assert_true(json_is_null(json_object_get(brand, "class")));
+    assert_null(json_object_get(brand, "brand"));
+    assert_float_equal(json_number_value(json_object_get(brand, "confidence")), .84, 1e-6);
+    json_decref(branches);
+}
+
+static void plate_is_read_and_told(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(world,
+               "{\"pipeline\":{" NODE(
+                   "plates", "plate") ",\"crop\":false,\"triggerClasses\":[],"
+                                      "\"branches\":[{" NODE(
+                                          "plate_text",
+                                          "reader") ",\"crop\":true,"
+                                                    "\"triggerClasses\":[\"plate\"],\"branches\":[]"
+                                                    "}],\"parallelActions\":[{"
+                                                    "\"type\":\"publish_message\",\"topic\":"
+                                                    "\"plates\",\"message\":"
+                                                    "\"read {plate_text.text} at {bbox}\"}]}}",
+               "{" PLATE ",\"reader\":[[{\"text\":\"AB12\",\"confidence\":0.75}]]}");
+    world_run(world);
+    assert_string_equal(world->detection,
+                        "{\"licensePlateText\":\"AB12\",\"licensePlateConfidence\":0.75}");
+    assert_int_equal(world->message_count, 1);
+    assert_non_null(strstr(world->messages[0], "\"message\":\"read AB12 at 170,160,220,200\""));
+    assert_string_equal(world->result.session_id, ""); // no record, no session
+}
+
+static void sequential_branches_run_one_by_one(void **state)
+{
+    struct world *world = *state;
+    static const struct nj_run_detection known[] = {
+        {.label = "Car", .detection = {.confidence = .93f, .box = {100, 100, 300, 200}}}};
+    struct nj_scheduler_stats stats;
+    struct world_block block;
+    world_start(world);
+    world_load(
+        world,
+        "{\"pipeline\":{" NODE(
+            "root", "car") ",\"crop\":false,\"triggerClasses\":[],"
+                           "\"branches\":[{" NODE(
+                               "a_body",
+                               "body") ",\"crop\":false,\"triggerClasses\":[],"
+                                       "\"branches\":[]},{" NODE(
+                                           "b_brand",
+                                           "brand") ",\"crop\":false,"
+                                                    "\"triggerClasses\":[],\"branches\":[]}]}}",
+        WORLD_SCRIPT);
+    world->run.known = known;
+    world->run.known_count = 1;
+    world_block(world, &block);
+    world_begin_run(world);
+    for (int i = 0; i < 5; i++)
+        world_turn(world);
+    nj_scheduler_get_stats(world->scheduler, &stats);
+    assert_int_equal(stats.waiting, 1);
+    world_unblock(world, &block);
+    world_until(world, world_is_quiet);
+    assert_string_equal(world->detection, "{\"carBrand\":\"Honda\",\"bodyType\":\"Sedan\"}");
+}
+
+static void crop_that_is_not_there_skips_its_branch(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(
+        world,
+        "{\"pipeline\":{" NODE(
+            "root", "car") ",\"crop\":false,\"triggerClasses\":[],"
+                           "\"branches\":[{" NODE(
+                               "body", "body") ",\"crop\":true,\"cropClass\":\"Frontal\","
+                                               "\"triggerClasses\":[\"Car\"],\"branches\":[]}]}}",
+        "{" WORLD_CAR_ALONE "," WORLD_SEDAN "}");
+    world_run(world);
+    assert_true(world->result.found);
+    assert_string_equal(world->branch_results, "{}");
+    struct nj_node_timing timing;
+    nj_loaded_pipeline_timing(world->pipeline, 1, &timing);
+    assert_int_equal(timing.skipped, 1);
+}
+
+static void known_detections_are_filtered_as_the_root_would(void **state)
+{
+    struct world *world = *state;
+    static const struct nj_run_detection known[] = {
+        {.label = "Person", .detection = {.confidence = .99f, .box = {0, 0, 10, 10}}},
+        {.label = "Car", .detection = {.confidence = .79f, .box = {100, 100, 300, 200}}}};
+    world_start(world);
+    world_load(world, TRACE, WORLD_SCRIPT);
+    world->run.known = known;
+    world->run.known_count = 2;
+    world_run(world);
+    assert_false(world->result.found);
+    assert_string_equal(world->result.why_not, "nothing was seen");
+}
+
+static void failing_root_is_an_error_with_its_reason(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(world, TRACE, "{\"car\":\"gone\"}");
+    world_run(world);
+    assert_int_equal(world->result.rc, NJ_E_UNAVAILABLE);
+    assert_non_null(strstr(world->result.error.text, "car_frontal_detection_v1: gone"));
+    assert_false(world->result.found);
+    expect_no_effects(world);
+}
+
+static void cancelled_run_ends_soon_and_once(void **state)
+{
+    struct world *world = *state;
+    struct world_block block;
+    world_start(world);
+    world_load(world, TRACE, WORLD_SCRIPT);
+    world_begin_run(world);
+    nj_executor_cancel(world->executor, &world->run); // before it began
+    world_until(world, world_is_quiet);
+    assert_int_equal(world->result.rc, NJ_E_CANCELLED);
+    world_block(world, &block);
+    world_begin_run(world);
+    for (int i = 0; i < 3; i++)
+        world_turn(world);
+    nj_executor_cancel(world->executor, &world->run); // while its model runs
+    nj_executor_cancel(world->executor, &world->run);
+    for (int i = 0; i < 3; i++)
+        world_turn(world);
+    assert_int_equal(world->results, 2);
+    assert_int_equal(world->result.rc, NJ_E_CANCELLED);
+    nj_executor_cancel(world->executor, &world->run); // after its end
+    world_unblock(world, &block);
+    world_until(world, world_is_quiet);
+    assert_int_equal(world->results, 2);
+    expect_no_effects(world);
+}
+
+static void record_that_the_archive_makes_itself_has_the_session(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(
+        world,
+        "{\"pipeline\":{" NODE(
+            "root", "car") ",\"crop\":false,\"triggerClasses\":[],"
+                           "\"actions\":[{\"type\":\"postgresql_create_record\",\"table\":\"cars\","
+                           "\"fields\":{\"sure\":\"{confidence}\","
+                           "\"made\":\"NOW()\"}}],\"branches\":[]}}",
+        WORLD_SCRIPT);
+    world->run.session_id = "4711"; // the camera's is not the new record's
+    world_run(world);
+    assert_int_equal(strlen(world->result.session_id), 36);
+    json_t *record = world_json(world_record(world, "cars", world->result.session_id));
+    assert_float_equal(json_number_value(json_object_get(record, "sure")), .93, 1e-6);
+    json_decref(record);
+}
+
+static void request_keeps_its_session_without_a_record(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(
+        world,
+        "{\"pipeline\":{" NODE(
+            "root",
+            "car") ",\"crop\":false,\"triggerClasses\":[],"
+                   "\"actions\":[{\"type\":\"publish_message\",\"topic\":\"x\","
+                   "\"message\":\"{session_id} {class} {subscription_id}\"}],\"branches\":[]}}",
+        WORLD_SCRIPT);
+    world->run.session_id = "4711";
+    world_run(world);
+    assert_string_equal(world->result.session_id, "4711");
+    assert_non_null(strstr(world->messages[0], "\"message\":\"4711 Car d1;c1\""));
+}
+
+static void root_that_knows_no_trigger_class_is_not_loaded(void **state)
+{
+    struct world *world = *state;
+    struct nj_loaded_pipeline *pipeline = NULL;
+    struct nj_error err = {0};
+    world_start(world);
+    world_load(world, TRACE, WORLD_SCRIPT);
+    struct nj_spec_node *root = &world->archive->spec->root;
+    char *kept[2] = {root->trigger_classes.items[0], root->trigger_classes.items[1]};
+    static char boat[] = "Boat";
+    root->trigger_classes.items[0] = root->trigger_classes.items[1] = boat;
+    assert_int_equal(nj_loaded_pipeline_create(world->archive, world->models, &pipeline, &err),
+                     NJ_E_INVALID);
+    assert_non_null(strstr(err.text, "pipeline (car_frontal_detection_v1): the model knows none"));
+    root->trigger_classes.items[0] = kept[0];
+    root->trigger_classes.items[1] = kept[1];
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int executor_test(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(branch_of_a_branch_is_waited_for),
+        TEST(deep_branch_that_would_not_run_is_known_before_any_effect),
+        TEST(model_that_fails_before_the_effects_is_no_reason_to_refuse),
+        TEST(guess_of_a_classifier_is_no_result),
+        TEST(plate_is_read_and_told),
+        TEST(sequential_branches_run_one_by_one),
+        TEST(crop_that_is_not_there_skips_its_branch),
+        TEST(known_detections_are_filtered_as_the_root_would),
+        TEST(failing_root_is_an_error_with_its_reason),
+        TEST(cancelled_run_ends_soon_and_once),
+        TEST(record_that_the_archive_makes_itself_has_the_session),
+        TEST(request_keeps_its_session_without_a_record),
+        TEST(root_that_knows_no_trigger_class_is_not_loaded),
+    };
+    return cmocka_run_group_tests_name("executor", tests, NULL, NULL);
+}
