@@ -77,7 +77,8 @@ int nj_archive_store_get(struct nj_archive_store *store, const char *url, const 
 int nj_archive_pack(const struct nj_archive_options *options, const char *folder, const char *path,
                     struct nj_error *err);
 // For `nightjar mpta convert`: the archive `from`, whose models may be missing, packed into `path`
-// with the .onnx and .json that `models` has for each model file; its .pt stay behind.
+// with the .onnx, .json and .txt (labels) that `models` has for each model file; its .pt stay
+// behind.
 int nj_archive_convert(const struct nj_archive_options *options, const char *from,
                        const char *models, const char *path, struct nj_error *err);
 

@@ -211,10 +211,11 @@ static int join(const struct exchange *exchange, const char *folder, const char 
     return nj_error_set(exchange->err, NJ_E_TOO_BIG, "%s: the path is too long", folder);
 }
 
-// Takes what the models folder has for a node; what is missing then is told by the check.
+// Takes what the models folder has for a node, a file of labels too; what is missing then is told
+// by the check.
 static int exchange_model(struct nj_spec_node *node, void *arg)
 {
-    static const char *const suffixes[] = {".onnx", ".json"};
+    static const char *const suffixes[] = {".onnx", ".json", ".txt"};
     const struct exchange *exchange = arg;
     char stem[NJ_SPEC_NAME_SIZE], from[NJ_ARCHIVE_PATH_MAX], to[NJ_ARCHIVE_PATH_MAX];
     nj_text_copy(stem, sizeof stem, node->model_file);
