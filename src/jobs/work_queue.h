@@ -51,6 +51,10 @@ struct nj_work_put {
     const char *unique_key; // NULL: none
     int priority;
 };
+// Explicitly thread-safe. An operation that puts something was just given to the store: an empty
+// queue's claim then follows it there at once, and not only when the commit was heard of.
+void nj_work_queue_expect(struct nj_work_queue *queue);
+
 // Inside a write operation, together with whatever else must be one transaction. Wakes the consumer
 // after the commit. A queue is full when `max_size` items are accepted and not done, those with the
 // handler included; then the policy decides: NJ_E_FULL under reject, else the oldest that nobody

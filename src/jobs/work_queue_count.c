@@ -148,6 +148,12 @@ void nj_work_show_depth(struct nj_work_queue *queue)
     nj_metric_set(queue->depth_gauge, waiting > 0 ? (double)waiting : 0);
 }
 
+void nj_work_queue_expect(struct nj_work_queue *queue)
+{
+    if (nj_work_count_committed(queue).live == 0)
+        nj_work_wake(queue);
+}
+
 void nj_work_wake(struct nj_work_queue *queue)
 {
     if (!atomic_exchange(&queue->wake_posted, true))

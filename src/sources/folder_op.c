@@ -135,11 +135,14 @@ int nj_folder_op_submit(struct nj_folder_source *source, struct nj_folder_op *op
     int rc = nj_seen_set_add(&source->seen, verdict->key);
     if (rc == 0)
         rc = nj_store_write(source->config.store, &op->op);
-    if (rc == 0)
-        source->ops_under_way++;
-    else
+    if (rc != 0) {
         nj_seen_set_remove(&source->seen, verdict->key);
-    return rc;
+        return rc;
+    }
+    source->ops_under_way++;
+    if (!refused)
+        nj_work_queue_expect(source->config.queue);
+    return 0;
 }
 
 void nj_folder_hold(struct nj_folder_source *source, nj_us wait_us, const char *problem)

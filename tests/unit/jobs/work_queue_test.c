@@ -142,6 +142,26 @@ static void items_that_end_together_are_made_good_for_by_one_claim(void **state)
     assert_int_equal(nj_jobs_bench_tally(bench).claimed, 2 * ENDED_TOGETHER);
 }
 
+static void an_expected_put_is_claimed_in_its_wake_but_not_behind_others(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    struct nj_store_stats before, after;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_run(bench);
+    nj_store_get_stats(bench->store, &before);
+    nj_work_queue_expect(bench->queue);
+    nj_jobs_bench_run(bench);
+    nj_store_get_stats(bench->store, &after);
+    uint64_t with_claim = after.operations - before.operations;
+    assert_int_equal(nj_jobs_bench_put_text(bench, "{}"), 0);
+    nj_jobs_bench_run(bench);
+    nj_store_get_stats(bench->store, &before);
+    nj_work_queue_expect(bench->queue);
+    nj_jobs_bench_run(bench);
+    nj_store_get_stats(bench->store, &after);
+    assert_true(after.operations - before.operations < with_claim);
+}
+
 static void retries_follow_the_backoff_then_a_letter_tells_all(void **state)
 {
     struct nj_jobs_bench *bench = *state;
@@ -529,6 +549,7 @@ int work_queue_test(void)
         TEST(capacity_is_kept_and_order_is_priority_then_age),
         TEST(a_freed_place_is_filled_from_what_was_claimed_ahead),
         TEST(items_that_end_together_are_made_good_for_by_one_claim),
+        TEST(an_expected_put_is_claimed_in_its_wake_but_not_behind_others),
         TEST(retries_follow_the_backoff_then_a_letter_tells_all),
         TEST(permanent_failure_is_a_letter_at_once),
         TEST(payloads_that_are_no_object_never_reach_the_handler),
