@@ -130,6 +130,7 @@ static void start_actions(struct world *world)
 {
     static struct nj_archive_options archives;
     archives = zip_options(&world->dir);
+    archives.secrets = (struct nj_text_list){&world->secret, world->secret != NULL};
     const struct nj_action_runner_config actions = {
         .options = nj_config_get(world->config, &nj_action_option_group),
         .redis = nj_config_get(world->config, &nj_redis_option_group),

@@ -43,6 +43,7 @@ struct world {
     struct nj_model_cache *models;
     struct nj_detector *detector; // the scheduler's own
     struct nj_detect_options detect;
+    const char *secret; // what archives may refer to; NULL: nothing
     struct nj_scheduler *scheduler;
     struct nj_action_runner *actions;
     struct nj_executor *executor;
