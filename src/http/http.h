@@ -12,6 +12,7 @@
 #include "health/registry.h"
 #include "jobs/work_queue.h"
 #include "net/http_server.h"
+#include "pipeline/action.h"
 #include "pipeline/live_set.h"
 #include "realtime/realtime.h"
 #include "sources/folder.h"
@@ -47,6 +48,7 @@ struct nj_api_context {
     const struct nj_address_rules *source_rules; // of the addresses of live cameras
     struct nj_media *media;
     struct nj_realtime *realtime;
+    struct nj_action_runner *actions;
     const struct nj_retention_options *retention;
     // The newest configuration; the caller drops the reference.
     struct nj_config *(*config)(void *context);

@@ -15,7 +15,7 @@
 
 enum {
     NJ_ROUTE_PARAMS_MAX = 2,
-    NJ_ROUTE_PARAM_SIZE = 256, // a longer segment matches no route
+    NJ_ROUTE_PARAM_SIZE = 512, // a longer segment matches no route; keys of saved images fit
     NJ_ROUTES_MAX = 64,
     NJ_API_KEYS_MAX = 256,
     NJ_JSON_ANSWER_MAX = 32 << 20, // a page of the largest rows stays below
@@ -275,6 +275,10 @@ bool nj_letters_param(struct nj_exchange *exchange, struct nj_letters_of *out);
 // A page of them over all reasons that belong to the name.
 int nj_letters_page(struct nj_db *db, const struct nj_letters_of *of, const size_t start_limit[2],
                     struct nj_letter_page out[2], struct nj_error *err);
+
+// record_get.c: members of a record.
+struct nj_record_row;
+void nj_api_record_write(const struct nj_record_row *row, struct nj_json_writer *writer);
 
 // cleanup.c
 void nj_api_cleanup_cancel(struct nj_api *api); // a run ends between two of its batches

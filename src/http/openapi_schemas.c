@@ -183,6 +183,8 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"type\":[\"object\",\"null\"]},\"websocket\":{\"type\":[\"object\",\"null\"]},\"timestamp\":"
      "{"
      "\"type\":\"string\",\"format\":\"date-time\"}}}"},
+    {"ImageDeleted", "{\"type\":\"object\",\"required\":[\"success\",\"key\"],\"properties\":{"
+                     "\"success\":{\"type\":\"boolean\"},\"key\":{\"type\":\"string\"}}}"},
     {"Letter",
      "{\"type\":\"object\",\"required\":[\"id\",\"queue_name\",\"reason\",\"error\",\"error_type\","
      "\"attempt_count\",\"first_failed_at\",\"last_failed_at\",\"created_at\"],\"properties\":{"
@@ -293,6 +295,16 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"pagination\":{\"$ref\":\"#/components/schemas/"
      "Pagination\"},\"counts\":{\"type\":\"object\","
      "\"additionalProperties\":{\"type\":\"integer\"}}}}"},
+    {"SavedRecord",
+     "{\"type\":\"object\",\"required\":[\"table\",\"key\",\"created_at\",\"updated_at\","
+     "\"columns\"],\"properties\":{\"table\":{\"type\":\"string\"},\"key\":{\"type\":\"string\"},"
+     "\"created_at\":{\"type\":\"string\",\"format\":\"date-time\"},\"updated_at\":{\"type\":"
+     "\"string\",\"format\":\"date-time\"},\"columns\":{\"type\":\"object\","
+     "\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}}}}"},
+    {"SavedRecordPage",
+     "{\"type\":\"object\",\"required\":[\"items\",\"pagination\"],\"properties\":{"
+     "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+     "SavedRecord\"}},\"pagination\":{\"$ref\":\"#/components/schemas/Pagination\"}}}"},
     {"ScorePart",
      "{\"type\":\"object\",\"required\":[\"what\",\"points\"],\"properties\":{\"what\":{"
      "\"type\":\"string\"},\"points\":{\"type\":\"number\"}}}"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every route of the table: it answers, it is described, and its answer has the described form.
 #include "http/http_priv.h"
+#include "storage/store_records.h"
 
 #include "tests/unit/http/http_helper.h"
 
@@ -15,6 +16,15 @@
 
 int http_routes_test(void);
 
+static int add_record(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    const struct nj_foreign_cell key = {.column = "id", .kind = NJ_CELL_TEXT, .text = "1"};
+    const struct nj_foreign_write write = {
+        .table = "cars", .key_column = "id", .cells = &key, .cell_count = 1};
+    (void)arg;
+    return nj_records_write(db, &write, err);
+}
+
 static void fill(struct http_fixture *fixture)
 {
     char path[NJ_TEMP_PATH_MAX];
@@ -23,6 +33,7 @@ static void fill(struct http_fixture *fixture)
     http_add_detection(fixture, "door", path, 30); // id 1
     http_add_event(fixture, "door", 90, 60);       // id 1
     http_add_event(fixture, "door", 10, 7200);     // id 2
+    http_write(fixture, add_record, NULL);
 }
 
 // A path of the pattern for which there is something.
@@ -39,6 +50,8 @@ static void concrete(const struct nj_route *route, char *out, size_t size)
             value = "dlq:detection_queue";
         else if (strncmp(at, "{name}", 6) == 0)
             value = "llm";
+        else if (strncmp(at, "{table}", 7) == 0)
+            value = "cars";
         else if (strncmp(route->pattern, "/api/cameras", 12) == 0)
             value = "door";
         used += (size_t)snprintf(out + used, size - used, "%s", value);
@@ -141,7 +154,7 @@ static bool fits(struct form *form, const json_t *schema, const json_t *value, c
 // Parts that the fixture lacks; the tests with the whole program ask for them.
 static bool is_asked_elsewhere(const char *path)
 {
-    static const char *const starts[] = {"/api/sources"};
+    static const char *const starts[] = {"/api/sources", "/api/images"};
     for (size_t i = 0; i < NJ_COUNT_OF(starts); i++) {
         if (strncmp(path, starts[i], strlen(starts[i])) == 0)
             return true;

@@ -215,6 +215,11 @@ export interface HealthFull {
     timestamp: string;
 }
 
+export interface ImageDeleted {
+    success: boolean;
+    key: string;
+}
+
 export interface Letter {
     id: number;
     queue_name: string;
@@ -357,6 +362,19 @@ export interface RefusedPage {
     items: Refused[];
     pagination: Pagination;
     counts: Record<string, number>;
+}
+
+export interface SavedRecord {
+    table: string;
+    key: string;
+    created_at: string;
+    updated_at: string;
+    columns: Record<string, string | number | boolean | null>;
+}
+
+export interface SavedRecordPage {
+    items: SavedRecord[];
+    pagination: Pagination;
 }
 
 export interface ScorePart {
