@@ -2,11 +2,14 @@
 // Outgoing HTTP through libcurl: one easy handle per client, limits, cancelling, no redirects.
 #include "net/http_client.h"
 
+#include "net/url.h"
+
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 enum {
     NJ_CLIENT_URL_SHOWN_BYTES = 200, // of a URL in an error
@@ -21,6 +24,8 @@ struct nj_http_client {
 struct call_state {
     const struct nj_http_call *call;
     struct nj_buf *body;
+    struct nj_url url; // with rules
+    bool denied;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -67,6 +72,17 @@ static int on_progress(void *arg, curl_off_t total_down, curl_off_t down, curl_o
     const struct call_state *state = arg;
     (void)total_down, (void)down, (void)total_up, (void)up;
     return state->call->cancel && nj_cancel_fired(state->call->cancel);
+}
+
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct call_state *state = arg;
+    (void)purpose;
+    if (!nj_address_allowed_at(state->call->rules, state->url.host, &address->addr)) {
+        state->denied = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 // Scheme, host and path for messages: what stands before '@' and behind '?' may be secret.
@@ -138,6 +154,10 @@ static void set_limits(CURL *curl, struct call_state *state)
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, (long)NJ_CLIENT_DNS_CACHE_S);
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+    if (call->rules == NULL)
+        return;
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, state);
 }
 
 static void set_body(CURL *curl, const struct nj_http_call *call)
@@ -159,6 +179,8 @@ static int explain(CURLcode result, const struct call_state *state, struct nj_er
     char url[NJ_CLIENT_URL_SHOWN_BYTES];
     const struct nj_http_call *call = state->call;
     show_url(call->url, url);
+    if (state->denied)
+        return nj_error_set(err, NJ_E_DENIED, "%s: its address is not allowed", url);
     switch (result) {
     case CURLE_OPERATION_TIMEDOUT:
         return nj_error_set(err, NJ_E_TIMEOUT, "%s did not answer within %.1f s", url,
@@ -191,12 +213,15 @@ int nj_http_client_call(struct nj_http_client *client, const struct nj_http_call
 {
     CURL *curl = client->curl;
     struct nj_buf body;
-    struct call_state state = {call, &body};
+    struct call_state state = {.call = call, .body = &body};
     if (!is_http_url(call->url))
-        return explain(CURLE_URL_MALFORMAT,
-                       &(struct call_state){&(struct nj_http_call){.url = ""}, &body}, err);
+        return explain(
+            CURLE_URL_MALFORMAT,
+            &(struct call_state){.call = &(struct nj_http_call){.url = ""}, .body = &body}, err);
     if (call->cancel && nj_cancel_fired(call->cancel))
         return explain(CURLE_ABORTED_BY_CALLBACK, &state, err);
+    if (call->rules && nj_url_parse(call->url, &state.url, err) != 0)
+        return NJ_E_INVALID;
     nj_buf_init(&body, call->max_response_bytes);
     curl_easy_reset(curl); // keeps the live connections
     bool failed;

@@ -5,6 +5,7 @@
 #define NJ_NET_HTTP_CLIENT_H
 
 #include "loop/thread.h"
+#include "net/address_rules.h"
 #include "util/buf.h"
 #include "util/error.h"
 
@@ -31,10 +32,13 @@ struct nj_http_call {
     nj_us connect_timeout_us, total_timeout_us;
     size_t max_response_bytes;
     const struct nj_cancel *cancel; // may be NULL
+    // Checked on the address that is connected to; NULL: no rules.
+    const struct nj_address_rules *rules;
 };
 
 // 0: an answer came, whatever its status; *out_status and `out_body` are filled. Else
-// NJ_E_UNAVAILABLE (not reached), NJ_E_TIMEOUT, NJ_E_TOO_BIG, NJ_E_CANCELLED, NJ_E_INVALID (URL).
+// NJ_E_UNAVAILABLE (not reached), NJ_E_TIMEOUT, NJ_E_TOO_BIG, NJ_E_CANCELLED, NJ_E_INVALID (URL),
+// NJ_E_DENIED (rules; a client's calls all have the same, because connections are kept).
 // Errors never carry credentials of the URL.
 int nj_http_client_call(struct nj_http_client *client, const struct nj_http_call *call,
                         int *out_status, struct nj_buf *out_body, struct nj_error *err);

@@ -37,7 +37,8 @@ static int post(struct nj_action_job *job, struct nj_http_client *client, struct
                                       .connect_timeout_us = options->http_connect_us,
                                       .total_timeout_us = options->http_total_us,
                                       .max_response_bytes = ANSWER_MAX,
-                                      .cancel = &runner->post_cancel};
+                                      .cancel = &runner->post_cancel,
+                                      .rules = &options->rules};
     struct nj_buf answer;
     int status = 0;
     nj_buf_init(&answer, ANSWER_MAX);

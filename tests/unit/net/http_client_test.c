@@ -231,6 +231,25 @@ static void failures_have_their_code_and_change_nothing(void **state)
     }
 }
 
+static void rules_are_checked_where_it_connects(void **state)
+{
+    struct peer *peer = *state;
+    static const char *const names[] = {"localhost"};
+    struct nj_address_rules rules = {.public_networks = true};
+    char url[128];
+    snprintf(url, sizeof(url), "http://localhost%s/absent", strrchr(peer->base, ':'));
+    struct nj_http_call call = call_of("GET", url);
+    call.rules = &rules;
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, NJ_E_DENIED);
+    nj_buf_finish(&answer.body);
+    rules.allowed = (struct nj_text_list){names, 1};
+    answer = ask(&call);
+    assert_int_equal(answer.code, 0);
+    assert_int_equal(answer.status, 404);
+    nj_buf_finish(&answer.body);
+}
+
 static void cancelling_ends_a_running_call(void **state)
 {
     struct peer *peer = *state;
@@ -318,6 +337,7 @@ int http_client_test(void)
         CASE(file_goes_as_multipart_form),
         CASE(every_status_is_an_answer_and_redirects_are_not_followed),
         CASE(failures_have_their_code_and_change_nothing),
+        CASE(rules_are_checked_where_it_connects),
         CASE(cancelling_ends_a_running_call),
         CASE(garbage_is_blamed_on_the_answer_not_on_the_url),
         CASE(errors_show_no_credentials),
