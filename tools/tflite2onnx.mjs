@@ -245,7 +245,9 @@ class Converter {
   }
 
   pass({ inputs: [input], outputs: [output] }, activation = 0) {
-    this.set(output, this.value(input), activation);
+    // Weights of 16 bits that the model itself de-quantises stay constants.
+    if (this.isConstant(input) && activation === 0) this.tensors[output] = this.tensors[input];
+    else this.set(output, this.value(input), activation);
   }
 
   logistic({ inputs: [input], outputs: [output] }) {

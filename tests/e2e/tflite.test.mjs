@@ -124,9 +124,11 @@ const tensors = [
   { name: 'weights', dims: [3, 4], type: 9, scales: [0.02], zeros: [0], data: int8s(12) },
   { name: 'logits', dims: [1, 3], type: 9, scales: [0.1], zeros: [0] },
   { name: 'classes', dims: [1, 3], type: 3, scales: [1 / 256], zeros: [0] },
+  { name: 'opened', dims: [3, 4], type: 0 }, // the weights, de-quantised by the model itself
 ];
 
-// Operations by their number in the schema: 3, 4 convolutions, 0 sum, 40 mean, 9 matrix, 25 softmax.
+// Operations by their number in the schema: 3, 4 convolutions, 0 sum, 40 mean, 6 de-quantising, 9 matrix,
+// 25 softmax.
 const convolution = { 0: ['i8', 0], 1: ['i32', 2], 2: ['i32', 2], 3: ['i8', 3] };
 const depthwise = { 0: ['i8', 0], 1: ['i32', 1], 2: ['i32', 1], 3: ['i32', 1] };
 const operators = [
@@ -134,7 +136,8 @@ const operators = [
   { code: 4, inputs: [3, 4, -1], outputs: [5], options: depthwise },
   { code: 0, inputs: [3, 5], outputs: [6], options: {} },
   { code: 40, inputs: [6, 7], outputs: [8], options: {} },
-  { code: 9, inputs: [8, 9, -1], outputs: [10], options: {} },
+  { code: 6, inputs: [9], outputs: [12], options: {} },
+  { code: 9, inputs: [8, 12, -1], outputs: [10], options: {} },
   { code: 25, inputs: [10], outputs: [11], options: { 0: ['f32', 1] } },
 ];
 

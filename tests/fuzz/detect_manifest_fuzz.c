@@ -17,10 +17,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    if (model.class_count < 1 || model.class_count > NJ_MODEL_CLASSES_MAX ||
+    const bool reads = model.task == NJ_TASK_RECOGNISE;
+    if ((model.class_count < 1) != reads || model.class_count > model.network_class_count ||
+        model.network_class_count > NJ_MODEL_CLASSES_MAX || (model.alphabet_count < 1) == reads ||
+        (model.width_max != 0 && model.width_max < model.input.width) ||
         model.weights_path[0] == '\0' || model.max_batch < 1 ||
         !(model.threshold >= 0 && model.threshold <= 1))
         abort();
+    for (int32_t i = 0; model.class_map != NULL && i < model.network_class_count; i++) {
+        if (model.class_map[i] < -1 || model.class_map[i] >= model.class_count)
+            abort();
+    }
     nj_model_finish(&model);
     return 0;
 }
