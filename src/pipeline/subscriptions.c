@@ -61,10 +61,7 @@ static int init(struct nj_subscriptions *registry, struct nj_error *err)
     if (registry->by_id == NULL || registry->cache == NULL ||
         nj_timer_start(&registry->tick, tick_us, tick_us) != 0)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for subscriptions");
-    int rc = nj_feed_jobs_create(loop, "nj-archive", NJ_FEED_FETCHES, &registry->fetches, err);
-    if (rc == 0)
-        rc = nj_feed_jobs_create(loop, "nj-lookup", NJ_FEED_CHECKS, &registry->checks, err);
-    return rc;
+    return nj_feed_jobs_create(loop, &registry->fetches, err);
 }
 
 int nj_subscriptions_create_with(const struct nj_subscriptions_config *config,
@@ -125,7 +122,6 @@ void nj_subscriptions_destroy(struct nj_subscriptions *subscriptions)
         return;
     nj_subscriptions_stop(subscriptions, NULL, NULL);
     nj_feed_jobs_destroy(subscriptions->fetches);
-    nj_feed_jobs_destroy(subscriptions->checks);
     for (int i = 0; !subscriptions->stop_told && i < LAST_TURNS; i++)
         nj_loop_turn(subscriptions->config.loop);
     nj_lru_destroy(subscriptions->cache);

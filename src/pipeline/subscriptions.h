@@ -14,12 +14,14 @@ enum nj_stream_preference { NJ_PREFER_RTSP, NJ_PREFER_SNAPSHOT };
 
 struct nj_subscription_options {
     int64_t max_subscriptions;
-    int64_t max_owners_each; // connections that hold one subscription
-    nj_us grace_us;          // a subscription whose last owner went away stays for this long
-    double fps;              // frames a second that are tracked
-    nj_us frame_deadline_us; // a frame that waited longer for inference is dropped
-    nj_us reconnect_us;      // of its streams
-    int64_t max_retries;     // of its streams; -1: for ever
+    int64_t max_owners_each;    // connections that hold one subscription
+    nj_us grace_us;             // a subscription whose last owner went away stays for this long
+    double fps;                 // frames a second that are tracked
+    nj_us frame_deadline_us;    // a frame that waited longer for inference is dropped
+    nj_us reconnect_us;         // of its streams, as those below
+    nj_us snapshot_interval_us; // where a subscription says none
+    bool tls_verify;
+    int64_t max_retries; // of its streams; -1: for ever
     bool keyframes_when_still;
     int prefer;                    // enum nj_stream_preference, when both addresses are given
     struct nj_address_rules rules; // of stream addresses

@@ -159,7 +159,7 @@ void nj_feed_ask_again(struct nj_feed *feed)
 
 static bool is_idle(struct nj_feed *feed)
 {
-    return !feed->checking && !feed->inferring && !feed->running && !atomic_load(&feed->notified);
+    return !feed->inferring && !feed->running && !atomic_load(&feed->notified);
 }
 
 void nj_feed_settle(struct nj_feed *feed)

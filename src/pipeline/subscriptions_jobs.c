@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads for work that blocks: fetching archives, looking up addresses.
+// Threads that fetch archives.
 #include "loop/queue.h"
 #include "loop/thread.h"
 #include "pipeline/subscriptions_priv.h"
 
 #include <stdlib.h>
 
-enum { THREADS_MAX = 8 };
-
 struct nj_feed_jobs {
     struct nj_loop *loop;
     struct nj_queue *queue;
-    pthread_t threads[THREADS_MAX];
+    pthread_t threads[NJ_FEED_FETCHES];
     size_t count;
 };
 
@@ -32,8 +30,7 @@ static void work(void *arg)
     }
 }
 
-int nj_feed_jobs_create(struct nj_loop *loop, const char *name, size_t threads,
-                        struct nj_feed_jobs **out, struct nj_error *err)
+int nj_feed_jobs_create(struct nj_loop *loop, struct nj_feed_jobs **out, struct nj_error *err)
 {
     const struct nj_queue_options options = {.max_items = NJ_FEED_JOBS_MAX,
                                              .policy = NJ_QUEUE_REJECT};
@@ -44,8 +41,8 @@ int nj_feed_jobs_create(struct nj_loop *loop, const char *name, size_t threads,
     int rc = nj_queue_create(&options, &jobs->queue);
     if (rc != 0)
         nj_error_set(err, rc, "no memory for threads");
-    while (rc == 0 && jobs->count < threads && jobs->count < THREADS_MAX) {
-        rc = nj_thread_start(&jobs->threads[jobs->count], name, work, jobs, err);
+    while (rc == 0 && jobs->count < NJ_FEED_FETCHES) {
+        rc = nj_thread_start(&jobs->threads[jobs->count], "nj-archive", work, jobs, err);
         jobs->count += rc == 0;
     }
     if (rc != 0)

@@ -15,14 +15,6 @@ static int load(const struct nj_subscriptions_config *config, const char *url, c
     return rc;
 }
 
-static int join(struct nj_streams *streams, const struct nj_stream_request *request,
-                struct nj_stream_user **out, struct nj_error *err)
-{
-    if (request->entry->kind < 0)
-        return nj_error_set(err, NJ_E_UNSUPPORTED, "this build plays no streams of this kind");
-    return nj_streams_join(streams, request, out, err);
-}
-
 static void unref(struct nj_loaded_pipeline *pipeline)
 {
     if (pipeline != NULL)
@@ -31,7 +23,7 @@ static void unref(struct nj_loaded_pipeline *pipeline)
 
 const struct nj_feed_parts nj_feed_parts = {
     .check = nj_address_check_url,
-    .join = join,
+    .join = nj_streams_join,
     .leave = nj_streams_leave,
     .newest = nj_stream_newest,
     .stream_stats = nj_stream_get_stats,

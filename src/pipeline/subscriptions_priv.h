@@ -14,15 +14,15 @@
 
 enum {
     NJ_FEED_FETCHES = 3,        // archives fetched at once: one slow server stops nobody else
-    NJ_FEED_CHECKS = 2,         // addresses looked up at once
     NJ_FEED_JOBS_MAX = 4096,    // jobs that wait; what finds no room tries again later
     NJ_FEED_JSON_MAX = 1 << 20, // of one cached thing
 };
 
 // What a feed stands on; tests bring their own.
 struct nj_feed_parts {
+    // Of an URL whose host is written as an address: does not wait.
     int (*check)(const struct nj_address_rules *rules, const char *url, const char *const *schemes,
-                 struct nj_error *err); // blocking
+                 struct nj_error *err);
     int (*join)(struct nj_streams *streams, const struct nj_stream_request *request,
                 struct nj_stream_user **out, struct nj_error *err);
     void (*leave)(struct nj_stream_user *user);
@@ -46,7 +46,7 @@ int nj_subscriptions_create_with(const struct nj_subscriptions_config *config,
                                  const struct nj_feed_parts *parts, struct nj_subscriptions **out,
                                  struct nj_error *err);
 
-// subscriptions_jobs.c: threads for what blocks.
+// subscriptions_jobs.c: threads that fetch archives.
 struct nj_feed_jobs;
 struct nj_feed_job {                       // caller-owned; valid until `done` has begun
     void (*run)(struct nj_feed_job *job);  // called from: job thread
@@ -54,8 +54,7 @@ struct nj_feed_job {                       // caller-owned; valid until `done` h
     struct nj_call call;
     struct nj_feed_jobs *jobs;
 };
-int nj_feed_jobs_create(struct nj_loop *loop, const char *name, size_t threads,
-                        struct nj_feed_jobs **out, struct nj_error *err);
+int nj_feed_jobs_create(struct nj_loop *loop, struct nj_feed_jobs **out, struct nj_error *err);
 void nj_feed_jobs_destroy(struct nj_feed_jobs *jobs); // joins; what waits runs first
 int nj_feed_jobs_add(struct nj_feed_jobs *jobs, struct nj_feed_job *job);
 
@@ -102,11 +101,7 @@ struct nj_feed {
     // subscriptions_stream.c
     struct nj_stream_user *user;            // NULL: not joined
     char address[NJ_SUBSCRIPTION_URL_SIZE]; // of the stream, redacted
-    struct nj_feed_job check;
-    bool checking, check_again;
-    char check_url[NJ_SUBSCRIPTION_URL_SIZE];
-    int check_rc;
-    struct nj_error check_error, stream_error; // stream_error.code 0: none
+    struct nj_error stream_error;           // why it could not be joined; code 0: none
     unsigned join_failures;
     struct nj_timer rejoin;
     enum nj_source_state shown_state;
@@ -153,7 +148,7 @@ struct nj_subscriptions {
     struct nj_strmap *by_id;
     struct nj_list feeds;  // in the order they came
     struct nj_list models; // struct nj_feed_model
-    struct nj_feed_jobs *fetches, *checks;
+    struct nj_feed_jobs *fetches;
     struct nj_lru *cache;
     struct nj_timer tick; // sessions
     struct nj_rng rng;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stream of a subscription: its address is looked up beside the loop, then it is joined; what
-// cannot be had is tried again.
+// The stream of a subscription: joined, joined again when there was no room, left.
 #include "pipeline/subscriptions_priv.h"
 #include "util/text.h"
 
@@ -42,15 +41,6 @@ static void handle_arrived(struct nj_call *call)
     nj_feed_look(feed);
 }
 
-static int kind_of(const char *name)
-{
-    for (int i = 0; nj_source_kinds[i] != NULL; i++) {
-        if (strcmp(nj_source_kinds[i], name) == 0)
-            return i;
-    }
-    return -1;
-}
-
 static struct nj_rect crop_of(const struct nj_subscription_spec *spec)
 {
     if (!spec->has_crop)
@@ -73,13 +63,16 @@ static int join(struct nj_feed *feed, struct nj_stream_user **out, struct nj_err
     const struct nj_source_entry entry = {
         .id = id,
         .name = feed->camera,
-        .kind = kind_of(snapshot ? "snapshot" : "rtsp"),
+        .kind = snapshot ? NJ_SOURCE_SNAPSHOT : NJ_SOURCE_RTSP,
         .path = "",
         .url = url,
         .detect_url = "",
         .username = "",
         .password = "",
-        .snapshot_interval_us = feed->spec.snapshot_interval_us,
+        .snapshot_interval_us = feed->spec.snapshot_interval_us > 0
+                                    ? feed->spec.snapshot_interval_us
+                                    : options->snapshot_interval_us,
+        .tls_verify = options->tls_verify,
         .reconnect_us = options->reconnect_us,
         .max_retries = options->max_retries,
         .keyframes_when_still = options->keyframes_when_still,
@@ -87,6 +80,7 @@ static int join(struct nj_feed *feed, struct nj_stream_user **out, struct nj_err
     };
     const struct nj_stream_request request = {
         .entry = &entry,
+        .rules = &options->rules,
         .fps = options->fps,
         .crop = crop_of(&feed->spec),
         .sink = {handle_frame, handle_reset, handle_state, feed},
@@ -111,16 +105,17 @@ static void fail(struct nj_feed *feed, const struct nj_error *error)
     nj_feed_tell_state(feed, NJ_PART_STREAM);
 }
 
-static void join_checked(struct nj_feed *feed)
+void nj_feed_stream_start(struct nj_feed *feed)
 {
+    bool snapshot;
     struct nj_error error = {0};
-    int rc = feed->check_rc;
-    if (rc != 0) {
-        feed->check_error.code = rc;
-        fail(feed, &feed->check_error);
+    const char *url =
+        nj_subscription_stream_url(feed->registry->config.options, &feed->spec, &snapshot);
+    nj_timer_stop(&feed->rejoin);
+    nj_address_redact(url, feed->address, sizeof feed->address);
+    if (feed->user != NULL)
         return;
-    }
-    rc = join(feed, &feed->user, &error);
+    int rc = join(feed, &feed->user, &error);
     if (rc != 0) {
         error.code = rc;
         fail(feed, &error);
@@ -130,50 +125,6 @@ static void join_checked(struct nj_feed *feed)
     feed->join_failures = 0;
     feed->looked_sequence = 0;
     nj_feed_tell_state(feed, NJ_PART_STREAM);
-}
-
-// Called from: job thread.
-static void run_check(struct nj_feed_job *job)
-{
-    struct nj_feed *feed = NJ_CONTAINER_OF(job, struct nj_feed, check);
-    struct nj_subscriptions *registry = feed->registry;
-    const bool snapshot = strncmp(feed->check_url, "http", 4) == 0;
-    feed->check_error = (struct nj_error){0};
-    feed->check_rc = registry->parts->check(&registry->config.options->rules, feed->check_url,
-                                            nj_subscription_schemes(snapshot), &feed->check_error);
-}
-
-static void handle_checked(struct nj_feed_job *job)
-{
-    struct nj_feed *feed = NJ_CONTAINER_OF(job, struct nj_feed, check);
-    feed->checking = false;
-    if (feed->ended)
-        nj_feed_settle(feed);
-    else if (feed->check_again)
-        nj_feed_stream_start(feed);
-    else
-        join_checked(feed);
-}
-
-void nj_feed_stream_start(struct nj_feed *feed)
-{
-    bool snapshot;
-    const char *url =
-        nj_subscription_stream_url(feed->registry->config.options, &feed->spec, &snapshot);
-    nj_timer_stop(&feed->rejoin);
-    nj_address_redact(url, feed->address, sizeof feed->address);
-    feed->check_again = feed->checking;
-    if (feed->checking || feed->user != NULL)
-        return;
-    nj_text_copy(feed->check_url, sizeof feed->check_url, url);
-    feed->check.run = run_check;
-    feed->check.done = handle_checked;
-    feed->checking = true;
-    int rc = nj_feed_jobs_add(feed->registry->checks, &feed->check);
-    if (rc == 0)
-        return;
-    feed->checking = false;
-    fail(feed, &(struct nj_error){.code = rc, .text = "too many addresses wait to be looked up"});
 }
 
 static void handle_rejoin(struct nj_timer *timer)
@@ -227,4 +178,5 @@ void nj_feed_stream_stats(const struct nj_feed *feed, struct nj_source_stats *ou
     const bool again = nj_feed_may_pass(feed->stream_error.code);
     out->state = again ? NJ_SOURCE_ERROR : NJ_SOURCE_FAILED;
     nj_text_copy(out->reason, sizeof out->reason, feed->stream_error.text);
+    out->code = feed->stream_error.code;
 }

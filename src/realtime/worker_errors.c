@@ -100,7 +100,13 @@ enum nj_worker_code nj_worker_code_of(int rc)
 
 enum nj_worker_code nj_worker_code_of_stream(const struct nj_source_stats *stats)
 {
-    return stats->state == NJ_SOURCE_FAILED ? NJ_WORKER_STREAM_FAILED : NJ_WORKER_STREAM_ERROR;
+    if (stats->code == NJ_E_DENIED)
+        return NJ_WORKER_ADDRESS_DENIED;
+    if (stats->state == NJ_SOURCE_FAILED)
+        return NJ_WORKER_STREAM_FAILED;
+    if (stats->code == NJ_E_TIMEOUT)
+        return NJ_WORKER_STREAM_TIMEOUT;
+    return stats->code == NJ_E_UNAVAILABLE ? NJ_WORKER_STREAM_UNREACHABLE : NJ_WORKER_STREAM_ERROR;
 }
 
 enum nj_worker_code nj_worker_code_of_model(int rc)

@@ -134,6 +134,7 @@ static void set_state(struct nj_source *source, enum nj_source_state state, cons
     pthread_mutex_lock(&source->mutex);
     source->stats.state = state;
     nj_text_copy(source->stats.reason, sizeof source->stats.reason, reason);
+    source->stats.code = 0;
     pthread_mutex_unlock(&source->mutex);
 }
 
@@ -156,6 +157,7 @@ static void count_frame(struct nj_source *source, const struct nj_frame *seen)
     bool changed = stats->state != NJ_SOURCE_ACTIVE;
     stats->state = NJ_SOURCE_ACTIVE;
     stats->reason[0] = '\0';
+    stats->code = 0;
     stats->frames++;
     stats->last_frame_us = seen->captured_wall_us;
     stats->width = seen->width;
@@ -212,6 +214,7 @@ static bool note_failure(struct nj_source *source, const struct nj_error *err)
     pthread_mutex_lock(&source->mutex);
     source->stats.state = again ? NJ_SOURCE_ERROR : NJ_SOURCE_FAILED;
     nj_text_copy(source->stats.reason, sizeof source->stats.reason, err->text);
+    source->stats.code = err->code;
     source->stats.restarts += again;
     pthread_mutex_unlock(&source->mutex);
     nj_log_at(source->log, NJ_LOG_WARNING,

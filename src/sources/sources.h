@@ -61,6 +61,7 @@ extern const struct nj_option_group nj_sources_option_group; // group "sources"
 struct nj_source_stats {
     enum nj_source_state state;
     char reason[256];
+    int code; // of the reason: enum nj_error_code; 0: none
     uint64_t frames, dropped, restarts;
     double fps;          // over the last seconds
     nj_us last_frame_us; // wall; 0: none yet

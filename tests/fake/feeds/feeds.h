@@ -40,7 +40,7 @@ struct feeds {
     uint64_t sequence;
     // Answers of the parts.
     int join_rc;
-    _Atomic int check_rc, load_rc;
+    _Atomic int load_rc;
     _Atomic int loads, pipelines;                    // made; alive
     struct nj_detect_job *open_jobs[FEEDS_OPEN_MAX]; // under way
     size_t open_job_count;

@@ -288,28 +288,28 @@ static void limits_refuse_and_the_unheld_make_room(void **state)
     assert_int_equal(stats_of(feeds).subscriptions, 2);
 }
 
-static void address_that_is_not_there_is_tried_again(void **state)
+static void stream_without_room_is_joined_later(void **state)
 {
     struct feeds *feeds = *state;
     const struct nj_subscription_spec spec = feeds_spec("d1;c1");
-    feeds->check_rc = NJ_E_UNAVAILABLE;
+    feeds->join_rc = NJ_E_FULL;
     feeds_start(feeds);
     add(feeds, 1, &spec);
     assert_int_equal(feeds->joins, 0);
     assert_true(feeds->state_count > 0); // told at once
-    feeds->check_rc = 0;
+    feeds->join_rc = 0;
     feeds_advance(feeds, 3 * (nj_us)NJ_US_PER_S);
     assert_int_equal(feeds->joins, 1);
 }
 
-static void address_that_is_denied_is_not_tried_until_asked(void **state)
+static void stream_that_is_wrong_is_not_joined_until_asked(void **state)
 {
     struct feeds *feeds = *state;
     const struct nj_subscription_spec spec = feeds_spec("d1;c1");
-    feeds->check_rc = NJ_E_DENIED;
+    feeds->join_rc = NJ_E_INVALID;
     feeds_start(feeds);
     add(feeds, 1, &spec);
-    feeds->check_rc = 0;
+    feeds->join_rc = 0;
     feeds_advance(feeds, 300 * (nj_us)NJ_US_PER_S);
     assert_int_equal(feeds->joins, 0);
     add(feeds, 1, &spec);
@@ -392,8 +392,8 @@ int subscriptions_test(void)
         CASE(list_of_one_connection_touches_nothing_of_another),
         CASE(wrong_member_refuses_the_whole_list),
         CASE(limits_refuse_and_the_unheld_make_room),
-        CASE(address_that_is_not_there_is_tried_again),
-        CASE(address_that_is_denied_is_not_tried_until_asked),
+        CASE(stream_without_room_is_joined_later),
+        CASE(stream_that_is_wrong_is_not_joined_until_asked),
         CASE(archive_that_cannot_be_had_is_told_and_fetched_again),
         CASE(wrong_archive_is_not_fetched_again_until_asked),
         CASE(failed_stream_is_joined_anew_when_asked),
