@@ -38,7 +38,7 @@ struct nj_app {
     struct nj_breaker *detector_breaker, *llm_breaker;
     struct nj_store *store;
     struct nj_bus *bus;
-    struct nj_work_queue *detection_queue, *analysis_queue;
+    struct nj_work_queue *detection_queue, *analysis_queue, *action_queue;
     struct nj_realtime *realtime;
     struct nj_api_context api_context; // grows while services start
     struct nj_api *api;
@@ -55,6 +55,15 @@ struct nj_app {
     struct nj_streams *streams;
     struct nj_live_set *live;
     struct nj_folder_source *folder;
+    struct nj_archive_store *archives;
+    struct nj_model_cache *models;
+    struct nj_action_runner *actions;
+    bool actions_ending, actions_stopped;
+    struct nj_executor *executor;
+    struct nj_subscriptions *subscriptions;
+    bool subscriptions_stopped;
+    struct nj_worker *worker;
+    struct nj_stream_watch *stream_watch;
 
     struct nj_log *logs[NJ_APP_LOGS_MAX]; // one a component
     size_t log_count;
@@ -83,6 +92,11 @@ extern const size_t nj_first_producer;
 void nj_app_release_parts(struct nj_app *app);
 
 int nj_app_register_probes(struct nj_app *app);
+
+// The group's struct, of the snapshot that parts hold on to.
+const void *nj_app_group(const struct nj_app *app, const struct nj_option_group *which);
+// A log that names the component; the program's own when there is no memory or place.
+struct nj_log *nj_app_component_log(struct nj_app *app, const char *component);
 
 // Producers have stopped: lets queues, work under way and open batches end, then calls `finished`
 // on the loop thread. `hurry` skips what is left of the waiting.

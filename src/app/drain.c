@@ -2,11 +2,15 @@
 // The drain: detection_queue and what is under way, then the open batches, then analysis_queue.
 // What does not end in time stays durable and goes on at the next start.
 #include "app/app_priv.h"
+#include "app/worker_priv.h"
 
 #include <stdlib.h>
 
 // How often the queues are looked at while draining; the store wakes nobody for "empty".
 enum { LOOK_EVERY_US = 10 * NJ_US_PER_MS };
+
+// Actions that are with a server when the waiting ends get this long; what is left is kept.
+static const nj_us last_actions_us = 2 * (nj_us)NJ_US_PER_S;
 
 enum drain_phase { DRAIN_DETECTIONS, DRAIN_CLOSING, DRAIN_ANALYSIS, DRAIN_STOPPING };
 
@@ -37,6 +41,7 @@ static void stop_claims(struct nj_app_drain *drain)
     drain->phase = DRAIN_STOPPING;
     nj_upload_pipeline_stop(drain->app->upload);
     nj_analysis_stop(drain->app->analysis);
+    nj_app_worker_end(drain->app, last_actions_us);
 }
 
 static bool detections_idle(struct nj_app *app)
@@ -46,7 +51,7 @@ static bool detections_idle(struct nj_app *app)
 
 static bool detections_done(struct nj_app *app)
 {
-    return queue_empty(app->detection_queue) && detections_idle(app);
+    return queue_empty(app->detection_queue) && detections_idle(app) && nj_app_worker_idle(app);
 }
 
 static bool analysis_done(struct nj_app *app)
@@ -71,7 +76,7 @@ static void step(struct nj_app_drain *drain, bool late)
             stop_claims(drain);
         return;
     case DRAIN_STOPPING:
-        if (!detections_idle(app) || !nj_analysis_idle(app->analysis))
+        if (!detections_idle(app) || !nj_analysis_idle(app->analysis) || !nj_app_worker_ended(app))
             return;
         nj_timer_stop(&drain->timer);
         drain->finished(app);

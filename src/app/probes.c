@@ -117,6 +117,47 @@ static void probe_gpu(void *arg, struct nj_health_report *out)
              nj_detector_device(app->detector));
 }
 
+static void probe_worker(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    struct nj_subscription_stats stats;
+    healthy(out);
+    nj_subscriptions_get_stats(app->subscriptions, &stats);
+    if (stats.models_failed > 0) {
+        out->status = NJ_HEALTH_DEGRADED;
+        snprintf(out->message, sizeof out->message, "%zu archives could not be loaded.",
+                 stats.models_failed);
+    } else if (stats.online < stats.subscriptions) {
+        out->status = NJ_HEALTH_DEGRADED;
+        snprintf(out->message, sizeof out->message, "%zu of %zu subscriptions have no picture.",
+                 stats.subscriptions - stats.online, stats.subscriptions);
+    }
+}
+
+static void probe_redis(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    struct nj_action_stats stats;
+    healthy(out);
+    nj_action_runner_get_stats(app->actions, &stats);
+    if (!stats.redis_configured)
+        say(out, NJ_HEALTH_HEALTHY, "Not configured; actions use the embedded store.");
+    else if (!stats.redis_ready)
+        say(out, NJ_HEALTH_DEGRADED, "Redis does not answer.");
+}
+
+static void probe_postgresql(void *arg, struct nj_health_report *out)
+{
+    const struct nj_app *app = arg;
+    struct nj_action_stats stats;
+    healthy(out);
+    nj_action_runner_get_stats(app->actions, &stats);
+    if (!stats.foreign_configured)
+        say(out, NJ_HEALTH_HEALTHY, "Not configured; actions use the embedded store.");
+    else if (!stats.foreign_ready)
+        say(out, NJ_HEALTH_DEGRADED, "PostgreSQL does not answer.");
+}
+
 // Services without trouble of their own are healthy while they run.
 static void probe_running(void *arg, struct nj_health_report *out)
 {
@@ -133,6 +174,9 @@ int nj_app_register_probes(struct nj_app *app)
         {"detector", true, probe_detector, app},
         {"nemotron", false, probe_analysis, app},
         {"live_cameras", false, probe_live, app},
+        {"detector_worker", false, probe_worker, app},
+        {"redis", false, probe_redis, app},
+        {"postgresql", false, probe_postgresql, app},
         {"gpu_monitor", false, probe_gpu, app},
         {"cleanup_service", false, probe_running, app},
         {"system_broadcaster", false, probe_running, app},

@@ -3,6 +3,7 @@
 #include "app/app_priv.h"
 #include "app/cleanup_priv.h"
 #include "app/service_watch_priv.h"
+#include "app/worker_priv.h"
 #include "sources/camera_watch.h"
 
 #include <stdio.h>
@@ -14,13 +15,12 @@ enum { DETECT_JOBS_WAITING = 4096 };
 // From a claim to the item's return there are four steps; more than a few rounds is a mistake.
 enum { LAST_TURNS = 32 };
 
-static const void *group(const struct nj_app *app, const struct nj_option_group *which)
+const void *nj_app_group(const struct nj_app *app, const struct nj_option_group *which)
 {
     return nj_config_get(app->first, which);
 }
 
-// A log that names the component; the program's own when there is no memory or place.
-static struct nj_log *component_log(struct nj_app *app, const char *component)
+struct nj_log *nj_app_component_log(struct nj_app *app, const char *component)
 {
     struct nj_log *log = NULL;
     if (app->log_count == NJ_APP_LOGS_MAX || nj_log_child(app->log, component, &log) != 0)
@@ -38,14 +38,14 @@ static struct nj_config *newest_config(void *context)
 static int make_queue(struct nj_app *app, const char *name, const char *label,
                       struct nj_work_queue **out, struct nj_error *err)
 {
-    const struct nj_work_queue_options *options = group(app, &nj_work_queue_option_group);
+    const struct nj_work_queue_options *options = nj_app_group(app, &nj_work_queue_option_group);
     struct nj_work_queue_config config = {
         .name = name,
         .metric_label = label,
         .store = app->store,
         .loop = app->loop,
         .metrics = app->metrics,
-        .log = component_log(app, "queue"),
+        .log = nj_app_component_log(app, "queue"),
         .options = *options,
         .seed = (uint64_t)nj_wall_us(nj_loop_clock(app->loop)),
     };
@@ -55,9 +55,9 @@ static int make_queue(struct nj_app *app, const char *name, const char *label,
 static int start_store(struct nj_app *app, struct nj_error *err)
 {
     const struct nj_clock *clock = nj_loop_clock(app->loop);
-    const struct nj_retention_options *retention = group(app, &nj_retention_option_group);
+    const struct nj_retention_options *retention = nj_app_group(app, &nj_retention_option_group);
     const char *folder = nj_app_program_settings(app->first)->media_folder;
-    int rc = nj_store_open(group(app, &nj_store_option_group), clock, &app->store, err);
+    int rc = nj_store_open(nj_app_group(app, &nj_store_option_group), clock, &app->store, err);
     if (rc == 0)
         rc = nj_bus_create(app->loop, app->metrics, BUS_WAITING_MAX, &app->bus, err);
     if (rc == 0)
@@ -66,6 +66,8 @@ static int start_store(struct nj_app *app, struct nj_error *err)
         rc = make_queue(app, "detection_queue", "detection", &app->detection_queue, err);
     if (rc == 0)
         rc = make_queue(app, "analysis_queue", "analysis", &app->analysis_queue, err);
+    if (rc == 0)
+        rc = make_queue(app, "action_queue", "action", &app->action_queue, err);
     return rc;
 }
 
@@ -83,13 +85,13 @@ static void write_performance(void *context, struct nj_json_writer *writer)
 
 static int start_realtime(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_realtime_options *options = group(app, &nj_realtime_option_group);
+    const struct nj_realtime_options *options = nj_app_group(app, &nj_realtime_option_group);
     struct nj_realtime_config config = {
         .options = *options,
         .loop = app->loop,
         .bus = app->bus,
         .metrics = app->metrics,
-        .log = component_log(app, "realtime"),
+        .log = nj_app_component_log(app, "realtime"),
         .write_status = write_status,
         .write_performance = write_performance,
         .context = app,
@@ -106,8 +108,8 @@ static void stop_realtime(struct nj_app *app)
 // The context is filled as parts come to be; routes whose part is missing answer 503.
 static void fill_api_context(struct nj_app *app)
 {
-    const struct nj_folder_options *folder = group(app, &nj_folder_option_group);
-    const struct nj_picture_limits *limits = group(app, &nj_picture_option_group);
+    const struct nj_folder_options *folder = nj_app_group(app, &nj_folder_option_group);
+    const struct nj_picture_limits *limits = nj_app_group(app, &nj_picture_option_group);
     app->api_context = (struct nj_api_context){
         .loop = app->loop,
         .store = app->store,
@@ -117,12 +119,13 @@ static void fill_api_context(struct nj_app *app)
         .bus = app->bus,
         .detection_queue = app->detection_queue,
         .analysis_queue = app->analysis_queue,
+        .action_queue = app->action_queue,
         .media = app->media,
         .realtime = app->realtime,
-        .retention = group(app, &nj_retention_option_group),
+        .retention = nj_app_group(app, &nj_retention_option_group),
         .config = newest_config,
         .context = app,
-        .log = component_log(app, "api"),
+        .log = nj_app_component_log(app, "api"),
         .started_us = nj_mono_us(nj_loop_clock(app->loop)),
         .picture_limits = *limits,
         .upload_root = folder->root,
@@ -132,8 +135,8 @@ static void fill_api_context(struct nj_app *app)
 static int start_api(struct nj_app *app, struct nj_error *err)
 {
     fill_api_context(app);
-    int rc = nj_api_create(&app->api_context, group(app, &nj_api_option_group),
-                           group(app, &nj_http_server_option_group), &app->api, err);
+    int rc = nj_api_create(&app->api_context, nj_app_group(app, &nj_api_option_group),
+                           nj_app_group(app, &nj_http_server_option_group), &app->api, err);
     return rc == 0 ? nj_api_start(app->api, err) : rc;
 }
 
@@ -148,8 +151,8 @@ static int make_breaker(struct nj_app *app, const struct nj_breaker_options *opt
 
 static int start_analysis(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_analysis_options *options = group(app, &nj_analysis_option_group);
-    const struct nj_severity_options *severity = group(app, &nj_severity_option_group);
+    const struct nj_analysis_options *options = nj_app_group(app, &nj_analysis_option_group);
+    const struct nj_severity_options *severity = nj_app_group(app, &nj_severity_option_group);
     const struct nj_breaker_options breaker = {
         .name = "llm",
         .failure_threshold = (unsigned)options->llm_breaker_failures,
@@ -166,7 +169,7 @@ static int start_analysis(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = component_log(app, "analysis"),
+        .log = nj_app_component_log(app, "analysis"),
     };
     int rc = make_breaker(app, &breaker, &app->llm_breaker, err);
     config.breaker = app->llm_breaker;
@@ -182,7 +185,7 @@ static void stop_analysis(struct nj_app *app)
 
 static int start_detector(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_detect_options *options = group(app, &nj_detect_option_group);
+    const struct nj_detect_options *options = nj_app_group(app, &nj_detect_option_group);
     const struct nj_breaker_options breaker = {
         .name = "detector_yolo26",
         .failure_threshold = (unsigned)options->http_breaker_failures,
@@ -194,7 +197,7 @@ static int start_detector(struct nj_app *app, struct nj_error *err)
     struct nj_detector_config config = {.options = options,
                                         .clock = nj_loop_clock(app->loop),
                                         .breaker = app->detector_breaker,
-                                        .log = component_log(app, "detector")};
+                                        .log = nj_app_component_log(app, "detector")};
     if (rc == 0)
         rc = nj_detector_create(&config, &app->detector, err);
     struct nj_scheduler_config scheduler = {.detector = app->detector,
@@ -211,7 +214,7 @@ static int start_detector(struct nj_app *app, struct nj_error *err)
 
 static int start_batcher(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_batch_options *options = group(app, &nj_batch_option_group);
+    const struct nj_batch_options *options = nj_app_group(app, &nj_batch_option_group);
     struct nj_batcher_config config = {
         .options = *options,
         .model_fast_path_threshold = nj_detector_model(app->detector)->fast_path_threshold,
@@ -221,7 +224,7 @@ static int start_batcher(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = component_log(app, "batch_aggregator"),
+        .log = nj_app_component_log(app, "batch_aggregator"),
     };
     int rc = nj_batcher_create(&config, &app->batcher, err);
     return rc == 0 ? nj_batcher_start(app->batcher, err) : rc;
@@ -234,8 +237,8 @@ static void stop_batcher(struct nj_app *app)
 
 static int start_upload(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_upload_options *options = group(app, &nj_upload_option_group);
-    const struct nj_picture_limits *limits = group(app, &nj_picture_option_group);
+    const struct nj_upload_options *options = nj_app_group(app, &nj_upload_option_group);
+    const struct nj_picture_limits *limits = nj_app_group(app, &nj_picture_option_group);
     struct nj_upload_config config = {
         .options = *options,
         .picture_limits = *limits,
@@ -248,7 +251,7 @@ static int start_upload(struct nj_app *app, struct nj_error *err)
         .bus = app->bus,
         .metrics = app->metrics,
         .latency = app->latency,
-        .log = component_log(app, "pipeline"),
+        .log = nj_app_component_log(app, "pipeline"),
     };
     int rc = nj_upload_pipeline_create(&config, &app->upload, err);
     return rc == 0 ? nj_upload_pipeline_start(app->upload, err) : rc;
@@ -261,12 +264,12 @@ static void stop_upload(struct nj_app *app)
 
 static int start_cleanup(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
-    struct nj_log *log = component_log(app, "cleanup");
+    const struct nj_sources_options *sources = nj_app_group(app, &nj_sources_option_group);
+    struct nj_log *log = nj_app_component_log(app, "cleanup");
     struct nj_cleanup_config cleanup = {
         .loop = app->loop,
         .store = app->store,
-        .options = group(app, &nj_retention_option_group),
+        .options = nj_app_group(app, &nj_retention_option_group),
         .pictures_folder = nj_app_program_settings(app->first)->media_folder,
         .log = log,
     };
@@ -297,7 +300,7 @@ static int start_service_watch(struct nj_app *app, struct nj_error *err)
         .loop = app->loop,
         .registry = app->registry,
         .bus = app->bus,
-        .log = component_log(app, "service_health_monitor"),
+        .log = nj_app_component_log(app, "service_health_monitor"),
         .period_us = nj_app_program_settings(app->first)->service_check_us,
     };
     int rc = nj_service_watch_create(&config, &app->service_watch, err);
@@ -312,27 +315,27 @@ static void stop_service_watch(struct nj_app *app)
 static int start_streams(struct nj_app *app, struct nj_error *err)
 {
     const struct nj_streams_config config = {
-        .options = group(app, &nj_streams_option_group),
+        .options = nj_app_group(app, &nj_streams_option_group),
         .loop = app->loop,
         .metrics = app->metrics,
-        .log = component_log(app, "streams"),
+        .log = nj_app_component_log(app, "streams"),
     };
     return nj_streams_create(&config, &app->streams, err);
 }
 
 static int start_live(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_sources_options *sources = group(app, &nj_sources_option_group);
-    struct nj_log *log = component_log(app, "live_cameras");
+    const struct nj_sources_options *sources = nj_app_group(app, &nj_sources_option_group);
+    struct nj_log *log = nj_app_component_log(app, "live_cameras");
     struct nj_live_set_config config = {
         .live =
             {
-                .options = group(app, &nj_live_option_group),
+                .options = nj_app_group(app, &nj_live_option_group),
                 .rules = &sources->rules,
                 .streams = app->streams,
-                .motion = group(app, &nj_motion_option_group),
-                .track = group(app, &nj_track_option_group),
-                .stability = group(app, &nj_stability_option_group),
+                .motion = nj_app_group(app, &nj_motion_option_group),
+                .track = nj_app_group(app, &nj_track_option_group),
+                .stability = nj_app_group(app, &nj_stability_option_group),
                 .clock = nj_loop_clock(app->loop),
                 .loop = app->loop,
                 .store = app->store,
@@ -361,15 +364,15 @@ static void stop_live(struct nj_app *app)
 
 static int start_folder(struct nj_app *app, struct nj_error *err)
 {
-    const struct nj_picture_limits *limits = group(app, &nj_picture_option_group);
+    const struct nj_picture_limits *limits = nj_app_group(app, &nj_picture_option_group);
     struct nj_folder_config config = {
-        .options = group(app, &nj_folder_option_group),
+        .options = nj_app_group(app, &nj_folder_option_group),
         .picture_limits = *limits,
         .loop = app->loop,
         .store = app->store,
         .queue = app->detection_queue,
         .metrics = app->metrics,
-        .log = component_log(app, "file_watcher"),
+        .log = nj_app_component_log(app, "file_watcher"),
     };
     int rc = nj_folder_source_create(&config, &app->folder, err);
     app->api_context.folder = app->folder;
@@ -398,6 +401,7 @@ const struct nj_service nj_services[] = {
     {"service_health_monitor", start_service_watch, stop_service_watch},
     {"streams", start_streams, stop_nothing}, // its users come after it and leave first
     {"live_cameras", start_live, stop_live},
+    {"detector_worker", nj_app_worker_start, nj_app_worker_stop},
     {"file_watcher", start_folder, stop_folder},
 };
 
@@ -438,9 +442,13 @@ void nj_app_release_parts(struct nj_app *app)
     nj_folder_source_destroy(app->folder);
     nj_live_set_stop(app->live);          // answers the changes that wait
     nj_scheduler_destroy(app->scheduler); // its threads tell the pipelines
+    nj_app_worker_stop(app);
+    nj_app_worker_end(app, 0);
     if (app->api != NULL && !app->api_ended)
         nj_api_stop(app->api, 0, handle_api_ended, app);
     let_parts_end(app);
+    nj_app_worker_destroy(app);
+    nj_work_queue_destroy(app->action_queue);
     nj_work_queue_destroy(app->analysis_queue);
     nj_work_queue_destroy(app->detection_queue);
     nj_store_close(app->store);
@@ -456,6 +464,7 @@ void nj_app_release_parts(struct nj_app *app)
     nj_analysis_destroy(app->analysis);
     nj_api_destroy(app->api);
     nj_realtime_destroy(app->realtime);
+    nj_worker_destroy(app->worker);
     nj_media_destroy(app->media);
     nj_bus_destroy(app->bus);
     nj_breaker_destroy(app->llm_breaker);

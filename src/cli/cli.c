@@ -3,11 +3,14 @@
 #include "cli/cli.h"
 
 #include "app/app.h"
+#include "util/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { PORT_SET_SIZE = 64 };
 
 int nj_cli_fail(const char *command, int code, const char *text)
 {
@@ -88,6 +91,35 @@ static bool is_tool_name(const char *variable)
     return false;
 }
 
+// Older set-ups of the detector worker choose its port by these names; "" when none is chosen.
+static int worker_port(char out[PORT_SET_SIZE], struct nj_error *err)
+{
+    static const struct {
+        const char *name, *port;
+    } rows[] = {
+        {"production", "8000"}, {"prod", "8000"},        {"staging", "8001"},
+        {"dev", "8001"},        {"development", "8001"}, {"debug", "8001"},
+    };
+    const char *port = getenv("DETECTOR_WORKER_PORT"), *where = getenv("DETECTOR_WORKER_ENV");
+    out[0] = '\0';
+    if (port != NULL && port[0] != '\0') {
+        int length = snprintf(out, PORT_SET_SIZE, "http.port=%s", port);
+        return length < PORT_SET_SIZE
+                   ? 0
+                   : nj_error_set(err, NJ_E_INVALID, "environment DETECTOR_WORKER_PORT: no port");
+    }
+    if (where == NULL || where[0] == '\0')
+        return 0;
+    for (size_t i = 0; i < NJ_COUNT_OF(rows); i++) {
+        if (strcmp(rows[i].name, where) != 0)
+            continue;
+        snprintf(out, PORT_SET_SIZE, "http.port=%s", rows[i].port);
+        return 0;
+    }
+    return nj_error_set(err, NJ_E_INVALID,
+                        "environment DETECTOR_WORKER_ENV: must be production, staging or dev");
+}
+
 int nj_cli_config_load(const struct nj_cli_config *config, struct nj_config **out,
                        struct nj_error *err)
 {
@@ -95,18 +127,24 @@ int nj_cli_config_load(const struct nj_cli_config *config, struct nj_config **ou
     while (environ[count] != NULL)
         count++;
     const char **variables = calloc(count + 1, sizeof *variables);
+    char port[PORT_SET_SIZE];
+    const char *defaults[] = {NULL, NULL};
     if (variables == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
         if (!is_tool_name(environ[i]))
             variables[kept++] = environ[i];
+    int rc = worker_port(port, err);
+    defaults[0] = rc == 0 && port[0] != '\0' ? port : NULL;
     struct nj_config_input input = {
         .groups = nj_app_option_groups(),
         .file_path = config->file,
         .environment = variables,
         .sets = config->sets,
+        .defaults = defaults,
     };
-    int rc = nj_config_load(&input, out, err);
+    if (rc == 0)
+        rc = nj_config_load(&input, out, err);
     free(variables);
     return rc;
 }

@@ -15,6 +15,7 @@ struct nj_config_input {
     const char *file_path;                       // NULL: none
     const char *const *environment;              // NULL-terminated NAME=VALUE (environ), or NULL
     const char *const *sets;                     // NULL-terminated "group.name=value", or NULL
+    const char *const *defaults; // as sets, instead of the tables' own; file and all else win
 };
 
 // Reads and checks everything; reports the first mistake as "file:line:column: group.name: what is

@@ -249,15 +249,24 @@ static int load_set(struct load *load, const char *text)
     return nj_value_set_text(&binding, text + length + 1);
 }
 
-static int load_sets(struct load *load)
+static int load_list(struct load *load, const char *const *sets)
 {
-    const char *const *sets = load->input->sets;
     for (size_t i = 0; sets && sets[i]; i++) {
         int code = load_set(load, sets[i]);
         if (code != 0)
             return code;
     }
     return 0;
+}
+
+static int load_sets(struct load *load)
+{
+    return load_list(load, load->input->sets);
+}
+
+static int load_other_defaults(struct load *load)
+{
+    return load_list(load, load->input->defaults);
 }
 
 int nj_config_load(const struct nj_config_input *input, struct nj_config **out,
@@ -275,8 +284,8 @@ int nj_config_load(const struct nj_config_input *input, struct nj_config **out,
                    .environment = input->environment,
                    .err = err},
     };
-    static int (*const steps[])(struct load *) = {load_defaults, load_file, load_environment,
-                                                  load_sets};
+    static int (*const steps[])(struct load *) = {load_defaults, load_other_defaults, load_file,
+                                                  load_environment, load_sets};
     int code = 0;
     for (size_t i = 0; code == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
         code = steps[i](&load);

@@ -56,8 +56,8 @@ static void dispatch(struct nj_exchange *exchange)
     const struct nj_api *api = exchange->api;
     struct nj_http_request *request = exchange->request;
     const struct nj_route *route = exchange->route;
-    bool websocket = starts_with(route->pattern, "/ws/");
-    bool allowed = route->open || nj_auth_allows(api, request);
+    bool websocket = nj_auth_is_websocket(request);
+    bool allowed = (route->open && !websocket) || nj_auth_allows(api, request);
     if ((websocket || !is_reading(nj_http_method(request))) && !nj_origin_allowed(api, request))
         nj_exchange_problem(exchange, 403,
                             "this page's origin may not call here; "

@@ -152,9 +152,17 @@ static bool has_key(const struct nj_api *api, struct nj_http_request *request, b
            (websocket && protocol_matches(api, nj_http_header(request, "Sec-WebSocket-Protocol")));
 }
 
+bool nj_auth_is_websocket(struct nj_http_request *request)
+{
+    const char *path = nj_http_path(request);
+    const char *upgrade = nj_http_header(request, "Upgrade");
+    return strncmp(path, "/ws/", 4) == 0 || (strcmp(path, "/") == 0 && upgrade != NULL &&
+                                             nj_text_equal_nocase(upgrade, "websocket"));
+}
+
 bool nj_auth_allows(const struct nj_api *api, struct nj_http_request *request)
 {
-    bool websocket = strncmp(nj_http_path(request), "/ws/", 4) == 0;
+    bool websocket = nj_auth_is_websocket(request);
     bool token_counts = websocket && api->token_enabled;
     if (!api->key_enabled && !token_counts)
         return true;

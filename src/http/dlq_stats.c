@@ -20,14 +20,17 @@ void nj_route_dlq_stats(struct nj_exchange *exchange)
     }
     struct nj_work_queue_stats detection = stats_of(context->detection_queue);
     struct nj_work_queue_stats analysis = stats_of(context->analysis_queue);
-    int64_t overflow = detection.dead_overflow + analysis.dead_overflow;
+    struct nj_work_queue_stats action = stats_of(context->action_queue);
+    int64_t overflow = detection.dead_overflow + analysis.dead_overflow + action.dead_overflow;
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);
     nj_json_int(&answer.writer, "detection_queue_count", detection.dead_failed);
     nj_json_int(&answer.writer, "analysis_queue_count", analysis.dead_failed);
+    nj_json_int(&answer.writer, "action_queue_count", action.dead_failed);
     nj_json_int(&answer.writer, "detection_overflow_count", detection.dead_overflow);
     nj_json_int(&answer.writer, "analysis_overflow_count", analysis.dead_overflow);
+    nj_json_int(&answer.writer, "action_overflow_count", action.dead_overflow);
     nj_json_int(&answer.writer, "total_count",
-                detection.dead_failed + analysis.dead_failed + overflow);
+                detection.dead_failed + analysis.dead_failed + action.dead_failed + overflow);
     nj_json_answer_send(&answer, exchange, NULL);
 }

@@ -177,6 +177,11 @@ void nj_exchange_missing(struct nj_exchange *exchange, const char *part)
     nj_exchange_problem(exchange, 503, detail);
 }
 
+struct nj_http_request *nj_exchange_take(struct nj_exchange *exchange)
+{
+    return end(exchange, 101);
+}
+
 void nj_exchange_upgrade(struct nj_exchange *exchange, enum nj_channel channel)
 {
     struct nj_realtime *realtime = exchange->api->context->realtime;
@@ -186,7 +191,7 @@ void nj_exchange_upgrade(struct nj_exchange *exchange, enum nj_channel channel)
         return;
     }
     nj_auth_subprotocol(exchange->request, subprotocol, sizeof subprotocol);
-    nj_realtime_accept(realtime, channel, end(exchange, 101),
+    nj_realtime_accept(realtime, channel, nj_exchange_take(exchange),
                        subprotocol[0] != '\0' ? subprotocol : NULL);
 }
 

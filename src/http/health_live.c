@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /health and /api/system/health/live: the process answers; nothing else is asked.
+// GET /health and /api/system/health/live: the process answers, with what it has at hand.
 #include "http/http_priv.h"
 #include "http/routes_priv.h"
 #include "util/build_info.h"
@@ -13,6 +13,7 @@ void nj_route_health_live(struct nj_exchange *exchange)
     nj_json_text(&answer.writer, "version", nj_build_version());
     nj_json_text(&answer.writer, "build", nj_build_stamp());
     nj_api_write_uptime(exchange->api, &answer.writer);
+    nj_api_write_parts(exchange->api->context, &answer.writer);
     // "/" gives a browser something else.
     nj_json_answer_send(&answer, exchange,
                         &(struct nj_answer_options){.more = {{"Vary", "Accept"}}});

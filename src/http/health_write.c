@@ -88,5 +88,6 @@ void nj_api_queues_write(const struct nj_api_context *context, struct nj_json_wr
     nj_json_array_begin(writer, "queues");
     write_queue(context->detection_queue, writer);
     write_queue(context->analysis_queue, writer);
+    write_queue(context->action_queue, writer);
     nj_json_array_end(writer);
 }

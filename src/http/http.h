@@ -15,6 +15,7 @@
 #include "pipeline/action.h"
 #include "pipeline/live_set.h"
 #include "realtime/realtime.h"
+#include "realtime/worker.h"
 #include "sources/folder.h"
 #include "storage/media.h"
 #include "storage/retention.h"
@@ -39,7 +40,7 @@ struct nj_api_context {
     struct nj_metrics *metrics;
     struct nj_latency *latency;
     struct nj_bus *bus;
-    struct nj_work_queue *detection_queue, *analysis_queue;
+    struct nj_work_queue *detection_queue, *analysis_queue, *action_queue;
     struct nj_scheduler *scheduler;
     struct nj_detector *detector;
     struct nj_folder_source *folder;
@@ -48,6 +49,9 @@ struct nj_api_context {
     const struct nj_address_rules *source_rules; // of the addresses of live cameras
     struct nj_media *media;
     struct nj_realtime *realtime;
+    struct nj_subscriptions *subscriptions;
+    struct nj_worker *worker;
+    struct nj_model_cache *models;
     struct nj_action_runner *actions;
     const struct nj_retention_options *retention;
     // The newest configuration; the caller drops the reference.
@@ -69,6 +73,12 @@ int nj_api_start(struct nj_api *api, struct nj_error *err);
 int nj_api_port(const struct nj_api *api);
 void nj_api_stop(struct nj_api *api, nj_us deadline_us, void (*done)(void *arg), void *arg);
 void nj_api_destroy(struct nj_api *api);
+
+// Load of the machine as it was last gathered, in percent; negative: not known.
+struct nj_api_load {
+    double cpu, memory;
+};
+void nj_api_read_load(struct nj_metrics *metrics, struct nj_api_load *out);
 
 // The members of `system_status` and `performance_update`, from the same context.
 void nj_api_write_status(const struct nj_api_context *context, struct nj_json_writer *writer);

@@ -101,6 +101,8 @@ struct nj_exchange {
 
 // auth.c
 int nj_auth_init(struct nj_api *api, const struct nj_api_options *options, struct nj_error *err);
+// True for what wants to become a WebSocket: "/ws/...", and "/" with an upgrade.
+bool nj_auth_is_websocket(struct nj_http_request *request);
 // True when the request may use routes that are not open.
 bool nj_auth_allows(const struct nj_api *api, struct nj_http_request *request);
 // The subprotocol to answer a WebSocket handshake with; "" when none was offered.
@@ -138,6 +140,8 @@ void nj_exchange_problem_with(struct nj_exchange *exchange, int status, const ch
 void nj_exchange_error(struct nj_exchange *exchange, int rc, const struct nj_error *err);
 // 503: this part is not there.
 void nj_exchange_missing(struct nj_exchange *exchange, const char *part);
+// The exchange ends as upgraded; whoever takes the request answers it.
+struct nj_http_request *nj_exchange_take(struct nj_exchange *exchange);
 // The request goes to the WebSocket side, which answers it.
 void nj_exchange_upgrade(struct nj_exchange *exchange, enum nj_channel channel);
 
@@ -218,7 +222,9 @@ void nj_picture_reply(struct nj_exchange *exchange, const struct nj_picture_want
 struct nj_frame_want {
     struct nj_frame *frame; // a reference of the caller's, taken
     const char *camera_id;
-    int32_t max_width; // 0: as it is
+    struct nj_rect crop;           // original pixels; w 0: the whole picture
+    int32_t max_width, max_height; // 0: as it is
+    int quality;                   // 0: the usual
 };
 void nj_frame_reply(struct nj_exchange *exchange, const struct nj_frame_want *want);
 
@@ -243,6 +249,9 @@ void nj_vitals_read(struct nj_metrics *metrics, struct nj_vitals_view *out);
 // camera_get.c: the members of a camera.
 void nj_api_camera_write(const struct nj_camera_row *row, struct nj_json_writer *writer);
 
+// stream_view.c: the members of a stream's state.
+void nj_api_stream_write(const struct nj_source_stats *stats, struct nj_json_writer *writer);
+
 // live_view.c
 // source_view.c: the members of a live camera's source; source_list.c: the answer for one.
 enum { NJ_URL_SHOWN_SIZE = 2300 };
@@ -262,6 +271,8 @@ void nj_api_write_services(const struct nj_api_context *context, struct nj_json_
 void nj_api_write_breakers(const struct nj_api_context *context, struct nj_json_writer *writer);
 void nj_api_queues_write(const struct nj_api_context *context, struct nj_json_writer *writer);
 nj_us nj_api_wall_us(const struct nj_api *api);
+// What of the worker's parts is there: streams, models, clients, database, redis.
+void nj_api_write_parts(const struct nj_api_context *context, struct nj_json_writer *writer);
 // uptime_seconds: corrections of the wall clock do not reach it.
 void nj_api_write_uptime(const struct nj_api *api, struct nj_json_writer *writer);
 

@@ -21,22 +21,30 @@ bool nj_letters_param(struct nj_exchange *exchange, struct nj_letters_of *out)
     const struct nj_api_context *context = exchange->api->context;
     const char *name = exchange->params[0];
     bool overflow = strip(&name, overflow_prefix);
-    bool detection = false;
     if (!overflow)
         strip(&name, failed_prefix);
-    detection = strcmp(name, "detection_queue") == 0;
-    if (!detection && strcmp(name, "analysis_queue") != 0) {
+    const struct {
+        const char *name;
+        struct nj_work_queue *queue;
+    } queues[] = {
+        {"detection_queue", context->detection_queue},
+        {"analysis_queue", context->analysis_queue},
+        {"action_queue", context->action_queue},
+    };
+    size_t at = 0;
+    while (at < NJ_COUNT_OF(queues) && strcmp(queues[at].name, name) != 0)
+        at++;
+    if (at == NJ_COUNT_OF(queues)) {
         nj_exchange_problem(exchange, 404,
-                            "no such queue: dlq:detection_queue, dlq:analysis_queue, and "
-                            "dlq:overflow:detection_queue, dlq:overflow:analysis_queue");
+                            "no such queue: dlq: or dlq:overflow:, then detection_queue, "
+                            "analysis_queue or action_queue");
         return false;
     }
-    struct nj_work_queue *queue = detection ? context->detection_queue : context->analysis_queue;
-    if (queue == NULL) {
+    if (queues[at].queue == NULL) {
         nj_exchange_missing(exchange, "this queue");
         return false;
     }
-    *out = (struct nj_letters_of){queue, overflow};
+    *out = (struct nj_letters_of){queues[at].queue, overflow};
     return true;
 }
 

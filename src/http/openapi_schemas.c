@@ -204,10 +204,13 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"has_more\":{\"type\":\"boolean\"}}}}}"},
     {"LetterStats",
      "{\"type\":\"object\",\"required\":[\"detection_queue_count\",\"analysis_queue_count\","
-     "\"detection_overflow_count\",\"analysis_overflow_count\",\"total_count\"],\"properties\":{"
+     "\"action_queue_count\",\"detection_overflow_count\",\"analysis_overflow_count\","
+     "\"action_overflow_count\",\"total_count\"],\"properties\":{"
      "\"detection_queue_count\":{\"type\":\"integer\"},\"analysis_queue_count\":{"
-     "\"type\":\"integer\"},\"detection_overflow_count\":{\"type\":\"integer\"},"
-     "\"analysis_overflow_count\":{\"type\":\"integer\"},\"total_count\":{\"type\":\"integer\"}}}"},
+     "\"type\":\"integer\"},\"action_queue_count\":{\"type\":\"integer\"},"
+     "\"detection_overflow_count\":{\"type\":\"integer\"},"
+     "\"analysis_overflow_count\":{\"type\":\"integer\"},"
+     "\"action_overflow_count\":{\"type\":\"integer\"},\"total_count\":{\"type\":\"integer\"}}}"},
     {"LettersDeleted",
      "{\"type\":\"object\",\"required\":[\"success\",\"queue_name\",\"deleted\"],\"properties\":{"
      "\"success\":{\"type\":\"boolean\"},\"queue_name\":{\"type\":\"string\"},\"deleted\":{"
@@ -228,14 +231,45 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"frames_inferred\":{\"type\":\"integer\"},\"frames_still\":{\"type\":\"integer\"},"
      "\"restarts\":{\"type\":\"integer\"}}}"},
     {"Liveness",
-     "{\"type\":\"object\",\"required\":[\"status\",\"name\",\"version\",\"build\",\"uptime_"
-     "seconds\"],"
-     "\"properties\":{\"status\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},\"version\":{"
-     "\"type\":\"string\"},\"build\":{\"type\":\"string\"},\"uptime_seconds\":{\"type\":\"number\"}"
-     "}}"},
+     "{\"type\":\"object\",\"required\":[\"status\",\"name\",\"version\",\"build\","
+     "\"uptime_seconds\",\"streams\",\"models\",\"clients\",\"database\",\"redis\"],"
+     "\"properties\":{\"status\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},"
+     "\"version\":{\"type\":\"string\"},\"build\":{\"type\":\"string\"},"
+     "\"uptime_seconds\":{\"type\":\"number\"},\"streams\":{\"type\":\"object\","
+     "\"required\":[\"active\",\"failed\",\"total\"],"
+     "\"properties\":{\"active\":{\"type\":\"integer\"},\"failed\":{\"type\":\"integer\"},"
+     "\"total\":{\"type\":\"integer\"}}},\"models\":{\"type\":\"integer\"},"
+     "\"clients\":{\"type\":\"integer\"},\"database\":{\"type\":\"boolean\"},"
+     "\"redis\":{\"type\":[\"boolean\",\"null\"]}}}"},
     {"LogPage",
      "{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":\"array\","
      "\"items\":{\"type\":\"object\"}}}}"},
+    {"ModelNode",
+     "{\"type\":\"object\",\"required\":[\"model_id\",\"model_file\",\"model\",\"crop\","
+     "\"actions\",\"timing\",\"branches\"],\"properties\":{\"model_id\":{\"type\":\"string\"},"
+     "\"model_file\":{\"type\":\"string\"},\"model\":{\"type\":\"string\"},"
+     "\"crop\":{\"type\":\"boolean\"},\"actions\":{\"type\":\"integer\"},"
+     "\"timing\":{\"type\":\"object\",\"required\":[\"runs\",\"skipped\",\"failed\","
+     "\"timeouts\",\"ms_avg\",\"ms_p95\",\"ms_last\"],"
+     "\"properties\":{\"runs\":{\"type\":\"integer\"},\"skipped\":{\"type\":\"integer\"},"
+     "\"failed\":{\"type\":\"integer\"},\"timeouts\":{\"type\":\"integer\"},"
+     "\"ms_avg\":{\"type\":\"number\"},\"ms_p95\":{\"type\":\"number\"},"
+     "\"ms_last\":{\"type\":\"number\"}}},\"branches\":{\"type\":\"array\","
+     "\"items\":{\"$ref\":\"#/components/schemas/ModelNode\"}}}}"},
+    {"ModelPage",
+     "{\"type\":\"object\",\"required\":[\"cache\",\"pipelines\"],"
+     "\"properties\":{\"cache\":{\"type\":\"object\",\"required\":[\"models\",\"in_use\","
+     "\"bytes\",\"budget_bytes\",\"hits\",\"loads\",\"failed\",\"evicted\"],"
+     "\"properties\":{\"models\":{\"type\":\"integer\"},\"in_use\":{\"type\":\"integer\"},"
+     "\"bytes\":{\"type\":\"integer\"},\"budget_bytes\":{\"type\":\"integer\"},"
+     "\"hits\":{\"type\":\"integer\"},\"loads\":{\"type\":\"integer\"},"
+     "\"failed\":{\"type\":\"integer\"},\"evicted\":{\"type\":\"integer\"}}},"
+     "\"pipelines\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+     "\"required\":[\"archive\",\"subscriptions\",\"warnings\",\"root\"],"
+     "\"properties\":{\"archive\":{\"type\":\"string\"},\"subscriptions\":{\"type\":\"array\","
+     "\"items\":{\"type\":\"string\"}},\"warnings\":{\"type\":\"array\","
+     "\"items\":{\"type\":\"string\"}},"
+     "\"root\":{\"$ref\":\"#/components/schemas/ModelNode\"}}}}}}"},
     {"Pagination",
      "{\"type\":\"object\",\"required\":[\"total\",\"limit\",\"has_more\",\"next_cursor\"],"
      "\"properties\":{\"total\":{\"type\":[\"integer\",\"null\"]},\"limit\":{\"type\":\"integer\"},"
@@ -359,6 +393,58 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "{\"type\":\"object\",\"required\":[\"database\",\"disk\",\"timestamp\"],\"properties\":{"
      "\"database\":{\"type\":\"object\"},\"disk\":{\"type\":[\"object\",\"null\"]},\"timestamp\":{"
      "\"type\":\"string\",\"format\":\"date-time\"}}}"},
+    {"Stream",
+     "{\"type\":\"object\",\"required\":[\"address\",\"users\",\"state\",\"reason\",\"fps\","
+     "\"width\",\"height\",\"last_frame_at\",\"frames\",\"frames_dropped\",\"restarts\"],"
+     "\"properties\":{\"address\":{\"type\":\"string\"},\"users\":{\"type\":\"integer\"},"
+     "\"state\":{\"type\":\"string\"},\"reason\":{\"type\":[\"string\",\"null\"]},"
+     "\"fps\":{\"type\":\"number\"},\"width\":{\"type\":\"integer\"},"
+     "\"height\":{\"type\":\"integer\"},\"last_frame_at\":{\"type\":[\"string\",\"null\"],"
+     "\"format\":\"date-time\"},\"frames\":{\"type\":\"integer\"},"
+     "\"frames_dropped\":{\"type\":\"integer\"},\"restarts\":{\"type\":\"integer\"}}}"},
+    {"StreamPage", "{\"type\":\"object\",\"required\":[\"items\"],"
+                   "\"properties\":{\"items\":{\"type\":\"array\","
+                   "\"items\":{\"$ref\":\"#/components/schemas/Stream\"}}}}"},
+    {"Subscription",
+     "{\"type\":\"object\",\"required\":[\"id\",\"display_id\",\"camera_id\",\"online\","
+     "\"problem\",\"connections\",\"stream\",\"model\",\"crop\",\"session\",\"frames\","
+     "\"runs\",\"detections\",\"newest_detections\",\"newest_result\",\"image_url\"],"
+     "\"properties\":{\"id\":{\"type\":\"string\"},\"display_id\":{\"type\":\"string\"},"
+     "\"camera_id\":{\"type\":\"string\"},\"online\":{\"type\":\"boolean\"},"
+     "\"problem\":{\"type\":[\"string\",\"null\"]},\"connections\":{\"type\":\"integer\"},"
+     "\"stream\":{\"type\":\"object\",\"required\":[\"address\",\"state\",\"reason\",\"fps\","
+     "\"width\",\"height\",\"last_frame_at\",\"frames\",\"frames_dropped\",\"restarts\"],"
+     "\"properties\":{\"address\":{\"type\":\"string\"},\"state\":{\"type\":\"string\"},"
+     "\"reason\":{\"type\":[\"string\",\"null\"]},\"fps\":{\"type\":\"number\"},"
+     "\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"
+     "\"last_frame_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},"
+     "\"frames\":{\"type\":\"integer\"},\"frames_dropped\":{\"type\":\"integer\"},"
+     "\"restarts\":{\"type\":\"integer\"}}},\"model\":{\"type\":\"object\","
+     "\"required\":[\"id\",\"name\",\"address\",\"state\",\"error\",\"archive\"],"
+     "\"properties\":{\"id\":{\"type\":\"integer\"},\"name\":{\"type\":\"string\"},"
+     "\"address\":{\"type\":\"string\"},\"state\":{\"type\":\"string\",\"enum\":[\"loading\","
+     "\"ready\",\"error\"]},\"error\":{\"type\":[\"string\",\"null\"]},"
+     "\"archive\":{\"type\":[\"string\",\"null\"]}}},\"crop\":{\"oneOf\":[{\"type\":\"array\","
+     "\"items\":{\"type\":\"integer\"}},{\"type\":\"null\"}]},"
+     "\"session\":{\"type\":\"object\",\"required\":[\"state\",\"id\",\"stage\",\"track_id\","
+     "\"data\"],\"properties\":{\"state\":{\"type\":\"string\",\"enum\":[\"idle\",\"running\","
+     "\"waiting\",\"active\",\"hold\"]},\"id\":{\"type\":[\"string\",\"null\"]},"
+     "\"stage\":{\"type\":[\"string\",\"null\"]},\"track_id\":{\"type\":\"integer\"},"
+     "\"data\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]}}},"
+     "\"frames\":{\"type\":\"integer\"},\"runs\":{\"type\":\"integer\"},"
+     "\"detections\":{\"type\":\"integer\"},"
+     "\"newest_detections\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]},"
+     "\"newest_result\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]},"
+     "\"image_url\":{\"type\":\"string\"}}}"},
+    {"SubscriptionPage",
+     "{\"type\":\"object\",\"required\":[\"items\",\"cache\"],"
+     "\"properties\":{\"items\":{\"type\":\"array\","
+     "\"items\":{\"$ref\":\"#/components/schemas/Subscription\"}},"
+     "\"cache\":{\"type\":\"object\",\"required\":[\"entries\",\"bytes\",\"hits\",\"misses\","
+     "\"evictions\",\"expired\"],\"properties\":{\"entries\":{\"type\":\"integer\"},"
+     "\"bytes\":{\"type\":\"integer\"},\"hits\":{\"type\":\"integer\"},"
+     "\"misses\":{\"type\":\"integer\"},\"evictions\":{\"type\":\"integer\"},"
+     "\"expired\":{\"type\":\"integer\"}}}}}"},
     {"Track",
      "{\"type\":\"object\",\"required\":[\"track_id\",\"object_type\",\"confidence\",\"bbox\","
      "\"lost\"],"

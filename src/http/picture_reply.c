@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures of detections and of live frames as answers, made beside the loop.
 #include "frames/picture.h"
+#include "frames/straighten.h"
 #include "frames/video.h"
 #include "http/http_priv.h"
 #include "util/text.h"
@@ -18,6 +19,7 @@ enum {
     THUMBNAIL_QUALITY = 80,
     PICTURE_QUALITY = 88,
     KEY_SIZE = 160,
+    NAME_SIZE = 512,
 };
 
 static const char picture_cache[] = "private, max-age=60";
@@ -28,7 +30,8 @@ struct picture_work {
     struct nj_detection_row row; // of a detection's picture
     bool thumbnail;
     struct nj_frame *frame; // of a live picture
-    int32_t max_width;
+    struct nj_rect crop;
+    struct nj_picture_encode wish;
     char key[KEY_SIZE]; // in the cache; "": not kept
     char etag[NJ_ETAG_SIZE];
     const char *type;
@@ -43,7 +46,9 @@ static struct picture_work *work_of(struct nj_api_work *work)
 
 static int encode(struct picture_work *self, const struct nj_frame *frame)
 {
-    struct nj_picture_encode wish = {.quality = PICTURE_QUALITY, .max_width = self->max_width};
+    struct nj_picture_encode wish = self->wish;
+    if (wish.quality == 0)
+        wish.quality = PICTURE_QUALITY;
     if (self->thumbnail)
         wish = (struct nj_picture_encode){.quality = THUMBNAIL_QUALITY,
                                           .max_width = THUMBNAIL_WIDTH,
@@ -158,7 +163,13 @@ static void run_detection(struct nj_api_work *work)
 
 static void run_frame(struct nj_api_work *work)
 {
-    work->rc = encode(work_of(work), work_of(work)->frame);
+    struct picture_work *self = work_of(work);
+    struct nj_frame *part = NULL;
+    work->rc =
+        self->crop.w > 0 ? nj_frame_crop(self->frame, &self->crop, 0, 0, &part, &work->error) : 0;
+    if (work->rc == 0)
+        work->rc = encode(self, part != NULL ? part : self->frame);
+    nj_frame_unref(part);
 }
 
 static void reply_work(struct nj_api_work *work)
@@ -234,11 +245,27 @@ void nj_picture_reply(struct nj_exchange *exchange, const struct nj_picture_want
     nj_api_work_start(exchange, self != NULL ? &self->work : NULL);
 }
 
+// Names the picture and what is asked of it. Its time as well: a stream that began anew counts
+// anew.
+static void frame_key(const struct nj_frame_want *want, char key[KEY_SIZE])
+{
+    char name[NAME_SIZE], digest[NJ_SHA256_HEX_SIZE];
+    const struct nj_rect *crop = &want->crop;
+    int length = snprintf(
+        name, sizeof name, "%s-%" PRIu64 "-%lld-%" PRId32 "x%" PRId32 "-%d-%.0f,%.0f,%.0f,%.0f",
+        want->camera_id, want->frame->sequence, (long long)want->frame->captured_mono_us,
+        want->max_width, want->max_height, want->quality, (double)crop->x, (double)crop->y,
+        (double)crop->w, (double)crop->h);
+    const size_t used = (size_t)length < sizeof name ? (size_t)length : sizeof name - 1;
+    if (nj_sha256_hex(name, used, digest) != 0)
+        digest[0] = '\0';
+    snprintf(key, KEY_SIZE, "c%s", digest);
+}
+
 void nj_frame_reply(struct nj_exchange *exchange, const struct nj_frame_want *want)
 {
     char key[KEY_SIZE], etag[NJ_ETAG_SIZE];
-    snprintf(key, sizeof key, "c%s-%" PRIu64 "-%" PRId32, want->camera_id, want->frame->sequence,
-             want->max_width);
+    frame_key(want, key);
     snprintf(etag, sizeof etag, "\"%.100s\"", key);
     if (reply_cached(
             exchange, key,
@@ -253,7 +280,9 @@ void nj_frame_reply(struct nj_exchange *exchange, const struct nj_frame_want *wa
         self->work =
             (struct nj_api_work){.run = run_frame, .reply = reply_work, .finish = finish_work};
         self->frame = want->frame;
-        self->max_width = want->max_width;
+        self->crop = want->crop;
+        self->wish = (struct nj_picture_encode){
+            .quality = want->quality, .max_width = want->max_width, .max_height = want->max_height};
         memcpy(self->key, key, sizeof key);
         memcpy(self->etag, etag, sizeof etag);
     }

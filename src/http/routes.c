@@ -46,6 +46,13 @@ static const struct nj_route_query snapshot_queries[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct nj_route_query image_queries[] = {
+    {"quality", "integer", "Of the JPEG, 1 to 100; 88 by default."},
+    {"width", "integer", "Largest width in pixels, 16 to 16384."},
+    {"height", "integer", "Largest height in pixels, 16 to 16384."},
+    {NULL, NULL, NULL},
+};
+
 static const struct nj_route_query letter_queries[] = {
     {"start", "integer", "Letters to pass over."},
     {"limit", "integer", "Letters of a page, 1 to 1000; 100 by default."},
@@ -75,7 +82,8 @@ static const char jpeg[] = "image/jpeg";
 
 const struct nj_route nj_routes[] = {
     GET("/", nj_route_page_get, .open = true, .schema = "Liveness",
-        .summary = "The page for a browser, liveness for other clients."),
+        .summary = "The page for a browser, liveness for other clients, the worker's protocol for "
+                   "a WebSocket."),
     GET("/api/cameras", nj_route_camera_list, .schema = "CameraPage", .summary = "All cameras."),
     GET("/api/cameras/{id}", nj_route_camera_get, .schema = "CameraDetail",
         .summary = "A camera with the tracks of its newest inferred frame."),
@@ -130,6 +138,8 @@ const struct nj_route nj_routes[] = {
         .summary = "The newest lines of the log, newest last."),
     GET("/api/metrics", nj_route_metrics_show, .type = "text/plain",
         .summary = "Metrics as Prometheus reads them."),
+    GET("/api/models", nj_route_model_list, .schema = "ModelPage",
+        .summary = "The models that are loaded, and the archives of subscriptions as trees."),
     GET("/api/queues/status", nj_route_queue_status, .schema = "QueueStatus",
         .summary = "Depth, throughput and trouble of each queue."),
     GET("/api/records/{table}", nj_route_record_list, .schema = "SavedRecordPage",
@@ -158,6 +168,10 @@ const struct nj_route nj_routes[] = {
          .summary = "Stops playing a live camera until it is resumed."),
     POST("/api/sources/{id}/resume", nj_route_source_resume, .schema = "Source",
          .summary = "Plays a paused camera again."),
+    GET("/api/streams", nj_route_stream_list, .schema = "StreamPage",
+        .summary = "The live streams, each with its users."),
+    GET("/api/subscriptions", nj_route_subscription_list, .schema = "SubscriptionPage",
+        .summary = "The detector worker's subscriptions with their newest results."),
     GET("/api/system/circuit-breakers", nj_route_breaker_list, .schema = "Breakers",
         .summary = "All circuit breakers."),
     POST("/api/system/circuit-breakers/{name}/reset", nj_route_breaker_reset,
@@ -186,6 +200,8 @@ const struct nj_route nj_routes[] = {
         .summary = "Database and disk."),
     GET("/api/uploads/refused", nj_route_upload_refused, .schema = "RefusedPage",
         .queries = page_queries, .summary = "Uploaded files that were not taken, and why."),
+    GET("/camera/{id}/image", nj_route_camera_image, .type = jpeg, .queries = image_queries,
+        .summary = "The newest picture of a subscription (\"display;camera\") or of a camera."),
     GET("/health", nj_route_health_live, .open = true, .schema = "Liveness",
         .summary = "The process answers."),
     GET("/openapi.json", nj_route_openapi_get, .summary = "This description."),
@@ -195,6 +211,8 @@ const struct nj_route nj_routes[] = {
         .summary = "WebSocket: events, detections and camera states as they happen."),
     GET("/ws/system", nj_route_system_stream, .type = "websocket",
         .summary = "WebSocket: state of the system every few seconds and when it changes."),
+    GET("/ws/worker", nj_route_worker_stream, .type = "websocket",
+        .summary = "WebSocket: the detector worker's protocol."),
 };
 
 const size_t nj_route_count = NJ_COUNT_OF(nj_routes);

@@ -8,6 +8,7 @@ struct nj_exchange;
 void nj_route_breaker_list(struct nj_exchange *exchange);
 void nj_route_breaker_reset(struct nj_exchange *exchange);
 void nj_route_camera_get(struct nj_exchange *exchange);
+void nj_route_camera_image(struct nj_exchange *exchange);
 void nj_route_camera_list(struct nj_exchange *exchange);
 void nj_route_camera_snapshot(struct nj_exchange *exchange);
 void nj_route_cleanup_get(struct nj_exchange *exchange);
@@ -38,6 +39,7 @@ void nj_route_image_get(struct nj_exchange *exchange);
 void nj_route_latency_show(struct nj_exchange *exchange);
 void nj_route_log_list(struct nj_exchange *exchange);
 void nj_route_metrics_show(struct nj_exchange *exchange);
+void nj_route_model_list(struct nj_exchange *exchange);
 void nj_route_openapi_get(struct nj_exchange *exchange);
 void nj_route_page_get(struct nj_exchange *exchange);
 void nj_route_queue_status(struct nj_exchange *exchange);
@@ -54,7 +56,10 @@ void nj_route_source_resume(struct nj_exchange *exchange);
 void nj_route_source_test(struct nj_exchange *exchange);
 void nj_route_stats_get(struct nj_exchange *exchange);
 void nj_route_storage_get(struct nj_exchange *exchange);
+void nj_route_stream_list(struct nj_exchange *exchange);
+void nj_route_subscription_list(struct nj_exchange *exchange);
 void nj_route_system_stream(struct nj_exchange *exchange);
 void nj_route_upload_refused(struct nj_exchange *exchange);
+void nj_route_worker_stream(struct nj_exchange *exchange);
 
 #endif

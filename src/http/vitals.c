@@ -225,3 +225,13 @@ void nj_vitals_read(struct nj_metrics *metrics, struct nj_vitals_view *out)
     out->disk_used = gauge(metrics, &disk_spec, "used");
     out->disk_total = gauge(metrics, &disk_spec, "total");
 }
+
+void nj_api_read_load(struct nj_metrics *metrics, struct nj_api_load *out)
+{
+    struct nj_vitals_view view;
+    nj_vitals_read(metrics, &view);
+    *out = (struct nj_api_load){
+        .cpu = view.cpu_percent,
+        .memory = view.ram_total > 0 ? 100 * view.ram_used / view.ram_total : -1,
+    };
+}

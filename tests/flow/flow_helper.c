@@ -68,6 +68,7 @@ int flow_setup(void **state)
     flow_set(flow, "app.media_folder=%s", nj_temp_dir_path(&flow->dir, "pictures", path));
     flow_set(flow, "store.path=%s", nj_temp_dir_path(&flow->dir, "store.db", path));
     flow_set(flow, "folder.min_image_bytes=1024");
+    flow_set(flow, "archives.cache_folder=%s", nj_temp_dir_path(&flow->dir, "archives", path));
     flow_set(flow, "http.port=0");
     flow_set(flow, "detect.engine=null");
     flow_set(flow, "detect.model=" NJ_TEST_SOURCE_DIR "/models/yolox_nano_416.json");

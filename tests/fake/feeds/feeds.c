@@ -376,23 +376,27 @@ struct nj_stream_user *feeds_user(struct feeds *feeds, const char *camera)
     return NULL;
 }
 
+static struct nj_frame *make_frame(struct feeds *feeds)
+{
+    struct nj_frame *frame = NULL;
+    assert_int_equal(nj_frame_allocate(SIDE_PX, SIDE_PX, NJ_PIXEL_GRAY, &frame), 0);
+    uint8_t *pixels = (uint8_t *)(uintptr_t)frame->planes[0];
+    for (int32_t y = 0; y < SIDE_PX; y++)
+        for (int32_t x = 0; x < SIDE_PX; x++)
+            pixels[y * frame->strides[0] + x] = (uint8_t)(x ^ y);
+    frame->captured_mono_us = nj_mono_us(&feeds->clock.clock);
+    frame->captured_wall_us = nj_wall_us(&feeds->clock.clock);
+    frame->sequence = ++feeds->sequence;
+    return frame;
+}
+
 void feeds_frame(struct feeds *feeds, const char *camera)
 {
     char url[128];
     struct nj_frame *frame = NULL;
     snprintf(url, sizeof url, "rtsp://cameras/%s", camera);
     feeds_advance(feeds, 200 * (nj_us)NJ_US_PER_MS);
-    const struct nj_frame description = {
-        .width = SIDE_PX,
-        .height = SIDE_PX,
-        .format = NJ_PIXEL_GRAY,
-        .full_width = SIDE_PX,
-        .full_height = SIDE_PX,
-        .captured_mono_us = nj_mono_us(&feeds->clock.clock),
-        .captured_wall_us = nj_wall_us(&feeds->clock.clock),
-        .sequence = ++feeds->sequence,
-    };
-    assert_int_equal(nj_frame_create(&description, NULL, NULL, &frame), 0);
+    frame = make_frame(feeds);
     for (size_t i = 0; i < FEEDS_USERS_MAX; i++) {
         struct nj_stream_user *user = &feeds->users[i];
         if (!user->used || strcmp(user->url, url) != 0)

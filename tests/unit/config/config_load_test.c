@@ -123,6 +123,24 @@ static void later_sources_replace_earlier_ones(void **state)
     nj_temp_dir_finish(&dir);
 }
 
+static void other_defaults_give_way_to_every_source(void **state)
+{
+    static const char *const defaults[] = {"batch.max_detections=7", "batch.window_seconds=11",
+                                           NULL};
+    static const char *const sets[] = {"batch.max_detections=9", NULL};
+    static const char *const wrong[] = {"batch.max_detections=none", NULL};
+    struct nj_config_input input = {.groups = test_groups, .sets = sets, .defaults = defaults};
+    struct nj_config *config = NULL;
+    struct nj_error err;
+    (void)state;
+    assert_int_equal(nj_config_load(&input, &config, &err), 0);
+    assert_int_equal(batch_of(config)->max_detections, 9);
+    assert_int_equal(batch_of(config)->window_us, 11 * NJ_US_PER_S);
+    nj_config_unref(config);
+    input.defaults = wrong;
+    assert_int_equal(nj_config_load(&input, &config, &err), NJ_E_INVALID);
+}
+
 static void lists_in_the_environment_are_commas_or_json(void **state)
 {
     (void)state;
@@ -375,6 +393,7 @@ int config_load_test(void)
         cmocka_unit_test(yaml_and_json_fill_every_type),
         cmocka_unit_test(json_escaped_backslash_before_u_is_no_surrogate),
         cmocka_unit_test(later_sources_replace_earlier_ones),
+        cmocka_unit_test(other_defaults_give_way_to_every_source),
         cmocka_unit_test(lists_in_the_environment_are_commas_or_json),
         cmocka_unit_test(objects_may_stand_in_a_set),
         cmocka_unit_test(secrets_follow_env_and_file),

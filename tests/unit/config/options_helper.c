@@ -171,7 +171,7 @@ const struct nj_option_group *const test_groups[] = {&batch_group, &server_group
 int load_config(const char *file_path, const char *const *environment, const char *const *sets,
                 struct nj_config **out, struct nj_error *err)
 {
-    const struct nj_config_input input = {test_groups, file_path, environment, sets};
+    const struct nj_config_input input = {test_groups, file_path, environment, sets, NULL};
     return nj_config_load(&input, out, err);
 }
 

@@ -247,8 +247,10 @@ export interface LetterPage {
 export interface LetterStats {
     detection_queue_count: number;
     analysis_queue_count: number;
+    action_queue_count: number;
     detection_overflow_count: number;
     analysis_overflow_count: number;
+    action_overflow_count: number;
     total_count: number;
 }
 
@@ -284,10 +286,56 @@ export interface Liveness {
     version: string;
     build: string;
     uptime_seconds: number;
+    streams: {
+        active: number;
+        failed: number;
+        total: number;
+    };
+    models: number;
+    clients: number;
+    database: boolean;
+    redis: boolean | null;
 }
 
 export interface LogPage {
     items: (Record<string, unknown>)[];
+}
+
+export interface ModelNode {
+    model_id: string;
+    model_file: string;
+    model: string;
+    crop: boolean;
+    actions: number;
+    timing: {
+        runs: number;
+        skipped: number;
+        failed: number;
+        timeouts: number;
+        ms_avg: number;
+        ms_p95: number;
+        ms_last: number;
+    };
+    branches: ModelNode[];
+}
+
+export interface ModelPage {
+    cache: {
+        models: number;
+        in_use: number;
+        bytes: number;
+        budget_bytes: number;
+        hits: number;
+        loads: number;
+        failed: number;
+        evicted: number;
+    };
+    pipelines: ({
+        archive: string;
+        subscriptions: string[];
+        warnings: string[];
+        root: ModelNode;
+    })[];
 }
 
 export interface Pagination {
@@ -459,6 +507,79 @@ export interface Storage {
     database: Record<string, unknown>;
     disk: Record<string, unknown> | null;
     timestamp: string;
+}
+
+export interface Stream {
+    address: string;
+    users: number;
+    state: string;
+    reason: string | null;
+    fps: number;
+    width: number;
+    height: number;
+    last_frame_at: string | null;
+    frames: number;
+    frames_dropped: number;
+    restarts: number;
+}
+
+export interface StreamPage {
+    items: Stream[];
+}
+
+export interface Subscription {
+    id: string;
+    display_id: string;
+    camera_id: string;
+    online: boolean;
+    problem: string | null;
+    connections: number;
+    stream: {
+        address: string;
+        state: string;
+        reason: string | null;
+        fps: number;
+        width: number;
+        height: number;
+        last_frame_at: string | null;
+        frames: number;
+        frames_dropped: number;
+        restarts: number;
+    };
+    model: {
+        id: number;
+        name: string;
+        address: string;
+        state: "loading" | "ready" | "error";
+        error: string | null;
+        archive: string | null;
+    };
+    crop: number[] | null;
+    session: {
+        state: "idle" | "running" | "waiting" | "active" | "hold";
+        id: string | null;
+        stage: string | null;
+        track_id: number;
+        data: Record<string, unknown> | null;
+    };
+    frames: number;
+    runs: number;
+    detections: number;
+    newest_detections: Record<string, unknown> | null;
+    newest_result: Record<string, unknown> | null;
+    image_url: string;
+}
+
+export interface SubscriptionPage {
+    items: Subscription[];
+    cache: {
+        entries: number;
+        bytes: number;
+        hits: number;
+        misses: number;
+        evictions: number;
+        expired: number;
+    };
 }
 
 export interface Track {
