@@ -69,12 +69,12 @@ static void store_kept(struct nj_action_job *job)
 {
     struct nj_action_runner *runner = job->runner;
     job->letter = nj_action_job_write(job);
-    job->op = (struct nj_store_op){
-        .apply = apply_keep, .done = handle_kept, .loop = runner->config.loop, .rc = NJ_E_NOMEM};
-    if (job->letter != NULL)
-        job->op.rc = nj_store_write(runner->config.store, &job->op);
-    if (job->op.rc != 0) {
-        nj_error_set(&job->op.error, job->op.rc, "the store takes no more operations now");
+    job->op =
+        (struct nj_store_op){.apply = apply_keep, .done = handle_kept, .loop = runner->config.loop};
+    const int rc =
+        job->letter != NULL ? nj_store_write(runner->config.store, &job->op) : NJ_E_NOMEM;
+    if (rc != 0) {
+        job->op.rc = nj_error_set(&job->op.error, rc, "the store takes no more operations now");
         handle_kept(&job->op);
     }
 }

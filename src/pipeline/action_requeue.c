@@ -53,9 +53,9 @@ void nj_action_complete(struct nj_action_job *job)
     job->state = NJ_ACTION_KEEPING;
     job->op = (struct nj_store_op){
         .apply = apply_complete, .done = handle_completed, .loop = runner->config.loop};
-    job->op.rc = nj_store_write(runner->config.store, &job->op);
-    if (job->op.rc != 0) {
-        nj_error_set(&job->op.error, job->op.rc, "the store takes no more operations now");
+    const int rc = nj_store_write(runner->config.store, &job->op);
+    if (rc != 0) {
+        job->op.rc = nj_error_set(&job->op.error, rc, "the store takes no more operations now");
         handle_completed(&job->op);
     }
 }

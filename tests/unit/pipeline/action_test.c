@@ -536,19 +536,46 @@ static void post_to_an_address_that_is_not_allowed_is_not_sent(void **state)
     close(fd);
 }
 
+static void note_stopped(void *arg)
+{
+    *(bool *)arg = true;
+}
+
 static void stopping_runner_takes_no_more(void **state)
 {
     struct world *world = *state;
     bool stopped = false;
-    (void)stopped;
     world_start(world);
     add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "late");
-    struct nj_action_stats stats;
-    nj_action_runner_get_stats(world->actions, &stats);
-    assert_false(stats.redis_configured);
-    assert_false(stats.foreign_configured);
-    world_stop(world, 0);
-    assert_int_equal(now->ended_count, 0);
+    nj_action_runner_stop(world->actions, 0, note_stopped, &stopped);
+    run(world, 0, "s1");
+    assert_int_equal(now->items[0].rc, NJ_E_CANCELLED);
+    assert_true(stopped);
+    assert_int_equal(world_count_letters(world), 0);
+}
+
+// Whoever is away is not asked again and again: five failures in a row open the breaker.
+static void host_that_is_away_is_left_alone(void **state)
+{
+    struct world *world = *state;
+    int port = 0;
+    const int fd = bind_closed(&port);
+    char url[64];
+    world_set(world, "actions.allow_loopback=true");
+    world_set(world, "actions.tries=0");
+    world_start(world);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/hook", port);
+    for (size_t i = 0; i < 6; i++) {
+        add_message(NJ_ACTION_HTTP_POST, url, "x");
+        run(world, i, "s1");
+        world_until(world, all_ended);
+        assert_int_equal(now->items[i].rc, NJ_E_UNAVAILABLE);
+    }
+    assert_null(strstr(now->items[4].error.text, "breaker"));
+    assert_non_null(strstr(now->items[5].error.text, "http://127.0.0.1"));
+    assert_string_not_equal(now->items[4].error.text, now->items[5].error.text);
+    assert_int_equal(world_count_letters(world), 6);
+    close(fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -571,6 +598,7 @@ int action_test(void)
         TEST(post_that_is_refused_is_a_letter_at_once),
         TEST(post_to_an_address_that_is_not_allowed_is_not_sent),
         TEST(stopping_runner_takes_no_more),
+        TEST(host_that_is_away_is_left_alone),
     };
     return cmocka_run_group_tests_name("action", tests, NULL, NULL);
 }

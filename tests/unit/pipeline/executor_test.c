@@ -79,6 +79,56 @@ static void model_that_fails_before_the_effects_is_no_reason_to_refuse(void **st
     world_expect_record(world, "", "");
 }
 
+static void expect_box(const struct world *world, const char *branch, const double *corners)
+{
+    json_t *branches = world_json(world->branch_results);
+    const json_t *box = json_object_get(json_object_get(branches, branch), "bbox");
+    for (size_t i = 0; i < 4; i++)
+        assert_float_equal(json_number_value(json_array_get(box, i)), corners[i], .2);
+    json_decref(branches);
+}
+
+static void boxes_in_a_resized_crop_are_told_in_the_picture(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(
+        world,
+        "{\"pipeline\":{" NODE(
+            "root", "car") ",\"crop\":false,\"triggerClasses\":[],"
+                           "\"branches\":[{" NODE(
+                               "deep", "plate") ",\"crop\":true,\"cropClass\":\"Frontal\","
+                                                "\"resizeTarget\":[32,32],\"triggerClasses\":["
+                                                "\"Frontal\"],\"branches\":[]}]}}",
+        "{" WORLD_CAR_AND_FRONT ",\"plate\":[[{\"class\":\"Plate\",\"confidence\":0.9,"
+        "\"bbox\":{\"x\":8,\"y\":8,\"width\":16,\"height\":8}}]]}");
+    world_run(world);
+    // 32 pixels are the front's 100 across and 80 down.
+    expect_box(world, "deep", (const double[]){175, 170, 225, 190});
+}
+
+static void straightened_plate_is_as_high_as_the_model_and_keeps_its_shape(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(
+        world,
+        "{\"pipeline\":{" NODE(
+            "root", "plate") ",\"crop\":false,\"triggerClasses\":[],"
+                             "\"branches\":[{" NODE(
+                                 "on_plate", "car") ",\"crop\":true,\"straighten\":true,"
+                                                    "\"triggerClasses\":[],\"branches\":[]}]}}",
+        "{\"plate\":[[{\"class\":\"Plate\",\"confidence\":0.9,"
+        "\"bbox\":{\"x\":100,\"y\":200,\"width\":100,\"height\":20},\"points\":["
+        "{\"x\":100,\"y\":200},{\"x\":200,\"y\":200},{\"x\":200,\"y\":220},"
+        "{\"x\":100,\"y\":220}]}]],"
+        "\"car\":[[{\"class\":\"Car\",\"confidence\":0.9,"
+        "\"bbox\":{\"x\":160,\"y\":0,\"width\":160,\"height\":64}}]]}");
+    world_run(world);
+    // 64 pixels high, so 320 wide: the right half of the plate.
+    expect_box(world, "on_plate", (const double[]){150, 200, 200, 220});
+}
+
 static void guess_of_a_classifier_is_no_result(void **state)
 {
     struct world *world = *state;
@@ -292,6 +342,8 @@ int executor_test(void)
         TEST(branch_of_a_branch_is_waited_for),
         TEST(deep_branch_that_would_not_run_is_known_before_any_effect),
         TEST(model_that_fails_before_the_effects_is_no_reason_to_refuse),
+        TEST(boxes_in_a_resized_crop_are_told_in_the_picture),
+        TEST(straightened_plate_is_as_high_as_the_model_and_keeps_its_shape),
         TEST(guess_of_a_classifier_is_no_result),
         TEST(plate_is_read_and_told),
         TEST(sequential_branches_run_one_by_one),
