@@ -86,7 +86,7 @@ static void times_outside_their_range_are_refused(void **state)
 {
     static const char *const sets[][2] = {{"folder.dedupe_ttl_seconds=59", NULL},
                                           {"folder.dedupe_ttl_seconds=3601", NULL},
-                                          {"sources.list=[{\"id\": \"a\"}]", NULL}};
+                                          {"sources.list=[{\"kind\": \"rtsp\"}]", NULL}};
     (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         struct nj_config *config = NULL;
