@@ -28,9 +28,14 @@ int nj_redis_target_parse(const struct nj_redis_options *options, struct nj_redi
 
 // redis_tls.c
 bool nj_redis_tls_offered(void); // by the library this was built with
-// Begins TLS on a connected context. NJ_E_UNAVAILABLE, NJ_E_INVALID (the file of authorities).
+// Begins TLS on a connected context, which then owns *out. NJ_E_UNAVAILABLE, NJ_E_INVALID (the file
+// of authorities).
+struct ssl_st;
 int nj_redis_tls_begin(struct redisContext *context, const struct nj_redis_target *target,
-                       const char *ca_file, struct nj_error *err);
+                       const char *ca_file, struct ssl_st **out, struct nj_error *err);
+bool nj_redis_tls_wants_read(const struct ssl_st *ssl); // before it can write; false for NULL
+// What is wrong with the server's certificate; NULL for nothing.
+const char *nj_redis_tls_trouble(const struct ssl_st *ssl);
 
 // redis_uv.c. Callbacks come from the loop, never from inside a call of these functions, and none
 // after nj_redis_link_close, which may be called from inside one.

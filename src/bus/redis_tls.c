@@ -38,7 +38,7 @@ static bool name_peer(SSL *ssl, const char *host)
 }
 
 int nj_redis_tls_begin(struct redisContext *context, const struct nj_redis_target *target,
-                       const char *ca_file, struct nj_error *err)
+                       const char *ca_file, struct ssl_st **out, struct nj_error *err)
 {
     SSL_CTX *settings = make_context(ca_file);
     if (settings == NULL)
@@ -56,7 +56,19 @@ int nj_redis_tls_begin(struct redisContext *context, const struct nj_redis_targe
         return nj_error_set(err, NJ_E_UNAVAILABLE, "Redis %s: TLS: %s", target->shown,
                             context->errstr);
     }
+    *out = ssl;
     return 0;
+}
+
+bool nj_redis_tls_wants_read(const struct ssl_st *ssl)
+{
+    return ssl != NULL && SSL_want_read(ssl);
+}
+
+const char *nj_redis_tls_trouble(const struct ssl_st *ssl)
+{
+    long result = ssl != NULL ? SSL_get_verify_result(ssl) : X509_V_OK;
+    return result != X509_V_OK ? X509_verify_cert_error_string(result) : NULL;
 }
 
 #else
@@ -67,12 +79,25 @@ bool nj_redis_tls_offered(void)
 }
 
 int nj_redis_tls_begin(struct redisContext *context, const struct nj_redis_target *target,
-                       const char *ca_file, struct nj_error *err)
+                       const char *ca_file, struct ssl_st **out, struct nj_error *err)
 {
     (void)context;
     (void)ca_file;
+    (void)out;
     return nj_error_set(err, NJ_E_UNSUPPORTED, "Redis %s: this program was built without TLS",
                         target->shown);
+}
+
+bool nj_redis_tls_wants_read(const struct ssl_st *ssl)
+{
+    (void)ssl;
+    return false;
+}
+
+const char *nj_redis_tls_trouble(const struct ssl_st *ssl)
+{
+    (void)ssl;
+    return NULL;
 }
 
 #endif

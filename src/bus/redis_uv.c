@@ -32,6 +32,8 @@ struct nj_redis_link {
     struct addrinfo *addresses, *next_address;
     redisContext *context;
     struct watcher *watcher;
+    struct ssl_st *tls; // the context's; NULL: none
+    bool unsent;        // the context holds bytes for the server
     bool up, closed, down_told;
     unsigned depth;        // of callbacks, inside which the link stays
     struct nj_error error; // of the newest address that did not answer
@@ -49,6 +51,7 @@ static void close_socket(struct nj_redis_link *link)
         uv_close((uv_handle_t *)&link->watcher->poll, on_watcher_closed);
         link->watcher = NULL;
     }
+    link->tls = NULL;
     if (link->context != NULL)
         redisFree(link->context); // closes the descriptor, which nobody watches any more
     link->context = NULL;
@@ -91,10 +94,23 @@ static void fail(struct nj_redis_link *link, const char *what)
     go_down(link, &error);
 }
 
+// hiredis says what failed; under TLS it may only know that something did.
 static void fail_context(struct nj_redis_link *link)
 {
+    const char *trouble = nj_redis_tls_trouble(link->tls);
     bool quiet = link->context->errstr[0] == '\0';
-    fail(link, quiet ? "the connection broke" : link->context->errstr);
+    if (trouble == NULL)
+        trouble = quiet ? "the connection broke" : link->context->errstr;
+    fail(link, trouble);
+}
+
+static int socket_error(const struct nj_redis_link *link)
+{
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    if (getsockopt(link->context->fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
+        failure = errno;
+    return failure;
 }
 
 static void on_event(uv_poll_t *poll, int status, int events);
@@ -147,17 +163,22 @@ static void flush(struct nj_redis_link *link)
     if (redisBufferWrite(link->context, &done) != REDIS_OK)
         fail_context(link);
     else
-        watch(link, done ? UV_READABLE : UV_READABLE | UV_WRITABLE);
+        watch(link,
+              done || nj_redis_tls_wants_read(link->tls) ? UV_READABLE : UV_READABLE | UV_WRITABLE);
+    link->unsent = !done;
+}
+
+static const char *socket_broken(const struct nj_redis_link *link)
+{
+    int failure = socket_error(link);
+    return failure != 0 ? uv_strerror(uv_translate_sys_error(failure)) : "the connection broke";
 }
 
 static void try_next(struct nj_redis_link *link);
 
 static void finish_connecting(struct nj_redis_link *link)
 {
-    int failure = 0;
-    socklen_t size = sizeof failure;
-    if (getsockopt(link->context->fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
-        failure = errno;
+    int failure = socket_error(link);
     if (failure != 0) {
         nj_error_errno(&link->error, failure, "Redis %s", link->config.target->shown);
         link->error.code = NJ_E_UNAVAILABLE;
@@ -167,8 +188,9 @@ static void finish_connecting(struct nj_redis_link *link)
     }
     (void)redisEnableKeepAlive(link->context); // a peer that vanished is found without it too
     link->context->err = 0;
-    if (link->config.target->tls && nj_redis_tls_begin(link->context, link->config.target,
-                                                       link->config.ca_file, &link->error) != 0) {
+    if (link->config.target->tls &&
+        nj_redis_tls_begin(link->context, link->config.target, link->config.ca_file, &link->tls,
+                           &link->error) != 0) {
         go_down(link, &link->error);
         return;
     }
@@ -186,12 +208,13 @@ static void on_event(uv_poll_t *poll, int status, int events)
     link->depth++;
     if (!link->up)
         finish_connecting(link);
-    else if (status < 0)
-        fail(link, uv_strerror(status));
+    else if (status < 0) // libuv's own number tells nothing of the socket
+        fail(link, socket_broken(link));
     else if ((events & UV_READABLE) != 0)
         receive(link);
-    // Under TLS either direction may wait for the other.
-    if (link->up && !link->closed && !link->down_told && (events & UV_WRITABLE) != 0)
+    // Under TLS what is to be written may have waited for what is read.
+    bool writes = (events & UV_WRITABLE) != 0 || (link->tls != NULL && link->unsent);
+    if (link->up && !link->closed && !link->down_told && writes)
         flush(link);
     link->depth--;
     release(link);
@@ -283,6 +306,7 @@ void nj_redis_link_write(struct nj_redis_link *link, const char *bytes, size_t l
 {
     // Without memory the context remembers it, and the link goes down at the event.
     (void)redisAppendFormattedCommand(link->context, bytes, length);
+    link->unsent = true;
     // Sent at the next turn, so that commands of one turn go out together.
     (void)uv_poll_start(&link->watcher->poll, UV_READABLE | UV_WRITABLE, on_event);
 }
