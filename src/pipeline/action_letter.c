@@ -3,6 +3,7 @@
 // it, only references to them.
 #include "pipeline/action_priv.h"
 
+#include "util/file.h"
 #include "util/json_reader.h"
 #include "util/json_writer.h"
 #include "util/text.h"
@@ -207,6 +208,8 @@ static int read_image(const json_t *payload, struct nj_action_job *job, struct n
     rc =
         rc != 0 ? rc : nj_json_get_int(object, "expire_seconds", true, &image->expire_seconds, err);
     image->png = strcmp(format, "png") == 0;
+    if (rc == 0 && !nj_path_is_below(image->path, nj_media_folder(job->runner->config.media)))
+        rc = nj_error_set(err, NJ_E_INVALID, "the image's file is none of ours");
     return rc;
 }
 

@@ -2,8 +2,11 @@
 // The names that templates know while a pipeline runs.
 #include "pipeline/executor_priv.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { CONFIDENCE_STEPS = 10000, PLACE_STEPS = 10 };
 
 static struct nj_value text_value(const char *text)
 {
@@ -16,10 +19,17 @@ static struct nj_value number_value(double number)
     return (struct nj_value){.kind = NJ_VALUE_NUMBER, .number = number};
 }
 
+// Numbers as people write them: single precision shows digits that mean nothing.
+static double round_to(float value, double steps)
+{
+    return round((double)value * steps) / steps;
+}
+
 static double confidence_of(const struct nj_run_node *node)
 {
-    return node->found_count > 0 ? (double)node->found[0].detection.confidence
-                                 : (double)node->text_confidence;
+    return round_to(node->found_count > 0 ? node->found[0].detection.confidence
+                                          : node->text_confidence,
+                    CONFIDENCE_STEPS);
 }
 
 static struct nj_value box_value(const struct nj_run_node *node)
@@ -34,7 +44,7 @@ static struct nj_value box_value(const struct nj_run_node *node)
 static struct nj_value place_value(const struct nj_rect *box, char side)
 {
     const float value = side == 'x' ? box->x : side == 'y' ? box->y : side == 'w' ? box->w : box->h;
-    return number_value((double)value);
+    return number_value(round_to(value, PLACE_STEPS));
 }
 
 // Of its surest detection or class.

@@ -3,7 +3,6 @@
 #include "pipeline/action.h"
 
 #include "tests/unit/pipeline/world_helper.h"
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <arpa/inet.h>
@@ -447,7 +446,7 @@ struct receiver { // answers one request after the other with the next status
     int fd, port;
     const char *const *answers;
     size_t count;
-    char got[4096];
+    char url[64], got[4096];
     pthread_t thread;
 };
 
@@ -476,6 +475,7 @@ static void start_receiver(struct receiver *receiver)
 {
     receiver->fd = bind_closed(&receiver->port);
     assert_int_equal(listen(receiver->fd, 4), 0);
+    snprintf(receiver->url, sizeof receiver->url, "http://127.0.0.1:%d/hook", receiver->port);
     assert_int_equal(pthread_create(&receiver->thread, NULL, receive, receiver), 0);
 }
 
@@ -490,12 +490,10 @@ static void post_is_repeated_until_it_is_taken(void **state)
     struct world *world = *state;
     static const char *const answers[] = {"503 Busy", "204 Taken"};
     struct receiver receiver = {.answers = answers, .count = 2};
-    char url[64];
     world_set(world, "actions.allow_loopback=true");
     world_start(world);
     start_receiver(&receiver);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/hook", receiver.port);
-    add_message(NJ_ACTION_HTTP_POST, url, "{\"a\":1}");
+    add_message(NJ_ACTION_HTTP_POST, receiver.url, "{\"a\":1}");
     run(world, 0, "s1");
     until_ended_in_fake_time(world, 60 * (nj_us)NJ_US_PER_S);
     end_receiver(&receiver);
@@ -510,12 +508,10 @@ static void post_that_is_refused_is_a_letter_at_once(void **state)
     struct world *world = *state;
     static const char *const answers[] = {"404 No"};
     struct receiver receiver = {.answers = answers, .count = 1};
-    char url[64];
     world_set(world, "actions.allow_loopback=true");
     world_start(world);
     start_receiver(&receiver);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/hook", receiver.port);
-    add_message(NJ_ACTION_HTTP_POST, url, "{\"a\":1}");
+    add_message(NJ_ACTION_HTTP_POST, receiver.url, "{\"a\":1}");
     run_all(world);
     end_receiver(&receiver);
     assert_int_equal(now->items[0].rc, NJ_E_DENIED);

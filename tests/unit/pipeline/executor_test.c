@@ -298,22 +298,29 @@ static void record_that_the_archive_makes_itself_has_the_session(void **state)
     json_decref(record);
 }
 
-static void request_keeps_its_session_without_a_record(void **state)
+static void templates_know_the_request_and_what_was_seen(void **state)
 {
     struct world *world = *state;
+    static const struct nj_run_detection known[] = {
+        {.label = "Car",
+         .detection = {.confidence = .93f, .box = {100, 100, 300.1f, 200}},
+         .track_id = 7}};
     world_start(world);
-    world_load(
-        world,
-        "{\"pipeline\":{" NODE(
-            "root",
-            "car") ",\"crop\":false,\"triggerClasses\":[],"
-                   "\"actions\":[{\"type\":\"publish_message\",\"topic\":\"x\","
-                   "\"message\":\"{session_id} {class} {subscription_id}\"}],\"branches\":[]}}",
-        WORLD_SCRIPT);
+    world_load(world,
+               "{\"pipeline\":{" NODE(
+                   "root", "car") ",\"crop\":false,\"triggerClasses\":[],"
+                                  "\"actions\":[{\"type\":\"publish_message\",\"topic\":\"x\","
+                                  "\"message\":\"{session_id} {class} {subscription_id} "
+                                  "{confidence} {w} {track_id} "
+                                  "{model_id} {camera_id} {timestamp_ms}\"}],\"branches\":[]}}",
+               WORLD_SCRIPT);
     world->run.session_id = "4711";
+    world->run.known = known;
+    world->run.known_count = 1;
     world_run(world);
-    assert_string_equal(world->result.session_id, "4711");
-    assert_non_null(strstr(world->messages[0], "\"message\":\"4711 Car d1;c1\""));
+    assert_string_equal(world->result.session_id, "4711"); // no record: the request's
+    assert_non_null(strstr(world->messages[0], "\"message\":\"4711 Car d1;c1 0.93 300.1 7 "
+                                               "root c1 1757715366000\""));
 }
 
 static void root_that_knows_no_trigger_class_is_not_loaded(void **state)
@@ -352,7 +359,7 @@ int executor_test(void)
         TEST(failing_root_is_an_error_with_its_reason),
         TEST(cancelled_run_ends_soon_and_once),
         TEST(record_that_the_archive_makes_itself_has_the_session),
-        TEST(request_keeps_its_session_without_a_record),
+        TEST(templates_know_the_request_and_what_was_seen),
         TEST(root_that_knows_no_trigger_class_is_not_loaded),
     };
     return cmocka_run_group_tests_name("executor", tests, NULL, NULL);

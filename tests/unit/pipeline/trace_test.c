@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 int trace_test(void);
@@ -75,6 +76,16 @@ static void trace_saves_publishes_and_records_one_car(void **state)
     assert_string_equal(world_text(json_object_get(branches, "car_bodytype_cls_v1"), "body_type"),
                         "Sedan");
     json_decref(branches);
+
+    // The moment of the picture in local time, as the C library has it.
+    const time_t moment = 1757715366;
+    struct tm local;
+    char stamp[32];
+    assert_non_null(localtime_r(&moment, &local));
+    assert_int_equal(strftime(stamp, sizeof stamp, "%Y-%m-%dT%H-%M-%S", &local), 19);
+    json_t *record = world_json(world_record(world, "car_frontal_info", world->result.session_id));
+    assert_string_equal(world_text(record, "captured_timestamp"), stamp);
+    json_decref(record);
 
     assert_int_equal(world->message_count, 1);
     json_t *told = world_json(world->messages[0]);
