@@ -47,5 +47,6 @@ int nj_cli_check(int argc, char **argv);
 int nj_cli_config(int argc, char **argv);
 int nj_cli_detect(int argc, char **argv);
 int nj_cli_eval(int argc, char **argv);
+int nj_cli_mpta(int argc, char **argv);
 
 #endif

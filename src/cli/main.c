@@ -24,6 +24,8 @@ static const struct nj_cli_command commands[] = {
      "print what is on pictures", nj_cli_detect},
     {"eval", "mot --det FILE --gt FILE [--out FILE] | video --video FILE --gt FILE",
      "measure tracking and detection against ground truth", nj_cli_eval},
+    {"mpta", "pack FOLDER | check FILE | convert FILE | run FILE PICTURE|VIDEO...",
+     "model archives: make, look through, run; see nightjar mpta --help", nj_cli_mpta},
 };
 
 static void print_help(FILE *out)

@@ -13,7 +13,11 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { SHOWN_BYTES = 200, HEADER_MAX = 512 };
+enum {
+    SHOWN_BYTES = 200,
+    HEADER_MAX = 512,
+    TIMER_SLACK_US = 20 * NJ_US_PER_MS, // libcurl's timers may be early by some milliseconds
+};
 
 static const char *const schemes[] = {"http", "https", NULL};
 
@@ -254,7 +258,7 @@ static int perform(CURL *curl, struct transfer *transfer, const char *url, nj_us
     curl_slist_free_all(headers);
     if (result == CURLE_OK && transfer->rc == 0)
         return 0;
-    return explain(result, transfer, nj_mono_us(nj_clock_real()) >= deadline_us);
+    return explain(result, transfer, nj_mono_us(nj_clock_real()) + TIMER_SLACK_US >= deadline_us);
 }
 
 // Checks one URL and fetches it; errors say which one it was.

@@ -271,9 +271,12 @@ static int open_fd(const struct nj_archive_options *options, int fd, struct nj_a
     if (rc == 0)
         rc = nj_sha256_fd_hex(fd, file.sha256, NULL, err);
     for (int i = 0; rc == 0 && i < HOLD_TRIES; i++) {
-        rc = nj_archive_open_cached(options, file.sha256, out, err);
+        struct nj_error why = {0};
+        rc = nj_archive_open_cached(options, file.sha256, out, &why);
+        if (rc == 0)
+            return 0;
         if (rc != NJ_E_NOT_FOUND)
-            return rc;
+            return nj_error_set(err, rc, "%s", why.text);
         rc = unpack(options, &file, err);
     }
     return rc == 0 ? nj_error_set(err, NJ_E_AGAIN, "the cache is being swept; try again") : rc;

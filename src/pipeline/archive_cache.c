@@ -85,12 +85,14 @@ int nj_cache_begin(const struct nj_archive_options *options, const char *name,
                    struct nj_cache_hold *out, struct nj_error *err)
 {
     struct nj_cache_hold hold = {.fd = -1};
-    int rc = nj_dir_create(options->cache_folder, err);
+    struct nj_error why = {0};
+    int rc = nj_dir_create(options->cache_folder, &why);
     for (int i = 0; i < BEGIN_TRIES && (rc == 0 || rc == NJ_E_AGAIN) && hold.fd < 0; i++)
-        rc = begin_once(options, name, &hold, err);
-    if (rc == 0)
-        *out = hold;
-    return rc;
+        rc = begin_once(options, name, &hold, &why);
+    if (rc != 0)
+        return nj_error_set(err, rc, "%s", why.text);
+    *out = hold;
+    return 0;
 }
 
 void nj_cache_abandon(struct nj_cache_hold *hold)

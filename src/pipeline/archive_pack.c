@@ -4,6 +4,7 @@
 #include "pipeline/spec_priv.h"
 #include "util/digest.h"
 #include "util/file.h"
+#include "util/json_reader.h"
 #include "util/mem.h"
 #include "util/text.h"
 
@@ -25,6 +26,7 @@ enum {
     DOS_TIME = 0,
     FILE_ATTRIBUTES = (S_IFREG | 0644),
     ATTRIBUTES_MODE_SHIFT = 16,
+    MANIFEST_BYTES_MAX = 256 * 1024, // as of the registry
     COPY_BYTES = 1 << 14
 };
 
@@ -204,31 +206,53 @@ struct exchange {
 static int join(const struct exchange *exchange, const char *folder, const char *stem,
                 const char *suffix, char out[NJ_ARCHIVE_PATH_MAX])
 {
-    char name[NJ_SPEC_NAME_SIZE + 8];
+    char name[NJ_ARCHIVE_NAME_MAX];
     snprintf(name, sizeof name, "%s%s", stem, suffix);
     if (nj_path_join(out, NJ_ARCHIVE_PATH_MAX, folder, name) == 0)
         return 0;
     return nj_error_set(exchange->err, NJ_E_TOO_BIG, "%s: the path is too long", folder);
 }
 
-// Takes what the models folder has for a node, a file of labels too; what is missing then is told
-// by the check.
+// The file of labels that a manifest may name lies beside it and comes along.
+static int copy_labels(const struct exchange *exchange, const char *manifest)
+{
+    json_t *json = NULL;
+    const char *labels = "";
+    char from[NJ_ARCHIVE_PATH_MAX], to[NJ_ARCHIVE_PATH_MAX];
+    int rc = nj_json_parse_file(manifest, MANIFEST_BYTES_MAX, &json, exchange->err);
+    if (rc != 0)
+        return rc;
+    nj_json_get_text(json, "labels", false, &labels, NULL);
+    if (labels[0] != '\0' && labels[0] != '.' && strchr(labels, '/') == NULL) {
+        rc = join(exchange, exchange->models, labels, "", from);
+        rc = rc != 0 ? rc : join(exchange, exchange->folder, labels, "", to);
+        if (rc == 0 && access(from, F_OK) == 0)
+            rc = copy_file(from, to, exchange->err);
+    }
+    json_decref(json);
+    return rc;
+}
+
+// Takes what the models folder has for a node; what is missing then is told by the check.
 static int exchange_model(struct nj_spec_node *node, void *arg)
 {
-    static const char *const suffixes[] = {".onnx", ".json", ".txt"};
+    static const char *const suffixes[] = {".onnx", ".json"};
     const struct exchange *exchange = arg;
     char stem[NJ_SPEC_NAME_SIZE], from[NJ_ARCHIVE_PATH_MAX], to[NJ_ARCHIVE_PATH_MAX];
     nj_text_copy(stem, sizeof stem, node->model_file);
     *strrchr(stem, '.') = '\0';
+    int rc = 0;
     for (size_t i = 0; i < NJ_COUNT_OF(suffixes); i++) {
-        int rc = join(exchange, exchange->models, stem, suffixes[i], from);
+        rc = join(exchange, exchange->models, stem, suffixes[i], from);
         rc = rc != 0 ? rc : join(exchange, exchange->folder, stem, suffixes[i], to);
         if (rc == 0 && access(from, F_OK) == 0)
             rc = copy_file(from, to, exchange->err);
         if (rc != 0)
             return rc;
     }
-    const int rc = join(exchange, exchange->folder, stem, ".pt", to);
+    if (access(to, F_OK) == 0) // the manifest
+        rc = copy_labels(exchange, to);
+    rc = rc != 0 ? rc : join(exchange, exchange->folder, stem, ".pt", to);
     if (rc == 0)
         unlink(to);
     return rc;

@@ -49,15 +49,18 @@ const struct nj_run_detection *nj_run_trigger(const struct nj_run_node *branch, 
             return &parent->found[0];
         say_unsure(branch, &parent->found[0], why);
     }
+    // Of several classes the surest thing counts, not the class that was named first.
+    const struct nj_run_detection *surest = NULL;
     for (size_t i = 0; i < classes->count; i++) {
         const struct nj_run_detection *region = nj_run_region(parent, classes->items[i]);
         if (region == NULL)
             continue;
-        if (is_sure(branch, region))
-            return region;
-        say_unsure(branch, region, why);
+        if (!is_sure(branch, region))
+            say_unsure(branch, region, why);
+        else if (surest == NULL || region->detection.confidence > surest->detection.confidence)
+            surest = region;
     }
-    return NULL;
+    return surest;
 }
 
 bool nj_run_check_classes(const struct nj_run_node *node, char *why)

@@ -87,7 +87,7 @@ struct nj_spec_node {
     bool crop, multi_class, parallel;
     double min_confidence; // negative: not given
     struct nj_spec_names trigger_classes, expected_classes;
-    char crop_class[NJ_SPEC_NAME_SIZE];  // not given: the first trigger class; "" neither
+    char crop_class[NJ_SPEC_NAME_SIZE];  // "": what triggered it
     int32_t resize_width, resize_height; // 0: the model's own input size
     bool straighten;                     // crop along the landmarks of what triggered it
     nj_us timeout_us;                    // of this branch; 30 s

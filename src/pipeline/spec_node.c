@@ -306,9 +306,6 @@ int nj_spec_read_node(struct nj_spec_reader *reader, const json_t *json, struct 
     const int rc = nj_spec_read(reader, &node_members, json, &reading);
     reader->depth--;
     apply_older(&reading);
-    if (reading.node.crop_class[0] == '\0' && reading.node.trigger_classes.count > 0)
-        nj_text_copy(reading.node.crop_class, sizeof reading.node.crop_class,
-                     reading.node.trigger_classes.items[0]);
     *node = reading.node; // also half read: the spec frees it
     return rc;
 }
