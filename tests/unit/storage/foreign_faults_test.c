@@ -23,7 +23,7 @@ int foreign_faults_test(void);
 enum {
     SHORT_US = 200 * NJ_US_PER_MS,
     TICK_US = 5 * NJ_US_PER_MS,
-    GAP_MAX_US = 100 * NJ_US_PER_MS,
+    GAP_MAX_US = 500 * NJ_US_PER_MS, // below the time-outs, above the turns of a busy machine
     MANY = 400,
     ALLOWED = 30,
     THRESHOLD = 3,
@@ -347,7 +347,7 @@ static void postgres_end_cancels_what_hangs_at_its_deadline(void **state)
     nj_foreign_destroy(f->foreign, SHORT_US);
     nj_us took = nj_mono_us(nj_clock_real()) - begun;
     f->foreign = NULL;
-    assert_in_range(took, SHORT_US, SHORT_US + NJ_US_PER_S);
+    assert_in_range(took, SHORT_US, SHORT_US + 3 * NJ_US_PER_S);
     nj_loop_turn(f->loop);
     for (int i = 0; i < MANY; i++) {
         assert_int_equal(puts[i].ended, 1);
@@ -369,7 +369,7 @@ static void retries_that_wait_end_with_the_writer(void **state)
     nj_us begun = nj_mono_us(nj_clock_real());
     nj_foreign_destroy(f->foreign, SHORT_US);
     f->foreign = NULL;
-    assert_true(nj_mono_us(nj_clock_real()) - begun < SHORT_US + NJ_US_PER_S);
+    assert_true(nj_mono_us(nj_clock_real()) - begun < SHORT_US + 3 * NJ_US_PER_S);
     nj_loop_turn(f->loop);
     assert_int_equal(put.write.rc, NJ_E_CANCELLED);
 }
