@@ -63,6 +63,14 @@ void nj_run_act(struct nj_run_node *node)
     start_branches(node);
 }
 
+// As the root would be: nothing of it is done, and what was looked at below it before is no result.
+static void refuse_branch(struct nj_run_node *branch)
+{
+    branch->outcome = NJ_NODE_NONE;
+    for (size_t i = 0; i < branch->spec->branch_count; i++)
+        refuse_branch(nj_run_node_of(branch->work, &branch->spec->branches[i]));
+}
+
 void nj_run_branch_inferred(struct nj_run_node *branch)
 {
     char why[NJ_RUN_WHY_SIZE];
@@ -71,7 +79,7 @@ void nj_run_branch_inferred(struct nj_run_node *branch)
             nj_run_act(branch);
             return;
         }
-        branch->outcome = NJ_NODE_NONE; // as the root would be: nothing of it is done
+        refuse_branch(branch);
     }
     end_branch(branch);
 }

@@ -122,15 +122,24 @@ void nj_run_mark_probes(struct nj_run_node *node)
     visit_waited(node, &(struct visit){.see = mark_way});
 }
 
-// Whether `waited` runs as far as is known: what was not looked at yet, or could not be, is unknown
-// and no reason to refuse.
+// Whether `branch`, on the way to what is waited for, runs as far as is known: what was not looked
+// at yet, or could not be, is unknown and no reason to refuse.
+static bool may_run(const struct nj_run_node *top, const struct nj_run_node *branch, char *reason)
+{
+    const struct nj_run_node *parent = branch->parent;
+    if (parent != top && (!parent->inferred || parent->outcome == NJ_NODE_ERROR))
+        return true;
+    if (parent == top || parent->outcome == NJ_NODE_OK)
+        return nj_run_trigger(branch, reason) != NULL;
+    snprintf(reason, NJ_RUN_WHY_SIZE, "%.60s saw nothing for sure", parent->spec->model_id);
+    return false;
+}
+
 static bool check_way(struct nj_run_node *top, struct nj_run_node *waited, char *why)
 {
     char reason[NJ_RUN_WHY_SIZE];
     for (const struct nj_run_node *node = waited; node != top; node = node->parent) {
-        const struct nj_run_node *parent = node->parent;
-        const bool known = parent == top || (parent->inferred && parent->outcome != NJ_NODE_ERROR);
-        if (!known || nj_run_trigger(node, reason) != NULL)
+        if (may_run(top, node, reason))
             continue;
         snprintf(why, NJ_RUN_WHY_SIZE, "branch %.50s would not run: %.80s", waited->spec->model_id,
                  reason);

@@ -65,7 +65,7 @@ static void deep_branch_that_would_not_run_is_known_before_any_effect(void **sta
     world_run(world);
     assert_false(world->result.found);
     assert_string_equal(world->result.why_not,
-                        "branch car_brand_cls_v1 would not run: no Plate was seen");
+                        "branch car_brand_cls_v1 would not run: front_v1 saw nothing for sure");
     expect_no_effects(world);
 }
 

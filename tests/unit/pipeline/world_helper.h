@@ -55,6 +55,7 @@ struct world {
     size_t message_count;
     bool stopped;
 
+    const char *camera_id; // of runs; NULL: "c1"
     struct nj_run run;
     struct nj_run_result result; // of the newest run; texts are the world's
     char *branch_results, *detection;
