@@ -21,6 +21,7 @@ enum {
     NETWORK_TEXT_SIZE = 64,
     ADDRESSES_MAX = 32, // of one name; more is a name that nobody uses in earnest
     REDACTED_NAME_MAX = 64,
+    SCHEME_SHOWN_MAX = 32,
 };
 
 enum kind { KIND_PUBLIC, KIND_LOOPBACK, KIND_PRIVATE, KIND_NEVER };
@@ -190,7 +191,7 @@ bool nj_address_allowed(const struct nj_address_rules *rules, const struct socka
     return nj_address_allowed_at(rules, NULL, address);
 }
 
-static int deny(const char *host, const struct sockaddr *address, struct nj_error *err)
+int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_error *err)
 {
     static const struct {
         const char *what, *option;
@@ -228,7 +229,7 @@ static int check_all(const struct nj_address_rules *rules, const char *host,
 {
     for (const struct addrinfo *at = list; at; at = at->ai_next)
         if (!nj_address_allowed_at(rules, host, at->ai_addr))
-            return deny(host, at->ai_addr, err);
+            return nj_address_deny(host, at->ai_addr, err);
     return 0;
 }
 
@@ -258,13 +259,19 @@ int nj_address_resolve(const struct nj_address_rules *rules, const char *host, u
     return rc;
 }
 
-static int check_scheme(const struct nj_url *url, const char *const *schemes, struct nj_error *err)
+// Before the rest is read: "file:///etc/passwd" has no host, but that is not what is wrong with it.
+static int check_scheme(const char *url, const char *const *schemes, struct nj_error *err)
 {
+    size_t length = strcspn(url, ":/?#@");
+    char shown[SCHEME_SHOWN_MAX];
+    if (strncmp(url + length, "://", 3) != 0)
+        return 0; // no URL, which is told by who parses it
     for (const char *const *scheme = schemes; *scheme; scheme++)
-        if (strcmp(*scheme, url->scheme) == 0)
+        if (strlen(*scheme) == length && strncasecmp(*scheme, url, length) == 0)
             return 0;
+    (void)snprintf(shown, sizeof shown, "%.*s", length < sizeof shown ? (int)length : 0, url);
     return nj_error_set(err, NJ_E_DENIED, "addresses that begin with %s:// are not allowed here",
-                        url->scheme);
+                        shown);
 }
 
 int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
@@ -272,9 +279,9 @@ int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
 {
     struct nj_url parsed;
     struct addrinfo *list = NULL;
-    int rc = nj_url_parse(url, &parsed, err);
+    int rc = check_scheme(url, schemes, err);
     if (rc == 0)
-        rc = check_scheme(&parsed, schemes, err);
+        rc = nj_url_parse(url, &parsed, err);
     if (rc != 0)
         return rc;
     if (lookup(parsed.host, AI_NUMERICHOST, &list, NULL) != 0)
@@ -289,9 +296,9 @@ int nj_address_check_url(const struct nj_address_rules *rules, const char *url,
 {
     struct nj_url parsed;
     char address[NJ_ADDRESS_TEXT_SIZE];
-    int rc = nj_url_parse(url, &parsed, err);
+    int rc = check_scheme(url, schemes, err);
     if (rc == 0)
-        rc = check_scheme(&parsed, schemes, err);
+        rc = nj_url_parse(url, &parsed, err);
     return rc == 0 ? nj_address_resolve(rules, parsed.host, 0, address, err) : rc;
 }
 

@@ -52,6 +52,10 @@ bool nj_address_allowed(const struct nj_address_rules *rules, const struct socka
 bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *host,
                            const struct sockaddr *address);
 
+// Says that `host` may not be reached at this address, and which option would allow it. Returns
+// NJ_E_DENIED.
+int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_error *err);
+
 // Checks scheme (one of `schemes`, NULL-terminated) and host of the URL; resolves names (blocking:
 // not on the loop thread). NJ_E_DENIED names the rule and the option that would allow it, without
 // credentials; NJ_E_INVALID: no URL; NJ_E_UNAVAILABLE: the name does not resolve.

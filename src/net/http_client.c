@@ -3,6 +3,7 @@
 #include "net/http_client.h"
 
 #include "net/url.h"
+#include "util/text.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -24,8 +25,9 @@ struct nj_http_client {
 struct call_state {
     const struct nj_http_call *call;
     struct nj_buf *body;
-    struct nj_url url; // with rules
-    bool denied;
+    bool denied; // an address was against the rules:
+    struct sockaddr_storage denied_address;
+    struct nj_url url; // parsed when there are rules
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -74,12 +76,17 @@ static int on_progress(void *arg, curl_off_t total_down, curl_off_t down, curl_o
     return state->call->cancel && nj_cancel_fired(state->call->cancel);
 }
 
-static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+// The address that the name resolved to right now, whatever it meant when it was looked at.
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct call_state *state = arg;
     (void)purpose;
     if (!nj_address_allowed_at(state->call->rules, state->url.host, &address->addr)) {
+        size_t length = address->addrlen < sizeof state->denied_address
+                            ? address->addrlen
+                            : sizeof state->denied_address;
         state->denied = true;
+        memcpy(&state->denied_address, &address->addr, length);
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -154,10 +161,43 @@ static void set_limits(CURL *curl, struct call_state *state)
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, (long)NJ_CLIENT_DNS_CACHE_S);
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-    if (call->rules == NULL)
-        return;
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open);
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, state);
+}
+
+static void set_access(CURL *curl, struct call_state *state)
+{
+    const struct nj_http_call *call = state->call;
+    if (call->username) {
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+        curl_easy_setopt(curl, CURLOPT_USERNAME, call->username);
+        curl_easy_setopt(curl, CURLOPT_PASSWORD, call->password ? call->password : "");
+    }
+    if (call->any_certificate) {
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (call->rules) {
+        curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, state);
+    }
+}
+
+static void read_header(CURL *curl, const char *name, char out[NJ_HTTP_TAG_SIZE])
+{
+    struct curl_header *header = NULL;
+    out[0] = '\0';
+    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
+        !nj_text_copy(out, NJ_HTTP_TAG_SIZE, header->value))
+        out[0] = '\0'; // half a tag is none
+}
+
+static void read_head(CURL *curl, struct nj_http_answer_head *head)
+{
+    const char *location = NULL;
+    curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location);
+    if (!nj_text_copy(head->location, sizeof head->location, location ? location : ""))
+        head->location[0] = '\0';
+    read_header(curl, "ETag", head->etag);
+    read_header(curl, "Last-Modified", head->last_modified);
 }
 
 static void set_body(CURL *curl, const struct nj_http_call *call)
@@ -180,7 +220,8 @@ static int explain(CURLcode result, const struct call_state *state, struct nj_er
     const struct nj_http_call *call = state->call;
     show_url(call->url, url);
     if (state->denied)
-        return nj_error_set(err, NJ_E_DENIED, "%s: its address is not allowed", url);
+        return nj_address_deny(state->url.host, (const struct sockaddr *)&state->denied_address,
+                               err);
     switch (result) {
     case CURLE_OPERATION_TIMEDOUT:
         return nj_error_set(err, NJ_E_TIMEOUT, "%s did not answer within %.1f s", url,
@@ -208,20 +249,42 @@ static bool is_http_url(const char *url)
     return url && (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0);
 }
 
+static int finish_call(CURL *curl, const struct call_state *state, int *out_status,
+                       struct nj_buf *out_body, struct nj_error *err)
+{
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    nj_buf_append(out_body, state->body->data, state->body->length);
+    int code = nj_buf_failed(out_body);
+    if (code)
+        return nj_error_set(err, code, "no room for the answer");
+    if (state->call->head)
+        read_head(curl, state->call->head);
+    *out_status = (int)status;
+    return 0;
+}
+
+// The URL and the token, before anything is done.
+static int check_call(struct call_state *state, struct nj_error *err)
+{
+    const struct nj_http_call *call = state->call;
+    if (!is_http_url(call->url))
+        return explain(CURLE_URL_MALFORMAT,
+                       &(struct call_state){.call = &(struct nj_http_call){.url = ""}}, err);
+    if (call->cancel && nj_cancel_fired(call->cancel))
+        return explain(CURLE_ABORTED_BY_CALLBACK, state, err);
+    return call->rules ? nj_url_parse(call->url, &state->url, err) : 0;
+}
+
 int nj_http_client_call(struct nj_http_client *client, const struct nj_http_call *call,
                         int *out_status, struct nj_buf *out_body, struct nj_error *err)
 {
     CURL *curl = client->curl;
     struct nj_buf body;
     struct call_state state = {.call = call, .body = &body};
-    if (!is_http_url(call->url))
-        return explain(
-            CURLE_URL_MALFORMAT,
-            &(struct call_state){.call = &(struct nj_http_call){.url = ""}, .body = &body}, err);
-    if (call->cancel && nj_cancel_fired(call->cancel))
-        return explain(CURLE_ABORTED_BY_CALLBACK, &state, err);
-    if (call->rules && nj_url_parse(call->url, &state.url, err) != 0)
-        return NJ_E_INVALID;
+    int code = check_call(&state, err);
+    if (code)
+        return code;
     nj_buf_init(&body, call->max_response_bytes);
     curl_easy_reset(curl); // keeps the live connections
     bool failed;
@@ -231,25 +294,15 @@ int nj_http_client_call(struct nj_http_client *client, const struct nj_http_call
     curl_easy_setopt(curl, CURLOPT_URL, call->url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     set_limits(curl, &state);
+    set_access(curl, &state);
     if (!call->part)
         set_body(curl, call);
     else if (set_multipart(curl, call->part, &mime) != 0)
         result = CURLE_OUT_OF_MEMORY;
     if (result == CURLE_OK)
         result = curl_easy_perform(curl);
-    int code = 0;
-    if (result != CURLE_OK) {
-        code = explain(result, &state, err);
-    } else {
-        long status = 0;
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        nj_buf_append(out_body, body.data, body.length);
-        code = nj_buf_failed(out_body);
-        if (code)
-            nj_error_set(err, code, "no room for the answer");
-        else
-            *out_status = (int)status;
-    }
+    code = result == CURLE_OK ? finish_call(curl, &state, out_status, out_body, err)
+                              : explain(result, &state, err);
     curl_easy_reset(curl); // it must not keep pointers of this call
     curl_mime_free(mime);
     curl_slist_free_all(headers);

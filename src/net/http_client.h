@@ -22,6 +22,16 @@ struct nj_http_part { // one field of multipart/form-data
     size_t length;
 };
 
+enum {
+    NJ_HTTP_LOCATION_SIZE = 2048,
+    NJ_HTTP_TAG_SIZE = 256,
+};
+
+struct nj_http_answer_head { // what a caller may want of the answer's head; "" where it was absent
+    char location[NJ_HTTP_LOCATION_SIZE]; // absolute, of a redirect
+    char etag[NJ_HTTP_TAG_SIZE], last_modified[NJ_HTTP_TAG_SIZE];
+};
+
 struct nj_http_call {
     const char *method;         // "GET", "POST"
     const char *url;            // http or https only; redirects are not followed
@@ -31,9 +41,12 @@ struct nj_http_call {
     const struct nj_http_part *part; // instead of body; or NULL
     nj_us connect_timeout_us, total_timeout_us;
     size_t max_response_bytes;
-    const struct nj_cancel *cancel; // may be NULL
-    // Checked on the address that is connected to; NULL: no rules.
+    const struct nj_cancel *cancel;  // may be NULL
+    const char *username, *password; // for Basic or Digest, as the server asks; NULL: none
+    bool any_certificate;            // TLS without a check of the server's certificate
+    // Held against each address that is connected to; NULL: no rules.
     const struct nj_address_rules *rules;
+    struct nj_http_answer_head *head; // filled on success; may be NULL
 };
 
 // 0: an answer came, whatever its status; *out_status and `out_body` are filled. Else

@@ -214,3 +214,19 @@ bool nj_url_write(const struct nj_url *url, char *out, size_t size)
     length = append(out, size, length, url->rest);
     return length < size;
 }
+
+static bool has_tls(const char *scheme)
+{
+    size_t length = strlen(scheme);
+    return length > 0 && scheme[length - 1] == 's'; // https, rtsps
+}
+
+void nj_url_carry_login(const struct nj_url *from, struct nj_url *to)
+{
+    bool has_own = to->user[0] != '\0' || to->password[0] != '\0';
+    bool exposed = has_tls(from->scheme) && !has_tls(to->scheme);
+    if (has_own || exposed || strcmp(from->host, to->host) != 0)
+        return;
+    memcpy(to->user, from->user, sizeof to->user);
+    memcpy(to->password, from->password, sizeof to->password);
+}

@@ -32,4 +32,8 @@ int nj_url_parse(const char *text, struct nj_url *out, struct nj_error *err);
 // Writes the URL, with user and password (escaped) when there are. False when it did not fit.
 bool nj_url_write(const struct nj_url *url, char *out, size_t size);
 
+// Where a redirect goes: user and password go along to the same host only, and never from a
+// protocol with TLS to one without. What `to` brings itself stays.
+void nj_url_carry_login(const struct nj_url *from, struct nj_url *to);
+
 #endif

@@ -50,7 +50,9 @@ static int is_interrupted(void *context)
 {
     struct nj_rtsp_input *input = context;
     const char *url = input->format ? input->format->url : NULL;
-    if (url && input->opened_url[0] != '\0' && strcmp(url, input->opened_url) != 0) {
+    if (url && !input->seen_url)
+        input->seen_url = url;
+    if (url && url != input->seen_url) { // another text, even when it reads the same
         (void)nj_text_copy(input->moved_url, sizeof input->moved_url, url); // cut: no longer valid
         input->moved = true;
         return STOP;
@@ -142,12 +144,7 @@ int nj_rtsp_follow(const struct nj_url *from, const char *location, struct nj_ur
         rc = nj_url_parse(location, out, err);
     if (rc != 0)
         return nj_error_prefix(err, "redirect");
-    bool downgrade = strcmp(from->scheme, "rtsps") == 0 && strcmp(out->scheme, "rtsp") == 0;
-    bool has_own = out->user[0] != '\0' || out->password[0] != '\0';
-    if (!has_own && !downgrade && strcmp(from->host, out->host) == 0) {
-        memcpy(out->user, from->user, sizeof out->user);
-        memcpy(out->password, from->password, sizeof out->password);
-    }
+    nj_url_carry_login(from, out);
     return 0;
 }
 
@@ -171,6 +168,7 @@ static int set_options(const struct nj_rtsp_input *input, AVDictionary **options
     static const char *const settings[][2] = {
         {"rtsp_transport", "tcp"},
         {"allowed_media_types", "video"},
+        {"initial_pause", "1"}, // what it describes is looked at first
         {"protocol_whitelist", "tcp,tls"},
     };
     int rc = av_dict_set_int(options, "timeout", connect_timeout_us(entry), 0);
@@ -205,6 +203,7 @@ static int connect_to(struct nj_rtsp_input *input, const struct nj_url *url, str
     if (rc != 0)
         return rc;
     input->moved = false;
+    input->seen_url = NULL;
     if (!nj_url_write(url, input->opened_url, sizeof input->opened_url))
         return nj_error_set(err, NJ_E_INVALID, "the address is too long");
     input->format = avformat_alloc_context();
@@ -219,6 +218,12 @@ static int connect_to(struct nj_rtsp_input *input, const struct nj_url *url, str
     avformat_free_context(input->format);
     input->format = NULL;
     return input->moved ? NJ_E_AGAIN : explain(input, av_code, "connecting", err);
+}
+
+static int start_playing(struct nj_rtsp_input *input, struct nj_error *err)
+{
+    int av_code = av_read_play(input->format);
+    return av_code < 0 ? explain(input, av_code, "starting", err) : 0;
 }
 
 static int pick_video(struct nj_rtsp_input *input, struct nj_error *err)
@@ -267,6 +272,8 @@ int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err)
     }
     if (rc == 0)
         rc = pick_video(input, err);
+    if (rc == 0)
+        rc = start_playing(input, err);
     if (rc != 0)
         nj_rtsp_input_close(input);
     return rc;

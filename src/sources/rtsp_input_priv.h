@@ -15,6 +15,7 @@ struct nj_rtsp_input {
     AVFormatContext *format; // NULL: not open
     AVStream *stream;        // of format: the video
     char opened_url[NJ_URL_MAX];
+    const char *seen_url;       // of format, when it was asked first; only its place counts
     char moved_url[NJ_URL_MAX]; // where the camera wants us to go, when `moved`
     nj_us deadline_us;          // monotonic: of the step under way, or of the next video packet
     nj_us packet_us;            // when the last video packet came; 0: none yet

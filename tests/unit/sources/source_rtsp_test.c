@@ -20,6 +20,7 @@ struct scene {
     struct nj_hub_bench hub;
     struct nj_hub_user user;
     struct nj_source_entry entry;
+    const struct nj_address_rules *rules;
     char url[NJ_TEST_CAMERA_URL_MAX];
     char file[NJ_TEMP_PATH_MAX];
 };
@@ -62,6 +63,7 @@ static void join(struct scene *scene, const char *credentials)
 {
     struct nj_error err = {0};
     nj_test_camera_url(scene->camera, "rtsp", "cam", credentials, scene->url);
+    scene->hub.rules = scene->rules;
     if (nj_hub_join(&scene->hub, &scene->entry, 0, &scene->user, &err) != 0)
         fail_msg("%s", err.text);
 }
@@ -83,22 +85,23 @@ static void good_cameras_play(void **state)
         const char *video, *credentials;
         struct nj_test_camera_mount mount;
     } cases[] = {
-        {"small", NULL, {.speed = 4}},
-        {"small-b", NULL, {.speed = 4}},
-        {"small-audio", NULL, {.speed = 4, .audio = NJ_TEST_CAMERA_AAC}},
-        {"small", NULL, {.speed = 4, .audio = NJ_TEST_CAMERA_PCMU}},
-        {"small", "u:p", {.speed = 4, .auth = NJ_TEST_CAMERA_BASIC, .user = "u", .password = "p"}},
+        {"small", NULL, {.speed = 16}},
+        {"small-b", NULL, {.speed = 16}},
+        {"small-audio", NULL, {.speed = 16, .audio = NJ_TEST_CAMERA_AAC}},
+        {"small", NULL, {.speed = 16, .audio = NJ_TEST_CAMERA_PCMU}},
+        {"small", "u:p", {.speed = 16, .auth = NJ_TEST_CAMERA_BASIC, .user = "u", .password = "p"}},
         {"small",
          "u:p%40%2F:",
-         {.speed = 4, .auth = NJ_TEST_CAMERA_DIGEST, .user = "u", .password = "p@/:"}},
+         {.speed = 16, .auth = NJ_TEST_CAMERA_DIGEST, .user = "u", .password = "p@/:"}},
         {"small",
          "u:p",
-         {.speed = 4, .auth = NJ_TEST_CAMERA_DIGEST_QOP, .user = "u", .password = "p"}},
-        {"small", NULL, {.speed = 4, .faults = {.sdp = NJ_TEST_CAMERA_SDP_NO_SPROP}}},
-        {"small", NULL, {.speed = 4, .faults = {.sdp = NJ_TEST_CAMERA_SDP_BAD_SPROP}}},
-        {"small", NULL, {.speed = 4, .faults = {.join_mid_gop = true}}},
-        {"small", NULL, {.speed = 4, .faults = {.lose_every = 40}}},
-        {"small", NULL, {.speed = 4, .faults = {.corrupt_every = 40}}},
+         {.speed = 16, .auth = NJ_TEST_CAMERA_DIGEST_QOP, .user = "u", .password = "p"}},
+        {"small", NULL, {.speed = 16, .faults = {.sdp = NJ_TEST_CAMERA_SDP_NO_SPROP}}},
+        {"small", NULL, {.speed = 16, .faults = {.sdp = NJ_TEST_CAMERA_SDP_BAD_SPROP}}},
+        {"small", NULL, {.speed = 16, .faults = {.sdp = NJ_TEST_CAMERA_SDP_HUGE}}},
+        {"small", NULL, {.speed = 16, .faults = {.join_mid_gop = true}}},
+        {"small", NULL, {.speed = 16, .faults = {.lose_every = 40}}},
+        {"small", NULL, {.speed = 16, .faults = {.corrupt_every = 40}}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -117,10 +120,312 @@ static void good_cameras_play(void **state)
     }
 }
 
+// Each case is refused, and the state says why.
+static void bad_cameras_say_why(void **state)
+{
+    static const struct {
+        const char *credentials, *word;
+        struct nj_test_camera_mount mount;
+    } cases[] = {
+        {NULL, "401", {.auth = NJ_TEST_CAMERA_DIGEST, .user = "u", .password = "secret"}},
+        {"u:wrong", "401", {.auth = NJ_TEST_CAMERA_DIGEST, .user = "u", .password = "secret"}},
+        {NULL, "404", {.faults = {.describe_status = 404}}},
+        {NULL, "5xx", {.faults = {.describe_status = 503}}},
+        {NULL, "TCP", {.faults = {.setup_status = 461}}},
+        {NULL, "", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_EMPTY}}},
+        {NULL, "", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_GARBAGE}}},
+        {NULL, "", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_HTML}}},
+        {NULL, "video", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_NO_VIDEO}}},
+        {NULL, "", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_UNKNOWN_CODEC}}},
+        {NULL, "no picture", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_WRONG_PAYLOAD}}},
+        {NULL, "no picture", {.faults = {.answer_delay_ms = NJ_TEST_CAMERA_NEVER}}},
+        {NULL, "no picture", {.faults = {.frozen = true}}},
+        {NULL, "metadata", {.redirect_to = "rtsp://169.254.169.254/latest"}},
+        {NULL, "", {.redirect_to = "file:///etc/passwd"}},
+        {NULL, "", {.redirect_to = "rtsp://"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+        struct nj_source_stats stats;
+        open_scene(&scene, NULL);
+        scene.entry.max_retries = 0;
+        scene.entry.connect_timeout_us = 800 * NJ_US_PER_MS;
+        add_mount(&scene, cases[i].mount, "small");
+        join(&scene, cases[i].credentials);
+        bool failed =
+            nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_FAILED, SOON_MS);
+        nj_stream_get_stats(scene.user.user, &stats);
+        if (!failed || !strstr(stats.reason, cases[i].word) || strstr(stats.reason, "secret") ||
+            strstr(stats.reason, "wrong"))
+            fail_msg("case %zu: state %d, %llu frames, \"%s\" instead of %s", i, stats.state,
+                     (unsigned long long)stats.frames, stats.reason, cases[i].word);
+        assert_int_equal(nj_hub_user_frames(&scene.user), 0);
+        close_scene(&scene);
+    }
+}
+
+static void redirect_is_followed_within_the_rules(void **state)
+{
+    static const struct nj_address_rules loopback = {.loopback = true};
+    static const struct nj_address_rules outside = {.private_networks = true,
+                                                    .public_networks = true};
+    char target[NJ_TEST_CAMERA_URL_MAX];
+    const struct nj_test_camera_mount open = {.name = "target", .speed = 16};
+    struct nj_test_camera_mount moved = {
+        .redirect_to = target, .auth = NJ_TEST_CAMERA_OPEN, .speed = 16};
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, open, "small");
+    nj_test_camera_url(scene.camera, "rtsp", "target", NULL, target);
+    add_mount(&scene, moved, "small");
+    scene.rules = &loopback;
+    join(&scene, NULL);
+    wait_frames(&scene, 5);
+    nj_hub_leave(&scene.user);
+
+    scene.rules = &outside; // refused before anything is sent
+    struct nj_test_camera_stats before, after;
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, NULL, &before), 0);
+    join(&scene, NULL);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_non_null(strstr(scene.user.state.reason, "allow_loopback"));
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, NULL, &after), 0);
+    assert_int_equal(after.connections_ever, before.connections_ever);
+    close_scene(&scene);
+}
+
+static void redirect_to_what_the_rules_forbid_gets_no_word(void **state)
+{
+    static const char *const first[] = {"127.0.0.1"};
+    static const struct nj_address_rules first_only = {.allowed = {first, 1}};
+    static const struct nj_test_camera_options six = {.host = "::1"};
+    struct nj_test_camera *other = NULL;
+    char target[NJ_TEST_CAMERA_URL_MAX], file[NJ_TEMP_PATH_MAX];
+    struct nj_test_camera_stats stats;
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, NULL);
+    assert_int_equal(nj_test_camera_create(&six, &other, NULL), 0);
+    const struct nj_test_camera_mount open = {.name = "target",
+                                              .file = nj_test_video("small", file)};
+    assert_int_equal(nj_test_camera_add(other, &open, NULL), 0);
+    nj_test_camera_url(other, "rtsp", "target", NULL, target);
+    add_mount(&scene, (struct nj_test_camera_mount){.redirect_to = target}, "small");
+    scene.rules = &first_only;
+    join(&scene, NULL);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_non_null(strstr(scene.user.state.reason, "allow_loopback"));
+    assert_int_equal(nj_test_camera_get_stats(other, NULL, &stats), 0);
+    assert_int_equal(stats.describes + stats.plays, 0);
+    close_scene(&scene);
+    nj_test_camera_destroy(other);
+}
+
+static void login_does_not_follow_to_another_host(void **state)
+{
+    static const struct nj_test_camera_options six = {.host = "::1"};
+    struct nj_test_camera *other = NULL;
+    char target[NJ_TEST_CAMERA_URL_MAX], file[NJ_TEMP_PATH_MAX];
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, NULL);
+    assert_int_equal(nj_test_camera_create(&six, &other, NULL), 0);
+    const struct nj_test_camera_mount locked = {.name = "target",
+                                                .file = nj_test_video("small", file),
+                                                .auth = NJ_TEST_CAMERA_BASIC,
+                                                .user = "u",
+                                                .password = "p"};
+    assert_int_equal(nj_test_camera_add(other, &locked, NULL), 0);
+    nj_test_camera_url(other, "rtsp", "target", NULL, target);
+    add_mount(&scene, (struct nj_test_camera_mount){.redirect_to = target}, "small");
+    join(&scene, "u:p"); // which would open the other one, too
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_non_null(strstr(scene.user.state.reason, "401"));
+    close_scene(&scene);
+    nj_test_camera_destroy(other);
+}
+
+static void endless_redirects_end(void **state)
+{
+    struct scene scene;
+    char self[NJ_TEST_CAMERA_URL_MAX];
+    (void)state;
+    open_scene(&scene, NULL);
+    nj_test_camera_url(scene.camera, "rtsp", "cam", NULL, self);
+    add_mount(&scene, (struct nj_test_camera_mount){.redirect_to = self}, "small");
+    join(&scene, NULL);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_non_null(strstr(scene.user.state.reason, "redirects"));
+    close_scene(&scene);
+}
+
+static void six_and_tls_play(void **state)
+{
+    static const struct {
+        struct nj_test_camera_options options;
+        const char *scheme, *word;
+        bool verify;
+    } cases[] = {
+        {{.host = "::1"}, "rtsp", NULL, true},
+        {{.tls = true}, "rtsps", NULL, false},
+        {{.tls = true}, "rtsps", "tls_verify", true}, // FFmpeg 5 and 6 cannot; refused by name
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+        open_scene(&scene, &cases[i].options);
+        add_mount(&scene, (struct nj_test_camera_mount){.speed = 16}, "small");
+        scene.entry.tls_verify = cases[i].verify;
+        nj_test_camera_url(scene.camera, cases[i].scheme, "cam", NULL, scene.url);
+        assert_int_equal(nj_hub_join(&scene.hub, &scene.entry, 0, &scene.user, NULL), 0);
+        if (cases[i].word) {
+            assert_true(
+                nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+            assert_non_null(strstr(scene.user.state.reason, cases[i].word));
+        } else {
+            wait_frames(&scene, 5);
+        }
+        close_scene(&scene);
+    }
+}
+
+static void frozen_camera_is_noticed_and_comes_back(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, (struct nj_test_camera_mount){.audio = NJ_TEST_CAMERA_PCMU}, "small");
+    join(&scene, NULL);
+    wait_frames(&scene, 5);
+    assert_int_equal(nj_test_camera_freeze(scene.camera, "cam", true), 0);
+    nj_us frozen_us = nj_mono_us(nj_clock_real());
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    nj_us noticed_us = nj_mono_us(nj_clock_real()) - frozen_us;
+    assert_true(noticed_us >= 2500 * NJ_US_PER_MS && noticed_us < 4500 * NJ_US_PER_MS);
+    assert_non_null(strstr(scene.user.state.reason, "frozen"));
+    int resets = scene.user.resets;
+    assert_int_equal(nj_test_camera_freeze(scene.camera, "cam", false), 0);
+    wait_frames(&scene, 5);
+    assert_true(scene.user.resets > resets);
+    close_scene(&scene);
+}
+
+static void dropped_and_rebooted_camera_comes_back(void **state)
+{
+    struct scene scene;
+    struct nj_source_stats stats;
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, (struct nj_test_camera_mount){.speed = 16}, "small");
+    join(&scene, NULL);
+    wait_frames(&scene, 5);
+    assert_int_equal(nj_test_camera_drop(scene.camera, "cam"), 0);
+    wait_frames(&scene, 10);
+    assert_int_equal(nj_test_camera_reboot(scene.camera, NULL, 300), 0);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    wait_frames(&scene, 5);
+    nj_stream_get_stats(scene.user.user, &stats);
+    assert_true(stats.restarts >= 2);
+    assert_int_equal(stats.state, NJ_SOURCE_ACTIVE);
+    close_scene(&scene);
+}
+
+static void picture_may_change_its_size(void **state)
+{
+    struct scene scene;
+    struct nj_source_stats stats;
+    char wide[NJ_TEMP_PATH_MAX];
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, (struct nj_test_camera_mount){.speed = 16}, "small");
+    join(&scene, NULL);
+    wait_frames(&scene, 5);
+    nj_stream_get_stats(scene.user.user, &stats);
+    int width = stats.width, resets = scene.user.resets;
+    assert_int_equal(
+        nj_test_camera_switch(scene.camera, "cam", nj_test_video("small-wide", wide), NULL), 0);
+    nj_us until_us = nj_mono_us(nj_clock_real()) + SOON_MS * (nj_us)NJ_US_PER_MS;
+    while (stats.width == width && nj_mono_us(nj_clock_real()) < until_us) {
+        wait_frames(&scene, 1);
+        nj_stream_get_stats(scene.user.user, &stats);
+    }
+    assert_int_not_equal(stats.width, width);
+    wait_frames(&scene, 5);
+    assert_true(scene.user.resets > resets);
+    close_scene(&scene);
+}
+
+static void one_connection_serves_all_users(void **state)
+{
+    struct scene scene;
+    struct nj_hub_user more[2];
+    struct nj_test_camera_stats stats;
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, (struct nj_test_camera_mount){.speed = 16}, "small");
+    join(&scene, NULL);
+    for (int i = 0; i < 2; i++) {
+        nj_hub_user_init(&more[i]);
+        assert_int_equal(nj_hub_join(&scene.hub, &scene.entry, 5, &more[i], NULL), 0);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_true(nj_hub_until(&scene.hub, nj_hub_has_frames, &more[i], 3, SOON_MS));
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_finish(&more[i]);
+    wait_frames(&scene, 2);
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &stats), 0);
+    assert_int_equal(stats.connections_ever, 1);
+    close_scene(&scene);
+}
+
+static void still_scene_decodes_keyframes_alone_until_something_moves(void **state)
+{
+    struct scene scene;
+    struct nj_source_stats stats;
+    (void)state;
+    open_scene(&scene, NULL);
+    scene.entry.keyframes_when_still = true;
+    add_mount(&scene, (struct nj_test_camera_mount){.speed = 4}, "small-still");
+    join(&scene, NULL);
+    wait_frames(&scene, 20);
+    struct nj_test_camera_stats before, after;
+    nj_stream_set_still(scene.user.user, true);
+    wait_frames(&scene, 1); // may have been under way
+    nj_stream_get_stats(scene.user.user, &stats);
+    uint64_t decoded = stats.frames;
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &before), 0);
+    wait_frames(&scene, 3);
+    nj_stream_get_stats(scene.user.user, &stats);
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &after), 0);
+    int64_t sent = after.frames - before.frames;
+    if (sent < 4 * (int64_t)(stats.frames - decoded))
+        fail_msg("%lld sent, %llu decoded", (long long)sent,
+                 (unsigned long long)(stats.frames - decoded));
+    nj_stream_set_still(scene.user.user, false);
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &before), 0);
+    wait_frames(&scene, 20); // at once, not with the next keyframe
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &after), 0);
+    assert_true(after.frames - before.frames < 40);
+    close_scene(&scene);
+}
+
 int source_rtsp_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_cameras_play),
+        cmocka_unit_test(bad_cameras_say_why),
+        cmocka_unit_test(redirect_is_followed_within_the_rules),
+        cmocka_unit_test(redirect_to_what_the_rules_forbid_gets_no_word),
+        cmocka_unit_test(login_does_not_follow_to_another_host),
+        cmocka_unit_test(endless_redirects_end),
+        cmocka_unit_test(six_and_tls_play),
+        cmocka_unit_test(frozen_camera_is_noticed_and_comes_back),
+        cmocka_unit_test(dropped_and_rebooted_camera_comes_back),
+        cmocka_unit_test(picture_may_change_its_size),
+        cmocka_unit_test(one_connection_serves_all_users),
+        cmocka_unit_test(still_scene_decodes_keyframes_alone_until_something_moves),
     };
     return cmocka_run_group_tests_name("source rtsp", tests, NULL, NULL);
 }

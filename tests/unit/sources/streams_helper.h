@@ -14,6 +14,7 @@ struct nj_hub_bench {
     struct nj_metrics *metrics;
     struct nj_streams_options options;
     struct nj_streams *streams;
+    const struct nj_address_rules *rules; // of those who join; NULL: none
 };
 
 void nj_hub_init(struct nj_hub_bench *bench, bool real_time);

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Snapshot cameras against a test camera with faults.
+#include "tests/fake/rtsp_camera.h"
+#include "tests/fake/test_video.h"
+#include "tests/unit/sources/streams_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+int source_snapshot_test(void);
+
+enum { SOON_MS = 20000 };
+
+struct scene {
+    struct nj_test_camera *camera;
+    struct nj_hub_bench hub;
+    struct nj_hub_user user;
+    struct nj_source_entry entry;
+    char url[NJ_TEST_CAMERA_URL_MAX];
+    char file[NJ_TEMP_PATH_MAX];
+};
+
+static void add_mount(struct scene *scene, struct nj_test_camera_mount mount)
+{
+    struct nj_error err = {0};
+    mount.name = mount.name ? mount.name : "cam";
+    mount.file = nj_test_video("small", scene->file);
+    mount.snapshots = true;
+    if (nj_test_camera_add(scene->camera, &mount, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void open_scene(struct scene *scene, const struct nj_test_camera_options *options)
+{
+    struct nj_error err = {0};
+    *scene = (struct scene){.camera = NULL};
+    if (nj_test_camera_create(options, &scene->camera, &err) != 0)
+        fail_msg("%s", err.text);
+    nj_hub_init(&scene->hub, true);
+    nj_hub_user_init(&scene->user);
+    scene->entry = (struct nj_source_entry){.id = "cam",
+                                            .kind = NJ_SOURCE_SNAPSHOT,
+                                            .url = scene->url,
+                                            .username = "",
+                                            .password = "",
+                                            .snapshot_interval_us = 50 * NJ_US_PER_MS,
+                                            .connect_timeout_us = 5 * NJ_US_PER_S,
+                                            .reconnect_us = 50 * NJ_US_PER_MS,
+                                            .max_retries = -1};
+}
+
+static void close_scene(struct scene *scene)
+{
+    nj_hub_user_finish(&scene->user);
+    nj_hub_finish(&scene->hub);
+    nj_test_camera_destroy(scene->camera);
+}
+
+static void join(struct scene *scene, const char *scheme, const char *credentials)
+{
+    struct nj_error err = {0};
+    nj_test_camera_url(scene->camera, scheme, "cam", credentials, scene->url);
+    if (nj_hub_join(&scene->hub, &scene->entry, 0, &scene->user, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void wait_frames(struct scene *scene, int more)
+{
+    struct nj_source_stats stats;
+    int frames = nj_hub_user_frames(&scene->user) + more;
+    if (nj_hub_until(&scene->hub, nj_hub_has_frames, &scene->user, frames, SOON_MS))
+        return;
+    nj_stream_get_stats(scene->user.user, &stats);
+    fail_msg("state %d: %s", stats.state, stats.reason);
+}
+
+static void good_cameras_show_pictures(void **state)
+{
+    static const struct {
+        struct nj_test_camera_options options;
+        const char *scheme, *credentials;
+        struct nj_test_camera_mount mount;
+    } cases[] = {
+        {{.host = NULL}, "http", NULL, {.name = NULL}},
+        {{.host = "::1"}, "http", NULL, {.name = NULL}},
+        {{.tls = true}, "https", NULL, {.name = NULL}},
+        {{.host = NULL}, "http", NULL, {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_FROZEN}}},
+        {{.host = NULL},
+         "http",
+         "u:p%40",
+         {.auth = NJ_TEST_CAMERA_BASIC, .user = "u", .password = "p@"}},
+        {{.host = NULL},
+         "http",
+         "u:p",
+         {.auth = NJ_TEST_CAMERA_DIGEST, .user = "u", .password = "p"}},
+        {{.host = NULL},
+         "http",
+         "u:p",
+         {.auth = NJ_TEST_CAMERA_DIGEST_SHA256, .user = "u", .password = "p"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+        struct nj_source_stats stats;
+        open_scene(&scene, &cases[i].options);
+        add_mount(&scene, cases[i].mount);
+        join(&scene, cases[i].scheme, cases[i].credentials);
+        wait_frames(&scene, 3);
+        nj_stream_get_stats(scene.user.user, &stats);
+        assert_int_equal(stats.state, NJ_SOURCE_ACTIVE);
+        assert_true(stats.width > 0 && scene.user.width == stats.width);
+        close_scene(&scene);
+    }
+}
+
+static void bad_cameras_say_why(void **state)
+{
+    static const struct nj_test_camera_options plain = {.host = NULL};
+    static const struct {
+        const char *word;
+        struct nj_test_camera_mount mount;
+    } cases[] = {
+        {"404", {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_NOT_FOUND}}},
+        {"503", {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_ERROR}}},
+        {"picture", {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_NOT_PICTURE}}},
+        {"nothing", {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_EMPTY}}},
+        {"127.0.0.1", {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_TRUNCATED}}},
+        {"within", {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_STALLED}}},
+        {"", {.faults = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_ENDLESS}}}, // by bytes or by time
+        {"within", {.faults = {.answer_delay_ms = NJ_TEST_CAMERA_NEVER}}},
+        {"401", {.auth = NJ_TEST_CAMERA_DIGEST, .user = "u", .password = "secret"}},
+        {"never allowed", {.redirect_to = "http://169.254.169.254/latest"}},
+        {"file://", {.redirect_to = "file:///etc/passwd"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+        open_scene(&scene, &plain);
+        scene.entry.max_retries = 0;
+        scene.entry.connect_timeout_us = 800 * NJ_US_PER_MS;
+        add_mount(&scene, cases[i].mount);
+        join(&scene, "http", NULL);
+        bool failed =
+            nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_FAILED, SOON_MS);
+        const char *reason = scene.user.state.reason;
+        if (!failed || !strstr(reason, cases[i].word) || strstr(reason, "secret"))
+            fail_msg("case %zu: \"%s\" instead of %s", i, reason, cases[i].word);
+        assert_int_equal(nj_hub_user_frames(&scene.user), 0);
+        close_scene(&scene);
+    }
+}
+
+static void camera_that_comes_back_is_shown_again(void **state)
+{
+    static const struct nj_test_camera_options plain = {.host = NULL};
+    struct nj_test_camera_faults broken = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_ERROR};
+    struct nj_test_camera_faults well = {.snapshot = NJ_TEST_CAMERA_SNAPSHOT_GOOD};
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, &plain);
+    add_mount(&scene, (struct nj_test_camera_mount){.name = NULL});
+    join(&scene, "http", NULL);
+    wait_frames(&scene, 2);
+    assert_int_equal(nj_test_camera_set_faults(scene.camera, "cam", &broken), 0);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_int_equal(nj_test_camera_set_faults(scene.camera, "cam", &well), 0);
+    wait_frames(&scene, 2);
+    close_scene(&scene);
+}
+
+static void redirects_are_followed_within_the_rules(void **state)
+{
+    static const struct nj_test_camera_options plain = {.host = NULL}, six = {.host = "::1"};
+    static const char *const first[] = {"127.0.0.1"};
+    static const struct nj_address_rules first_only = {.allowed = {first, 1}};
+    struct nj_test_camera *other = NULL;
+    struct nj_test_camera_stats stats;
+    char target[NJ_TEST_CAMERA_URL_MAX], file[NJ_TEMP_PATH_MAX];
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, &plain);
+    assert_int_equal(nj_test_camera_create(&six, &other, NULL), 0);
+    const struct nj_test_camera_mount open = {
+        .name = "target", .file = nj_test_video("small", file), .snapshots = true};
+    assert_int_equal(nj_test_camera_add(other, &open, NULL), 0);
+    nj_test_camera_url(other, "http", "target", NULL, target);
+    add_mount(&scene, (struct nj_test_camera_mount){.redirect_to = target});
+    scene.hub.rules = &first_only;
+    join(&scene, "http", NULL);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_non_null(strstr(scene.user.state.reason, "allow_loopback"));
+    assert_int_equal(nj_test_camera_get_stats(other, NULL, &stats), 0);
+    assert_int_equal(stats.connections_ever, 0);
+    nj_hub_leave(&scene.user);
+    scene.hub.rules = NULL;
+    join(&scene, "http", NULL);
+    wait_frames(&scene, 2);
+    close_scene(&scene);
+    nj_test_camera_destroy(other);
+}
+
+static void unverified_certificate_is_refused(void **state)
+{
+    static const struct nj_test_camera_options tls = {.tls = true};
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, &tls);
+    add_mount(&scene, (struct nj_test_camera_mount){.name = NULL});
+    scene.entry.tls_verify = true;
+    join(&scene, "https", NULL);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_int_equal(nj_hub_user_frames(&scene.user), 0);
+    close_scene(&scene);
+}
+
+int source_snapshot_test(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_cameras_show_pictures),
+        cmocka_unit_test(bad_cameras_say_why),
+        cmocka_unit_test(camera_that_comes_back_is_shown_again),
+        cmocka_unit_test(redirects_are_followed_within_the_rules),
+        cmocka_unit_test(unverified_certificate_is_refused),
+    };
+    return cmocka_run_group_tests_name("source snapshot", tests, NULL, NULL);
+}
