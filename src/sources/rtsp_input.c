@@ -253,7 +253,7 @@ int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err)
     struct nj_url url, next;
     (void)pthread_once(&silenced, silence_libav);
     input->closing = input->timed_out = false;
-    input->packet_us = input->interval_us = 0;
+    input->packet_us = 0;
     input->newest_pts_us = -1;
     input->deadline_us = now_us(input) + connect_timeout_us(entry);
     int rc = entry_url(entry, &url, err);

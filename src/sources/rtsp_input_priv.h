@@ -28,8 +28,8 @@ struct nj_rtsp_input {
 // Looks at the entry's address alone. NJ_E_INVALID, NJ_E_DENIED.
 int nj_rtsp_input_check(const struct nj_source_entry *entry, struct nj_error *err);
 
-// `input` is zeroed but for `source` and `turn`. Connects, follows redirects within the rules, and
-// starts the video; interrupted by the source's cancel token.
+// `input` is zeroed but for `source`, `turn` and what is known of `interval_us`. Connects, follows
+// redirects within the rules, and starts the video; interrupted by the source's cancel token.
 int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err);
 void nj_rtsp_input_close(struct nj_rtsp_input *input); // accepts one that is not open
 

@@ -217,8 +217,10 @@ static int play(void *state, struct nj_source *source, struct nj_error *err)
 {
     struct player *player = state;
     unsigned turn = player->turn + 1;
+    nj_us interval_us = player->input.interval_us; // the camera's pace is known from last time
     *player = (struct player){.source = source, .turn = turn};
-    player->input = (struct nj_rtsp_input){.source = source, .turn = turn};
+    player->input =
+        (struct nj_rtsp_input){.source = source, .turn = turn, .interval_us = interval_us};
     player->keep_gop = nj_source_entry_of(source)->keyframes_when_still;
     int rc = nj_rtsp_input_open(&player->input, err);
     if (rc == 0)

@@ -58,7 +58,9 @@ static void see_state(void *context, const struct nj_source_stats *stats)
     struct nj_hub_user *user = context;
     user->states++;
     user->state = *stats;
+    pthread_mutex_lock(&user->mutex);
     user->called_after |= user->left;
+    pthread_mutex_unlock(&user->mutex);
     if (user->leaves)
         nj_hub_leave(user->leaves);
 }
@@ -109,6 +111,14 @@ int nj_hub_user_frames(struct nj_hub_user *user)
     int frames = user->frames;
     pthread_mutex_unlock(&user->mutex);
     return frames;
+}
+
+int nj_hub_user_resets(struct nj_hub_user *user)
+{
+    pthread_mutex_lock(&user->mutex);
+    int resets = user->resets;
+    pthread_mutex_unlock(&user->mutex);
+    return resets;
 }
 
 bool nj_hub_until(struct nj_hub_bench *bench, nj_hub_condition condition, struct nj_hub_user *user,

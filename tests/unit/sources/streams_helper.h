@@ -39,6 +39,7 @@ int nj_hub_join(struct nj_hub_bench *bench, const struct nj_source_entry *entry,
                 struct nj_hub_user *user, struct nj_error *err);
 void nj_hub_leave(struct nj_hub_user *user);
 int nj_hub_user_frames(struct nj_hub_user *user);
+int nj_hub_user_resets(struct nj_hub_user *user);
 
 // Turns the loop until the condition holds, at most `timeout_ms` of real time; false then.
 typedef bool (*nj_hub_condition)(struct nj_hub_user *user, int value);

@@ -160,7 +160,7 @@ static void new_user_looks_at_the_picture_that_is_there(void **state)
         assert_non_null(frame);
         nj_frame_unref(frame);
     }
-    assert_int_equal(users[1].frames, 0);
+    assert_int_equal(nj_hub_user_frames(&users[1]), 0);
     for (int i = 0; i < 2; i++)
         nj_hub_user_finish(&users[i]);
     nj_hub_finish(&bench);
