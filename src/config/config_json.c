@@ -5,6 +5,8 @@
 #include "util/clock.h"
 #include "util/json_writer.h"
 
+#include <string.h>
+
 static void write_text_list(struct nj_json_writer *writer, const char *key,
                             const struct nj_text_list *list)
 {
@@ -42,6 +44,23 @@ static bool is_empty(const struct nj_option *option, const void *field)
     }
 }
 
+// User and password that stand in an address are secrets wherever they were written.
+static void write_plain_text(struct nj_json_writer *writer, const char *key, const char *text)
+{
+    const char *host = strstr(text, "://"), *at = strrchr(text, '@');
+    struct nj_buf shown;
+    if (!host || !at || at < host) {
+        nj_json_text(writer, key, text);
+        return;
+    }
+    nj_buf_init(&shown, strlen(text) + sizeof "***");
+    nj_buf_append(&shown, text, (size_t)(host + 3 - text));
+    nj_buf_append_text(&shown, "***");
+    nj_buf_append_text(&shown, at);
+    nj_json_text(writer, key, nj_buf_failed(&shown) ? "***" : shown.data);
+    nj_buf_finish(&shown);
+}
+
 static void write_option(struct nj_json_writer *writer, const struct nj_option *option,
                          const void *field)
 {
@@ -64,7 +83,7 @@ static void write_option(struct nj_json_writer *writer, const struct nj_option *
         return;
     case NJ_OPTION_TEXT:
     case NJ_OPTION_PATH:
-        nj_json_text(writer, option->name, *(const char *const *)field);
+        write_plain_text(writer, option->name, *(const char *const *)field);
         return;
     case NJ_OPTION_CHOICE:
         nj_json_text(writer, option->name, option->choices[*(const int *)field]);

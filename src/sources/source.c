@@ -98,7 +98,8 @@ const struct nj_source_entry *nj_source_entry_of(const struct nj_source *source)
 
 const struct nj_address_rules *nj_source_rules(const struct nj_source *source)
 {
-    return source->config.rules;
+    const struct nj_source_sink *sink = &source->config.sink;
+    return sink->rules ? sink->rules(sink->context) : source->config.rules;
 }
 
 const struct nj_clock *nj_source_clock(const struct nj_source *source)

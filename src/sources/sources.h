@@ -84,6 +84,8 @@ struct nj_source_sink {
     enum nj_source_demand (*demand)(void *context); // NULL: all
     bool (*wanted)(void *context,
                    nj_us mono_us); // a picture of this time would be taken; NULL: yes
+    // The rules of its address now; valid as long as the source. NULL: those of the config.
+    const struct nj_address_rules *(*rules)(void *context);
     void *context;
 };
 

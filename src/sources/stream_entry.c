@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { KEY_MAX_BYTES = 256 * 1024 };
 
@@ -37,8 +38,6 @@ static size_t measure(struct nj_stream_entry *copy)
     size_t bytes = 0;
     for (size_t i = 0; i < NJ_COUNT_OF(places); i++)
         bytes += strlen(or_empty(*text_at(&copy->entry, i))) + 1;
-    for (size_t i = 0; i < copy->rules.allowed.count; i++)
-        bytes += strlen(copy->rules.allowed.items[i]) + 1;
     return bytes;
 }
 
@@ -51,26 +50,17 @@ static const char *keep(char **next, const char *text)
     return kept;
 }
 
-int nj_stream_entry_init(struct nj_stream_entry *copy, const struct nj_source_entry *entry,
-                         const struct nj_address_rules *rules)
+int nj_stream_entry_init(struct nj_stream_entry *copy, const struct nj_source_entry *entry)
 {
-    struct nj_stream_entry made = {.entry = *entry, .has_rules = rules != NULL};
+    struct nj_stream_entry made = {.entry = *entry};
     made.entry.masks = (struct nj_text_list){NULL, 0}; // the source itself needs neither
     made.entry.detect_url = NULL;
-    if (rules)
-        made.rules = *rules;
     made.texts = malloc(measure(&made));
-    made.items = nj_malloc_array(made.rules.allowed.count + 1, sizeof *made.items);
-    if (!made.texts || !made.items) {
-        nj_stream_entry_finish(&made);
+    if (!made.texts)
         return NJ_E_NOMEM;
-    }
     char *next = made.texts;
     for (size_t i = 0; i < NJ_COUNT_OF(places); i++)
         *text_at(&made.entry, i) = keep(&next, *text_at(&made.entry, i));
-    for (size_t i = 0; i < made.rules.allowed.count; i++)
-        made.items[i] = keep(&next, made.rules.allowed.items[i]);
-    made.rules.allowed.items = made.items;
     *copy = made;
     return 0;
 }
@@ -78,21 +68,18 @@ int nj_stream_entry_init(struct nj_stream_entry *copy, const struct nj_source_en
 void nj_stream_entry_finish(struct nj_stream_entry *copy)
 {
     free(copy->texts);
-    free((void *)copy->items);
     *copy = (struct nj_stream_entry){.texts = NULL};
+}
+
+static bool has_tls(const char *url)
+{
+    return strncasecmp(url, "rtsps:", 6) == 0 || strncasecmp(url, "https:", 6) == 0;
 }
 
 // Texts are told with their lengths, so that no text can pretend to be two.
 static void add_text(struct nj_buf *out, const char *text)
 {
     nj_buf_printf(out, "%zu:%s,", strlen(text), text);
-}
-
-static void add_rules(struct nj_buf *out, const struct nj_address_rules *rules)
-{
-    nj_buf_printf(out, "%d%d%d,", rules->loopback, rules->private_networks, rules->public_networks);
-    for (size_t i = 0; i < rules->allowed.count; i++)
-        add_text(out, rules->allowed.items[i]);
 }
 
 // The same camera written in two ways is one: scheme and host in any case, credentials in the
@@ -121,7 +108,7 @@ void nj_stream_entry_key(const struct nj_stream_entry *copy, struct nj_buf *out)
     nj_buf_printf(out, "%d,", entry->kind);
     if (entry->kind == NJ_SOURCE_RTSP || entry->kind == NJ_SOURCE_SNAPSHOT) {
         add_url(out, entry);
-        nj_buf_printf(out, "%d,", entry->tls_verify);
+        nj_buf_printf(out, "%d,", has_tls(entry->url) && entry->tls_verify);
     } else {
         add_text(out, entry->path);
         nj_buf_printf(out, "%d,%d,%.3f,", entry->loop, entry->paced, entry->fps);
@@ -130,8 +117,6 @@ void nj_stream_entry_key(const struct nj_stream_entry *copy, struct nj_buf *out)
     }
     if (entry->kind == NJ_SOURCE_SNAPSHOT)
         nj_buf_printf(out, "%lld,", (long long)entry->snapshot_interval_us);
-    if (copy->has_rules)
-        add_rules(out, &copy->rules);
 }
 
 void nj_stream_entry_address(const struct nj_stream_entry *copy, char *out, size_t size)

@@ -56,7 +56,8 @@ struct stream {
     struct nj_stream_metrics metrics;
 
     pthread_mutex_t users_lock;
-    struct nj_list users; // changed by the loop thread alone
+    struct nj_list users;          // changed by the loop thread alone,
+    struct nj_stream_rules *rules; // as these
 
     pthread_mutex_t frame_lock;
     // The following fields are protected by frame_lock.
@@ -160,6 +161,15 @@ static bool handle_wanted(void *context, nj_us mono_us)
     return wanted;
 }
 
+static const struct nj_address_rules *handle_rules(void *context)
+{
+    struct stream *stream = context;
+    pthread_mutex_lock(&stream->users_lock);
+    const struct nj_stream_rules *rules = stream->rules;
+    pthread_mutex_unlock(&stream->users_lock);
+    return &rules->rules;
+}
+
 static void handle_changed(void *context)
 {
     struct stream *stream = context;
@@ -204,6 +214,7 @@ static void destroy_stream(struct stream *stream)
         free(stream->notice);
     pthread_mutex_destroy(&stream->users_lock);
     pthread_mutex_destroy(&stream->frame_lock);
+    nj_stream_rules_finish(stream->rules);
     nj_stream_entry_finish(&stream->entry);
     nj_buf_finish(&stream->key);
     free(stream);
@@ -268,13 +279,13 @@ static int make_source(struct stream *stream, struct nj_error *err)
 {
     const struct nj_source_config config = {
         .entry = &stream->entry.entry,
-        .rules = stream->entry.has_rules ? &stream->entry.rules : NULL,
         .clock = nj_loop_clock(stream->hub->config.loop),
         .sink = {.frame = handle_frame,
                  .reset = handle_reset,
                  .changed = handle_changed,
                  .demand = handle_demand,
                  .wanted = handle_wanted,
+                 .rules = handle_rules,
                  .context = stream},
         .log = stream->hub->config.log,
     };
@@ -352,7 +363,7 @@ static int find_or_make(struct nj_streams *hub, const struct nj_stream_request *
         kinds++;
     if (request->entry->kind < 0 || (size_t)request->entry->kind >= kinds)
         return nj_error_set(err, NJ_E_INVALID, "source \"%s\": unknown kind", request->entry->id);
-    if (nj_stream_entry_init(&entry, request->entry, request->rules) != 0)
+    if (nj_stream_entry_init(&entry, request->entry) != 0)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for a stream");
     nj_stream_entry_key(&entry, &key);
     if (nj_buf_failed(&key)) {
@@ -373,6 +384,26 @@ static int find_or_make(struct nj_streams *hub, const struct nj_stream_request *
                             hub->count);
     *out = stream;
     return 0;
+}
+
+static int check_address(const struct nj_stream_request *request, struct nj_error *err)
+{
+    static const char *const schemes[] = {"rtsp", "rtsps", "http", "https", NULL};
+    const struct nj_source_entry *entry = request->entry;
+    if (entry->kind != NJ_SOURCE_RTSP && entry->kind != NJ_SOURCE_SNAPSHOT)
+        return 0;
+    int rc = nj_address_check_form(request->rules, entry->url ? entry->url : "", schemes, err);
+    return rc == 0 ? 0 : nj_error_prefix(err, "source \"%s\": url", entry->id);
+}
+
+// Before its first connection, and never narrower.
+static int widen_rules(struct stream *stream, const struct nj_address_rules *more,
+                       struct nj_error *err)
+{
+    pthread_mutex_lock(&stream->users_lock);
+    int rc = nj_stream_rules_widen(&stream->rules, more);
+    pthread_mutex_unlock(&stream->users_lock);
+    return rc == 0 ? 0 : nj_error_set(err, rc, "no room for the rules of a stream's address");
 }
 
 static struct nj_stream_user *make_user(struct stream *stream,
@@ -430,20 +461,24 @@ int nj_streams_join(struct nj_streams *streams, const struct nj_stream_request *
                     struct nj_stream_user **out, struct nj_error *err)
 {
     struct stream *stream = NULL;
-    int rc = find_or_make(streams, request, &stream, err);
+    int rc = check_address(request, err);
+    if (rc == 0)
+        rc = find_or_make(streams, request, &stream, err);
     if (rc != 0)
         return rc;
     if (stream->user_count >= (size_t)streams->config.options->max_users)
         return nj_error_set(err, NJ_E_FULL, "stream %s has %zu users, more are not allowed",
                             stream->address, stream->user_count);
     struct nj_stream_user *user = make_user(stream, request);
-    rc = user ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a stream's user");
-    if (rc == 0) {
-        add_user(stream, user);
-        rc = revive(stream, err);
-    } else if (stream->user_count == 0) {
-        begin_grace(stream);
+    if (!user) {
+        if (stream->user_count == 0)
+            begin_grace(stream);
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for a stream's user");
     }
+    add_user(stream, user);
+    rc = widen_rules(stream, request->rules, err);
+    if (rc == 0)
+        rc = revive(stream, err);
     if (rc == 0)
         *out = user;
     else

@@ -3,9 +3,11 @@
 // latest-frame slot and a crop of its own. The first user starts a stream, the last one ends it
 // after a grace period, so that a client that reconnects restarts nothing.
 //
-// Streams are the same when kind, address with credentials, rules, snapshot interval and TLS check
-// are; those of files also when they are played alike. How patiently a stream reconnects is what
-// its first user said.
+// Streams are the same when kind, address with credentials, snapshot interval and TLS check are;
+// those of files also when they are played alike. How patiently a stream reconnects is what its
+// first user said. Where it may connect to is what any of its users allows: who joins for a
+// stranger checks a name first (nj_address_check_url, not on the loop thread), because the stream
+// may be open already.
 #ifndef NJ_SOURCES_STREAMS_H
 #define NJ_SOURCES_STREAMS_H
 
@@ -51,14 +53,15 @@ struct nj_stream_sink {
 
 struct nj_stream_request {
     const struct nj_source_entry *entry;  // copied
-    const struct nj_address_rules *rules; // copied; NULL: all addresses allowed
+    const struct nj_address_rules *rules; // copied; NULL: all addresses allowed. Held against each
+                                          // connection and redirect, digits also here
     double fps;                           // frames a second wanted by this user at most; 0: all
     struct nj_rect crop;                  // in pixels of the picture; w 0: the whole picture
     struct nj_stream_sink sink;
 };
 
 // Starts the stream when this is its first user, revives one that gave up. Errors as
-// nj_source_create, NJ_E_FULL. The user is the caller's until nj_streams_leave.
+// nj_source_create, NJ_E_FULL, NJ_E_DENIED. The user is the caller's until nj_streams_leave.
 int nj_streams_join(struct nj_streams *streams, const struct nj_stream_request *request,
                     struct nj_stream_user **out, struct nj_error *err);
 // No callback of this user runs any more once it has returned. Accepts NULL.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address rules of all who use a stream.
+#include "sources/stream_entry_priv.h"
+
+#include "util/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { LISTED_MAX = 1024 }; // hosts and networks, over all users
+
+static bool lists(const struct nj_address_rules *rules, const char *item)
+{
+    for (size_t i = 0; i < rules->allowed.count; i++)
+        if (strcasecmp(rules->allowed.items[i], item) == 0)
+            return true;
+    return false;
+}
+
+static bool covers(const struct nj_address_rules *rules, const struct nj_address_rules *more)
+{
+    if ((more->loopback && !rules->loopback) ||
+        (more->private_networks && !rules->private_networks) ||
+        (more->public_networks && !rules->public_networks))
+        return false;
+    for (size_t i = 0; i < more->allowed.count; i++)
+        if (!lists(rules, more->allowed.items[i]))
+            return false;
+    return true;
+}
+
+static void free_one(struct nj_stream_rules *rules)
+{
+    for (size_t i = 0; i < rules->rules.allowed.count; i++)
+        free((char *)(uintptr_t)rules->items[i]);
+    free(rules);
+}
+
+static int add_items(struct nj_stream_rules *to, const struct nj_address_rules *from)
+{
+    for (size_t i = 0; i < from->allowed.count; i++) {
+        if (lists(&to->rules, from->allowed.items[i]))
+            continue;
+        char *copy = nj_strdup(from->allowed.items[i]);
+        if (!copy)
+            return NJ_E_NOMEM;
+        to->items[to->rules.allowed.count++] = copy;
+    }
+    return 0;
+}
+
+int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_address_rules *more)
+{
+    static const struct nj_address_rules nothing = {.loopback = false};
+    static const struct nj_address_rules all = {true, true, true, {NULL, 0}};
+    const struct nj_address_rules *old = *current ? &(*current)->rules : &nothing;
+    more = more ? more : &all;
+    if (*current && covers(old, more))
+        return 0;
+    size_t most = old->allowed.count + more->allowed.count;
+    if (most > LISTED_MAX)
+        return NJ_E_FULL;
+    struct nj_stream_rules *wider = calloc(1, sizeof *wider + most * sizeof *wider->items);
+    if (!wider)
+        return NJ_E_NOMEM;
+    wider->rules = (struct nj_address_rules){
+        .loopback = old->loopback || more->loopback,
+        .private_networks = old->private_networks || more->private_networks,
+        .public_networks = old->public_networks || more->public_networks,
+        .allowed = {wider->items, 0},
+    };
+    if (add_items(wider, old) != 0 || add_items(wider, more) != 0) {
+        free_one(wider);
+        return NJ_E_NOMEM;
+    }
+    wider->older = *current;
+    *current = wider;
+    return 0;
+}
+
+void nj_stream_rules_finish(struct nj_stream_rules *current)
+{
+    while (current) {
+        struct nj_stream_rules *older = current->older;
+        free_one(current);
+        current = older;
+    }
+}
