@@ -350,7 +350,11 @@ void nj_address_redact(const char *url, char *out, size_t size)
     if (size == 0)
         return;
     out[0] = '\0';
-    const char *scheme_end = strstr(url, "://");
+    size_t scheme = 0;
+    while (isalnum((unsigned char)url[scheme]) ||
+           (url[scheme] != '\0' && strchr("+-.", url[scheme])))
+        scheme++;
+    const char *scheme_end = strncmp(url + scheme, "://", 3) == 0 ? url + scheme : NULL;
     const char *start = scheme_end ? scheme_end + 3 : url;
     // The last '@' of all: passwords come with '/' and '?' unescaped, too.
     const char *at = strrchr(url, '@');

@@ -33,6 +33,10 @@ struct nj_stream_rules {
 // *current (NULL at first) becomes one that allows what `more` allows, too; NULL allows all.
 // NJ_E_NOMEM; NJ_E_FULL: too many hosts are listed.
 int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_address_rules *more);
+// Whether somebody with these rules may get pictures of a stream that is open at `url` already: the
+// rules are as wide as the stream's, or say all there is to say about the host without resolving.
+bool nj_stream_rules_may_share(const struct nj_stream_rules *current, const char *url,
+                               const struct nj_address_rules *rules);
 void nj_stream_rules_finish(struct nj_stream_rules *current); // and all older ones
 
 #endif

@@ -2,8 +2,10 @@
 // The address rules of all who use a stream.
 #include "sources/stream_entry_priv.h"
 
+#include "net/url.h"
 #include "util/mem.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -28,6 +30,23 @@ static bool covers(const struct nj_address_rules *rules, const struct nj_address
         if (!lists(rules, more->allowed.items[i]))
             return false;
     return true;
+}
+
+static bool is_digits(const char *host)
+{
+    uint8_t bytes[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+bool nj_stream_rules_may_share(const struct nj_stream_rules *current, const char *url,
+                               const struct nj_address_rules *rules)
+{
+    struct nj_url parsed;
+    if (!rules || !current || covers(rules, &current->rules))
+        return true;
+    // What has no host is a file; digits were judged when they came.
+    return nj_url_parse(url ? url : "", &parsed, NULL) != 0 || is_digits(parsed.host) ||
+           lists(rules, parsed.host);
 }
 
 static void free_one(struct nj_stream_rules *rules)

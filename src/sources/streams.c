@@ -342,12 +342,14 @@ static int make_stream(struct nj_streams *hub, struct nj_stream_entry *entry, st
     return 0;
 }
 
-static struct stream *find_stream(const struct nj_streams *hub, const struct nj_buf *key)
+static struct stream *find_stream(const struct nj_streams *hub, const struct nj_buf *key,
+                                  const struct nj_stream_request *request)
 {
     for (struct nj_list *at = hub->streams.next; at != &hub->streams; at = at->next) {
         struct stream *stream = NJ_CONTAINER_OF(at, struct stream, node);
         if (stream->key.length == key->length &&
-            memcmp(stream->key.data, key->data, key->length) == 0)
+            memcmp(stream->key.data, key->data, key->length) == 0 &&
+            nj_stream_rules_may_share(stream->rules, request->entry->url, request->rules))
             return stream;
     }
     return NULL;
@@ -373,7 +375,7 @@ static int find_or_make(struct nj_streams *hub, const struct nj_stream_request *
         nj_buf_finish(&key);
         return rc;
     }
-    struct stream *stream = find_stream(hub, &key);
+    struct stream *stream = find_stream(hub, &key, request);
     bool full = !stream && hub->count >= (size_t)hub->config.options->max_streams;
     if (!stream && !full)
         return make_stream(hub, &entry, &key, out, err);

@@ -5,9 +5,8 @@
 //
 // Streams are the same when kind, address with credentials, snapshot interval and TLS check are;
 // those of files also when they are played alike. How patiently a stream reconnects is what its
-// first user said. Where it may connect to is what any of its users allows: who joins for a
-// stranger checks a name first (nj_address_check_url, not on the loop thread), because the stream
-// may be open already.
+// first user said. Where it may connect to is what any of its users allows. Who allows less gets a
+// stream of his own, unless the address names its host in digits, which are judged when he joins.
 #ifndef NJ_SOURCES_STREAMS_H
 #define NJ_SOURCES_STREAMS_H
 

@@ -47,13 +47,16 @@ static int write_nothing(void *opaque, uint8_t *bytes, int size)
     return size;
 }
 
-static AVIOContext *open_wire(struct wire *wire)
+// `both`: reports are written, too; without a buffer, because the other direction uses it.
+static AVIOContext *open_wire(struct wire *wire, bool both)
 {
     unsigned char *buffer = av_malloc(IO_BYTES);
     AVIOContext *io =
-        buffer ? avio_alloc_context(buffer, IO_BYTES, 1, wire, read_wire, write_nothing, NULL)
+        buffer ? avio_alloc_context(buffer, IO_BYTES, 0, wire, read_wire, write_nothing, NULL)
                : NULL;
-    if (!io)
+    if (io)
+        io->direct = both;
+    else
         av_free(buffer);
     return io;
 }
@@ -85,7 +88,7 @@ static void describe(const uint8_t *data, size_t size)
     size_t length = end ? (size_t)(end - data) : size;
     struct wire sdp = {data, length, false};
     struct wire rtp = {data + length + (end != NULL), size - length - (end != NULL), true};
-    AVIOContext *first = open_wire(&sdp), *second = open_wire(&rtp);
+    AVIOContext *first = open_wire(&sdp, false), *second = open_wire(&rtp, true);
     AVFormatContext *format = avformat_alloc_context();
     AVDictionary *options = NULL;
     av_log_set_level(AV_LOG_QUIET);

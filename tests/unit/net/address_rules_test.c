@@ -230,6 +230,7 @@ static void secrets_of_urls_are_never_shown(void **state)
         {"rtsp://user:se?cret@host/a", "rtsp://***@host/a"},
         {"rtsp://user:se#cret@host/a", "rtsp://***@host/a"},
         {"user:secret@host/a", "***@host/a"},
+        {"secret@://x@host/a", "***@host/a"},
         {"http://host/a?user=secret&pwd=secret&c=2", "http://host/a?user=***&pwd=***&c=2"},
         {"http://host/a?Access_Token=secret", "http://host/a?Access_Token=***"},
         {"http://host/a?x;password=secret#f", "http://host/a?x;password=***#f"},

@@ -374,7 +374,7 @@ static void users_with_other_rules_share_the_connection(void **state)
     static const char *const own[] = {"LOCALHOST"};
     static const struct nj_address_rules lax = {.allowed = {own, 1}};
     struct scene scene;
-    struct nj_hub_user other;
+    struct nj_hub_user other, late;
     struct nj_error err = {0};
     char digits[NJ_TEST_CAMERA_URL_MAX];
     (void)state;
@@ -396,6 +396,14 @@ static void users_with_other_rules_share_the_connection(void **state)
     assert_int_equal(nj_hub_join(&scene.hub, &scene.entry, 0, &other, NULL), 0);
     assert_int_equal(nj_hub_count(&scene.hub), 1);
     wait_frames(&scene, 3);
+    // Who allows less by name gets no picture of what others opened.
+    scene.hub.rules = &strict;
+    nj_hub_user_init(&late);
+    assert_int_equal(nj_hub_join(&scene.hub, &scene.entry, 0, &late, NULL), 0);
+    assert_int_equal(nj_hub_count(&scene.hub), 2);
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &late, NJ_SOURCE_ERROR, SOON_MS));
+    assert_int_equal(nj_hub_user_frames(&late), 0);
+    nj_hub_user_finish(&late);
     nj_hub_user_finish(&other);
     close_scene(&scene);
 }
