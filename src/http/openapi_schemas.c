@@ -433,9 +433,16 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"data\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]}}},"
      "\"frames\":{\"type\":\"integer\"},\"runs\":{\"type\":\"integer\"},"
      "\"detections\":{\"type\":\"integer\"},"
-     "\"newest_detections\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]},"
-     "\"newest_result\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]},"
+     "\"newest_detections\":{\"oneOf\":[{\"$ref\":\"#/components/schemas/SubscriptionFrame\"},"
+     "{\"type\":\"null\"}]},\"newest_result\":{\"oneOf\":[{\"$ref\":"
+     "\"#/components/schemas/SubscriptionResult\"},{\"type\":\"null\"}]},"
      "\"image_url\":{\"type\":\"string\"}}}"},
+    {"SubscriptionFrame",
+     "{\"type\":\"object\",\"required\":[\"sequence\",\"width\",\"height\",\"captured_at\","
+     "\"tracks\"],\"properties\":{\"sequence\":{\"type\":\"integer\"},\"width\":{\"type\":"
+     "\"integer\"},\"height\":{\"type\":\"integer\"},\"captured_at\":{\"type\":[\"string\","
+     "\"null\"],\"format\":\"date-time\"},\"tracks\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/"
+     "components/schemas/SubscriptionTrack\"}}}}"},
     {"SubscriptionPage",
      "{\"type\":\"object\",\"required\":[\"items\",\"cache\"],"
      "\"properties\":{\"items\":{\"type\":\"array\","
@@ -445,6 +452,18 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"bytes\":{\"type\":\"integer\"},\"hits\":{\"type\":\"integer\"},"
      "\"misses\":{\"type\":\"integer\"},\"evictions\":{\"type\":\"integer\"},"
      "\"expired\":{\"type\":\"integer\"}}}}}"},
+    {"SubscriptionResult",
+     "{\"type\":\"object\",\"required\":[\"timestamp\",\"track_id\",\"duration_ms\",\"detection\","
+     "\"branch_results\"],\"properties\":{\"timestamp\":{\"type\":[\"string\",\"null\"],\"format\":"
+     "\"date-time\"},\"track_id\":{\"type\":\"integer\"},\"duration_ms\":{\"type\":\"number\"},"
+     "\"detection\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]},\"branch_results\":{"
+     "\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]}}}"},
+    {"SubscriptionTrack",
+     "{\"type\":\"object\",\"required\":[\"track_id\",\"class\",\"confidence\",\"bbox\",\"lost\","
+     "\"state\",\"reason\"],\"properties\":{\"track_id\":{\"type\":\"integer\"},\"class\":{"
+     "\"type\":\"string\"},\"confidence\":{\"type\":\"number\"},\"bbox\":{\"type\":\"array\","
+     "\"items\":{\"type\":\"number\"}},\"lost\":{\"type\":\"boolean\"},\"state\":{\"type\":["
+     "\"string\",\"null\"]},\"reason\":{\"type\":[\"string\",\"null\"]}}}"},
     {"Track",
      "{\"type\":\"object\",\"required\":[\"track_id\",\"object_type\",\"confidence\",\"bbox\","
      "\"lost\"],"

@@ -565,9 +565,17 @@ export interface Subscription {
     frames: number;
     runs: number;
     detections: number;
-    newest_detections: Record<string, unknown> | null;
-    newest_result: Record<string, unknown> | null;
+    newest_detections: SubscriptionFrame | null;
+    newest_result: SubscriptionResult | null;
     image_url: string;
+}
+
+export interface SubscriptionFrame {
+    sequence: number;
+    width: number;
+    height: number;
+    captured_at: string | null;
+    tracks: SubscriptionTrack[];
 }
 
 export interface SubscriptionPage {
@@ -580,6 +588,24 @@ export interface SubscriptionPage {
         evictions: number;
         expired: number;
     };
+}
+
+export interface SubscriptionResult {
+    timestamp: string | null;
+    track_id: number;
+    duration_ms: number;
+    detection: Record<string, unknown> | null;
+    branch_results: Record<string, unknown> | null;
+}
+
+export interface SubscriptionTrack {
+    track_id: number;
+    class: string;
+    confidence: number;
+    bbox: number[];
+    lost: boolean;
+    state: string | null;
+    reason: string | null;
 }
 
 export interface Track {

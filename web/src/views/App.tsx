@@ -13,6 +13,7 @@ import { retryConnections } from "../live/useWebSocket";
 import { Dialog } from "../widgets/Dialog";
 import { Banner } from "./Banner";
 import { Cameras } from "./Cameras";
+import { Displays } from "./Displays";
 import { EventDetail } from "./EventDetail";
 import { Events } from "./Events";
 import { Help } from "./Help";
@@ -144,7 +145,12 @@ export function App({ onKey }: { onKey: () => void }) {
                 <main id="main" tabIndex={-1}>
                     {route.view === "live" && <Live cameras={cameras} />}
                     {route.view === "events" && <Events cameras={cameras.cameras ?? []} nameOf={cameras.nameOf} />}
-                    {route.view === "cameras" && <Cameras cameras={cameras.cameras ?? []} reloadCameras={cameras.reload} />}
+                    {route.view === "cameras" && (
+                        <>
+                            <Cameras cameras={cameras.cameras ?? []} reloadCameras={cameras.reload} />
+                            <Displays />
+                        </>
+                    )}
                     {route.view === "system" && <System />}
                 </main>
                 {route.event !== null && <EventDetail id={route.event} nameOf={cameras.nameOf} />}

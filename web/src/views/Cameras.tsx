@@ -152,7 +152,7 @@ export function Cameras({ cameras, reloadCameras }: { cameras: readonly Camera[]
                     <p>Add one by its RTSP address, or let a camera upload pictures into a folder of cameras/.</p>
                 </Empty>
             )}
-            <div className="cards">
+            <div className="cards wide">
                 {data?.items.map((source) => <SourceCard key={source.id} source={source} camera={byId.get(source.id)} after={after} />)}
             </div>
             {adding && (
