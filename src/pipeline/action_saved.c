@@ -68,31 +68,82 @@ static struct nj_action_target *next_redis(struct saved_work *work)
 
 static void ask_next(struct saved_work *work);
 
+// A server may be shared with others, whose values are none of a client's business here.
+static bool is_image(const struct nj_redis_reply *reply)
+{
+    static const char png[] = "\x89PNG", jpeg[] = "\xff\xd8\xff";
+    return reply->rc == 0 && reply->bytes != NULL && reply->length >= 4 &&
+           (memcmp(reply->bytes, png, 4) == 0 || memcmp(reply->bytes, jpeg, 3) == 0);
+}
+
 static bool take_image(struct saved_work *work, const struct nj_redis_reply *reply)
 {
     struct nj_saved_image *image = work->image;
-    image->bytes = malloc(reply->length > 0 ? reply->length : 1);
+    image->bytes = malloc(reply->length);
     if (image->bytes == NULL)
         return false;
     memcpy(image->bytes, reply->bytes, reply->length);
     image->length = reply->length;
-    image->type =
-        reply->length > 4 && memcmp(reply->bytes, "\x89PNG", 4) == 0 ? "image/png" : "image/jpeg";
+    image->type = memcmp(reply->bytes, "\x89PNG", 4) == 0 ? "image/png" : "image/jpeg";
     return true;
+}
+
+// False: ended. A value of another kind (NJ_E_INVALID) is no image either.
+static bool take_reply(struct saved_work *work, const struct nj_redis_reply *reply)
+{
+    const struct nj_error why = reply->error;
+    work->target->users--;
+    if (reply->rc == 0 || reply->rc == NJ_E_INVALID)
+        return true;
+    end(work, reply->rc, &why);
+    return false;
+}
+
+static void ask(struct saved_work *work, const char *const *words, size_t count,
+                void (*done)(struct nj_redis_command *command, const struct nj_redis_reply *reply))
+{
+    struct nj_error why = {0};
+    size_t lengths[4];
+    for (size_t i = 0; i < count; i++)
+        lengths[i] = strlen(words[i]);
+    work->command =
+        (struct nj_redis_command){.words = words, .lengths = lengths, .count = count, .done = done};
+    work->target->users++;
+    const int rc = nj_redis_send(work->target->redis, &work->command, &why);
+    if (rc != 0) {
+        work->target->users--;
+        end(work, rc, &why);
+    }
+}
+
+static void handle_deleted(struct nj_redis_command *command, const struct nj_redis_reply *reply)
+{
+    struct saved_work *work = NJ_CONTAINER_OF(command, struct saved_work, command);
+    if (!take_reply(work, reply))
+        return;
+    work->deleted = work->deleted || reply->integer > 0;
+    ask_next(work);
+}
+
+static void handle_beginning(struct nj_redis_command *command, const struct nj_redis_reply *reply)
+{
+    struct saved_work *work = NJ_CONTAINER_OF(command, struct saved_work, command);
+    const char *const words[] = {"DEL", work->image->key};
+    if (!take_reply(work, reply))
+        return;
+    if (is_image(reply))
+        ask(work, words, 2, handle_deleted);
+    else
+        ask_next(work);
 }
 
 static void handle_reply(struct nj_redis_command *command, const struct nj_redis_reply *reply)
 {
     struct saved_work *work = NJ_CONTAINER_OF(command, struct saved_work, command);
-    struct nj_error why = reply->error;
-    work->target->users--;
-    work->asked++;
-    if (reply->rc != 0) {
-        end(work, reply->rc, &why);
-    } else if (work->deletes) {
-        work->deleted = work->deleted || reply->integer > 0;
-        ask_next(work);
-    } else if (reply->bytes == NULL) {
+    struct nj_error why;
+    if (!take_reply(work, reply))
+        return;
+    if (!is_image(reply)) {
         ask_next(work);
     } else if (take_image(work, reply)) {
         end(work, 0, NULL);
@@ -104,22 +155,16 @@ static void handle_reply(struct nj_redis_command *command, const struct nj_redis
 
 static void ask_next(struct saved_work *work)
 {
-    struct nj_error why = {0};
+    const char *const get[] = {"GET", work->image->key};
+    const char *const look[] = {"GETRANGE", work->image->key, "0", "3"};
     work->target = next_redis(work);
-    if (work->target == NULL) {
+    work->asked++;
+    if (work->target == NULL)
         end_not_found(work);
-        return;
-    }
-    const char *const words[] = {work->deletes ? "DEL" : "GET", work->image->key};
-    const size_t lengths[] = {3, strlen(work->image->key)};
-    work->command = (struct nj_redis_command){
-        .words = words, .lengths = lengths, .count = 2, .done = handle_reply};
-    work->target->users++;
-    const int rc = nj_redis_send(work->target->redis, &work->command, &why);
-    if (rc != 0) {
-        work->target->users--;
-        end(work, rc, &why);
-    }
+    else if (work->deletes)
+        ask(work, look, 4, handle_beginning);
+    else
+        ask(work, get, 2, handle_reply);
 }
 
 static void run_file(uv_work_t *uv)

@@ -2,6 +2,7 @@
 // What pipelines saved, through the API: records by table and key, images by key.
 #include "http/http_priv.h"
 #include "storage/store_records.h"
+#include "tests/fake/redis_server.h"
 #include "tests/unit/http/http_helper.h"
 #include "util/mem.h"
 
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <hiredis/hiredis.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,11 +110,13 @@ struct saved {
     struct nj_work_queue *queue;
     struct nj_action_runner *runner;
     bool stopped;
+    struct nj_redis_server server; // port 0: none
+    char url[NJ_REDIS_SERVER_URL_MAX];
 };
 
 static int saved_setup(void **state)
 {
-    struct saved *saved = calloc(1, sizeof *saved);
+    struct saved *saved = *state != NULL ? *state : calloc(1, sizeof *saved);
     assert_non_null(saved);
     void *http;
     http_setup(&http);
@@ -127,7 +131,11 @@ static int saved_setup(void **state)
     assert_int_equal(nj_work_queue_create(&queue, &saved->queue, NULL), 0);
     saved->options = (struct nj_action_options){
         .max_image_bytes = 1 << 20, .max_waiting = QUEUE_MAX, .retry_us = NJ_US_PER_S};
-    saved->redis.url = "";
+    saved->redis = (struct nj_redis_options){.url = saved->server.port != 0 ? saved->url : "",
+                                             .connect_us = 5 * NJ_US_PER_S,
+                                             .command_us = 5 * NJ_US_PER_S,
+                                             .max_waiting = QUEUE_MAX,
+                                             .max_waiting_bytes = 1 << 20};
     saved->foreign.url = "";
     const struct nj_action_runner_config config = {.options = &saved->options,
                                                    .redis = &saved->redis,
@@ -165,8 +173,23 @@ static int saved_teardown(void **state)
     nj_action_runner_destroy(saved->runner);
     nj_work_queue_destroy(saved->queue);
     http_teardown(&http);
+    if (saved->server.port != 0)
+        nj_redis_server_stop(&saved->server);
     free(saved);
     return 0;
+}
+
+// The same beside a Redis server, if there is one.
+static int redis_setup(void **state)
+{
+    struct saved *saved = calloc(1, sizeof *saved);
+    assert_non_null(saved);
+    if (nj_redis_server_installed()) {
+        nj_redis_server_start(&saved->server, NULL);
+        nj_redis_server_url(&saved->server, saved->url);
+    }
+    *state = saved;
+    return saved_setup(state);
 }
 
 static const char image_bytes[] = "\x89PNG\r\n\x1a\n\0 not much of a picture";
@@ -241,6 +264,42 @@ static void image_of_a_long_key_is_found(void **state)
     http_expect(http_get(saved->http, url), 404, "");
 }
 
+static void command(struct saved *saved, const char *const *words, int count)
+{
+    size_t lengths[] = {strlen(words[0]), strlen(words[1]), 0, 0};
+    for (int i = 2; i < count; i++)
+        lengths[i] = strcmp(words[i], image_bytes) == 0 ? sizeof image_bytes : strlen(words[i]);
+    redisContext *client = nj_redis_server_client(&saved->server);
+    freeReplyObject(redisCommandArgv(client, count, (const char **)(uintptr_t)words, lengths));
+    redisFree(client);
+}
+
+static void redis_values_that_are_no_images_are_neither_shown_nor_deleted(void **state)
+{
+    struct saved *saved = *state;
+    char url[256];
+    if (!nj_redis_server_installed())
+        skip();
+    command(saved, (const char *const[]){"SET", image_key, image_bytes}, 3);
+    command(saved, (const char *const[]){"SET", "session:1", "a token of somebody else"}, 3);
+    command(saved, (const char *const[]){"HSET", "hash", "a", "b"}, 4);
+    static const char *const others[] = {"/api/images/session:1", "/api/images/hash",
+                                         "/api/images/none"};
+    for (size_t i = 0; i < NJ_COUNT_OF(others); i++) {
+        http_expect(http_get(saved->http, others[i]), 404, "no image");
+        http_expect(http_ask(saved->http, "DELETE", others[i], "", NULL), 404, "no image");
+    }
+    assert_int_equal(nj_redis_server_int(&saved->server, "EXISTS session:1 hash"), 2);
+    snprintf(url, sizeof url, "/api/images/%s", image_key);
+    const struct nj_answer *answer = http_get(saved->http, url);
+    assert_int_equal(answer->status, 200);
+    assert_int_equal(answer->length, sizeof image_bytes);
+    assert_memory_equal(answer->body, image_bytes, sizeof image_bytes);
+    http_expect(http_ask(saved->http, "DELETE", url, "", NULL), 200, "\"success\":true");
+    http_expect(http_get(saved->http, url), 404, "no image");
+    assert_int_equal(nj_redis_server_int(&saved->server, "DBSIZE"), 2);
+}
+
 int http_records_test(void)
 {
 #define SAVED(name) cmocka_unit_test_setup_teardown(name, saved_setup, saved_teardown)
@@ -252,6 +311,9 @@ int http_records_test(void)
         SAVED(image_is_read_by_its_key_until_its_time_is_over),
         SAVED(image_is_deleted_with_its_file),
         SAVED(image_of_a_long_key_is_found),
+        cmocka_unit_test_setup_teardown(
+            redis_values_that_are_no_images_are_neither_shown_nor_deleted, redis_setup,
+            saved_teardown),
     };
     return cmocka_run_group_tests_name("http records", tests, NULL, NULL);
 }
