@@ -18,7 +18,7 @@ try {
     for (const camera of cameras) await daemon.upload(person, camera);
     const event = await until("an event of the upload", async () => (await daemon.json("/api/events?camera_id=front_door")).items[0]);
     await until("some events", async () => (await daemon.json("/api/events?limit=8")).items.length > cameras.length, 60000);
-    const views = { page: "", events: "?view=events", event: `?view=events&event=${event.id}`, system: "?view=system" };
+    const views = { page: "", events: "?view=events", event: `?view=events&event=${event.id}`, cameras: "?view=cameras", system: "?view=system" };
     for (const [scheme, options] of Object.entries(schemes)) {
         for (const [name, query] of Object.entries(views)) await shoot(name, scheme, options, query);
     }
