@@ -83,8 +83,8 @@ static void written_objects_hide_secrets(void **state)
     struct nj_error err = {0};
     struct nj_buf buf = {0};
     struct nj_json_writer writer;
-    if (parse(&server_group, "{\"media_path\": \"a\", \"password\": \"hidden\"}", false, &object, &err) !=
-        0)
+    if (parse(&server_group, "{\"media_path\": \"a\", \"password\": \"hidden\"}", false, &object,
+              &err) != 0)
         fail_msg("%s", err.text);
     nj_buf_init(&buf, 4096);
     nj_json_init(&writer, &buf);
