@@ -328,6 +328,10 @@ int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_
         }
         if (av_code < 0)
             return explain(input, av_code, "reading", err);
+        if (input->timed_out) { // what the parser still held, given out because of the end
+            av_packet_unref(packet);
+            return explain(input, AVERROR_EXIT, "reading", err);
+        }
         if (packet->stream_index == input->stream->index)
             break;
         av_packet_unref(packet);

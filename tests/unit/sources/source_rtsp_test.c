@@ -292,7 +292,7 @@ static void frozen_camera_is_noticed_and_comes_back(void **state)
     assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
     nj_us noticed_us = nj_mono_us(nj_clock_real()) - frozen_us;
     assert_true(noticed_us >= 2500 * NJ_US_PER_MS && noticed_us < 4500 * NJ_US_PER_MS);
-    assert_non_null(strstr(scene.user.state.reason, "frozen"));
+    assert_non_null(strstr(scene.user.state.reason, "frozen, no picture for 3."));
     int resets = nj_hub_user_resets(&scene.user);
     assert_int_equal(nj_test_camera_freeze(scene.camera, "cam", false), 0);
     wait_frames(&scene, 5);
