@@ -28,9 +28,10 @@ int nj_picture_encode_png(const struct nj_frame *frame, void **out, size_t *out_
         free(bytes);
         return rc;
     }
-    // The room was for the worst case.
-    void *smaller = realloc(bytes, length);
-    *out = smaller != NULL ? smaller : bytes;
+    *out = bytes;
+    void *smaller = realloc(bytes, length); // the room was for the worst case
+    if (smaller != NULL)
+        *out = smaller;
     *out_length = length;
     return 0;
 }

@@ -19,7 +19,6 @@ enum {
     V4_BITS = 32,
     V6_BITS = 128,
     NETWORK_TEXT_SIZE = 64,
-    ADDRESSES_MAX = 32, // of one name; more is a name that nobody uses in earnest
     REDACTED_NAME_MAX = 64,
     SCHEME_SHOWN_MAX = 32,
 };
@@ -235,11 +234,12 @@ static int check_all(const struct nj_address_rules *rules, const char *host,
 
 static void pick(const struct addrinfo *list, unsigned turn, char out[NJ_ADDRESS_TEXT_SIZE])
 {
-    const struct addrinfo *found[ADDRESSES_MAX];
     unsigned count = 0;
-    for (const struct addrinfo *at = list; at && count < ADDRESSES_MAX; at = at->ai_next)
-        found[count++] = at;
-    const struct addrinfo *chosen = found[turn % count];
+    for (const struct addrinfo *at = list; at; at = at->ai_next)
+        count++;
+    const struct addrinfo *chosen = list;
+    for (unsigned skip = turn % count; skip > 0; skip--)
+        chosen = chosen->ai_next;
     if (getnameinfo(chosen->ai_addr, chosen->ai_addrlen, out, NJ_ADDRESS_TEXT_SIZE, NULL, 0,
                     NI_NUMERICHOST) != 0)
         out[0] = '\0';

@@ -231,13 +231,14 @@ static void fill_job(struct nj_run_node *node, nj_us timeout_us)
     node->job = (struct nj_detect_job){.source = work->camera_id,
                                        .deadline_us = node->started_us + timeout_us,
                                        .detector = node->loaded->detector,
-                                       .crop = node->remade ? (struct nj_rect){0} : node->input,
                                        .keep = true,
                                        .done = handle_detected};
-    if (node->remade)
+    if (node->remade) {
         node->job.load = make_frame;
-    else
+    } else {
         node->job.frame = nj_frame_ref(work->frame);
+        node->job.crop = node->input;
+    }
     if (node->parent == NULL) {
         node->job.wanted = node->loaded->wanted;
         if (threshold >= 0)
