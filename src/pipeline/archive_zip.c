@@ -326,9 +326,8 @@ static int finish_open(const struct nj_archive_options *options, zip_t *opened, 
     return rc;
 }
 
-static int fail_open(const zip_error_t *why, struct nj_error *err)
+static int fail_open(zip_error_t *why, struct nj_error *err)
 {
-    zip_error_t copy = *why;
     switch (zip_error_code_zip(why)) {
     case ZIP_ER_MEMORY:
         return nj_error_set(err, NJ_E_NOMEM, "no memory to read a ZIP");
@@ -336,7 +335,7 @@ static int fail_open(const zip_error_t *why, struct nj_error *err)
         return nj_error_set(err, NJ_E_DENIED, "a name stands twice in the ZIP");
     default:
         return nj_error_set(err, NJ_E_CORRUPT, "this is no ZIP that can be read: %s",
-                            zip_error_strerror(&copy));
+                            zip_error_strerror(why));
     }
 }
 

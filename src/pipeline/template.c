@@ -6,6 +6,7 @@
 #include "util/json_writer.h"
 #include "util/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,18 +205,26 @@ static int compile(struct compiler *compiler)
 
 // Stands for any value where the shape of the JSON is tried; a new one each time, so that two names
 // as keys are no key twice.
+struct trial {
+    enum nj_value_kind kind;
+    int count;
+    char text[16];
+};
+
 static struct nj_value any_value(const void *context, const char *name)
 {
-    int *const *count = context;
+    struct trial *trial = *(struct trial *const *)context;
     (void)name;
-    return (struct nj_value){.kind = NJ_VALUE_NUMBER, .number = ++**count};
+    snprintf(trial->text, sizeof trial->text, "%d", ++trial->count);
+    return (struct nj_value){.kind = trial->kind, .text = trial->text, .number = trial->count};
 }
 
-static int check_json(const struct nj_template *template_, struct nj_error *err)
+static int try_json(const struct nj_template *template_, enum nj_value_kind kind,
+                    struct nj_error *err)
 {
-    int count = 0;
-    int *const counter = &count;
-    const struct nj_values values = {any_value, &counter};
+    struct trial trial = {.kind = kind};
+    struct trial *const pointer = &trial;
+    const struct nj_values values = {any_value, &pointer};
     struct nj_buf filled;
     json_t *value = NULL;
     nj_buf_init(&filled, NJ_TEMPLATE_MAX);
@@ -223,10 +232,18 @@ static int check_json(const struct nj_template *template_, struct nj_error *err)
     if (rc == 0)
         rc = nj_json_parse(filled.data, filled.length, NJ_TEMPLATE_MAX, &value, err);
     if (rc != 0)
-        nj_error_prefix(err, "template, with numbers for its names");
+        nj_error_prefix(err, "template, with %s for its names",
+                        kind == NJ_VALUE_NUMBER ? "numbers" : "texts");
     json_decref(value);
     nj_buf_finish(&filled);
     return rc;
+}
+
+// A number would pass beside other digits, a text as the name of a member: both have to do.
+static int check_json(const struct nj_template *template_, struct nj_error *err)
+{
+    const int rc = try_json(template_, NJ_VALUE_NUMBER, err);
+    return rc == 0 ? try_json(template_, NJ_VALUE_TEXT, err) : rc;
 }
 
 static int create(struct nj_template **out)

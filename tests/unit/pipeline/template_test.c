@@ -112,6 +112,10 @@ static const struct {
     {"{\"a\":01}", "bad JSON"},
     {"{\"a\":1,\"a\":2}", "bad JSON"},
     {"{{\"a\":}}", "bad JSON"},
+    {"{\"a\":{confidence}1}", "with texts for its names: bad JSON"}, // beside a digit
+    {"{\"a\":-{confidence}}", "with texts for its names: bad JSON"},
+    {"{{session_id}:1,\"a\":2}", "at byte 13"}, // a member's name stands in quotes
+    {"{\"b\":1,{session_id}:2}", "with numbers for its names: bad JSON"},
 };
 
 static void each_mistake_names_its_place(void **state)
