@@ -247,7 +247,7 @@ void nj_loaded_pipeline_timing(const struct nj_loaded_pipeline *pipeline, size_t
                                struct nj_node_timing *out)
 {
     struct nj_loaded_pipeline *self = (struct nj_loaded_pipeline *)(uintptr_t)pipeline;
-    struct node_times times = {0};
+    struct node_times times;
     double sum = 0;
     *out = (struct nj_node_timing){0};
     if (node_index >= pipeline->node_count)

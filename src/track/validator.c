@@ -358,7 +358,7 @@ int nj_validator_update(struct nj_validator *validator, const struct nj_validato
     size_t results = 0;
     for (size_t i = 0; i < input->count; i++) {
         const struct nj_track *track = &input->tracks[i];
-        struct record *record = find_record(validator, track->id);
+        struct record *record = &validator->records[find_place(validator, track->id)];
         const struct nj_validator_result result = judge(validator, record, track, input->width);
         if (track->state != NJ_TRACK_TENTATIVE)
             validator->results[results++] = result;
