@@ -282,7 +282,8 @@ static int apply_sweep(struct nj_store_op *op, struct nj_db *db, struct nj_error
 {
     struct sweep *sweep = NJ_CONTAINER_OF(op, struct sweep, op);
     sweep->count = 0;
-    int rc = nj_images_expired(db, nj_db_now_us(db), SWEEP_MAX, see_expired, sweep, err);
+    const struct nj_images_query query = {.now_us = nj_db_now_us(db), .limit = SWEEP_MAX};
+    int rc = nj_images_expired(db, &query, see_expired, sweep, err);
     for (size_t i = 0; rc == 0 && i < sweep->count; i++)
         rc = nj_images_delete(db, sweep->keys[i], sweep->paths[i], err);
     return rc;

@@ -91,7 +91,7 @@ int nj_images_delete(struct nj_db *db, const char *key, char out_path[1024], str
     return rc;
 }
 
-int nj_images_expired(struct nj_db *db, nj_us now_us, int64_t limit,
+int nj_images_expired(struct nj_db *db, const struct nj_images_query *query,
                       int (*see)(const struct nj_image_row *row, void *arg), void *arg,
                       struct nj_error *err)
 {
@@ -102,8 +102,8 @@ int nj_images_expired(struct nj_db *db, nj_us now_us, int64_t limit,
                           err);
     if (rc != 0)
         return rc;
-    nj_sql_put_int(&sql, now_us);
-    nj_sql_put_int(&sql, limit);
+    nj_sql_put_int(&sql, query->now_us);
+    nj_sql_put_int(&sql, query->limit);
     while ((rc = nj_sql_step(&sql, err)) == NJ_STEP_ROW) {
         struct nj_image_row row;
         read_row(&sql, &row);

@@ -59,7 +59,11 @@ int nj_images_get(struct nj_db *db, const char *key, struct nj_image_row *out,
 // NJ_E_NOT_FOUND.
 int nj_images_delete(struct nj_db *db, const char *key, char out_path[1024], struct nj_error *err);
 // At most `limit` of the expired, those that expired first; the caller deletes files, then rows.
-int nj_images_expired(struct nj_db *db, nj_us now_us, int64_t limit,
+struct nj_images_query {
+    nj_us now_us;
+    int64_t limit;
+};
+int nj_images_expired(struct nj_db *db, const struct nj_images_query *query,
                       int (*see)(const struct nj_image_row *row, void *arg), void *arg,
                       struct nj_error *err);
 

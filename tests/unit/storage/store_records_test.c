@@ -256,7 +256,8 @@ static int do_expired(struct nj_db *db, void *arg, struct nj_error *err)
 {
     struct image *image = arg;
     image->seen = 0;
-    return nj_images_expired(db, image->now_us, 2, see_expired, image, err);
+    const struct nj_images_query query = {.now_us = image->now_us, .limit = 2};
+    return nj_images_expired(db, &query, see_expired, image, err);
 }
 
 static int do_named(struct nj_db *db, void *arg, struct nj_error *err)
