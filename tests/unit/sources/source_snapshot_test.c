@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Snapshot cameras against a test camera with faults.
+// Snapshot cameras against a test camera with faults, and against a server that says "unchanged".
+#include "frames/picture.h"
+#include "net/http_server.h"
 #include "tests/fake/rtsp_camera.h"
 #include "tests/fake/test_video.h"
 #include "tests/unit/sources/streams_helper.h"
@@ -9,6 +11,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int source_snapshot_test(void);
@@ -217,6 +220,108 @@ static void unverified_certificate_is_refused(void **state)
     close_scene(&scene);
 }
 
+// Gives pictures with a tag and a date, on the hub's own loop.
+struct tagger {
+    void *bytes[2];
+    size_t lengths[2];
+    int current, asked, unchanged;
+};
+
+static const char *const tags[] = {"\"first\"", "\"second\""};
+static const char date[] = "Sat, 21 Nov 2026 10:00:00 GMT";
+
+static void handle_tagged(struct nj_http_request *request, void *arg)
+{
+    struct tagger *tagger = arg;
+    const char *tag = nj_http_header(request, "If-None-Match");
+    const char *since = nj_http_header(request, "If-Modified-Since");
+    const struct nj_http_header_pair headers[] = {{"ETag", tags[tagger->current]},
+                                                  {"Last-Modified", date}};
+    struct nj_http_reply reply = {.status = 200,
+                                  .content_type = "image/jpeg",
+                                  .body = tagger->bytes[tagger->current],
+                                  .body_length = tagger->lengths[tagger->current],
+                                  .headers = headers,
+                                  .header_count = 2};
+    tagger->asked++;
+    if (tag && strcmp(tag, tags[tagger->current]) == 0 && since && strcmp(since, date) == 0) {
+        tagger->unchanged++;
+        reply = (struct nj_http_reply){.status = 304};
+    }
+    nj_http_reply(request, &reply);
+}
+
+static void make_picture(int side_px, void **bytes, size_t *length)
+{
+    const struct nj_picture_encode encode = {.quality = 80};
+    struct nj_frame *frame = NULL;
+    assert_int_equal(nj_frame_allocate(side_px, side_px, NJ_PIXEL_GRAY, &frame), 0);
+    memset((void *)(uintptr_t)frame->planes[0], 99, (size_t)frame->strides[0] * (size_t)side_px);
+    assert_int_equal(nj_picture_encode_jpeg(frame, &encode, bytes, length, NULL), 0);
+    nj_frame_unref(frame);
+}
+
+static bool has_frames_or_more(struct nj_hub_user *user, int value)
+{
+    struct nj_source_stats stats;
+    nj_stream_get_stats(user->user, &stats);
+    return stats.frames >= (uint64_t)value;
+}
+
+static void note_stopped(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void unchanged_picture_is_asked_for_and_not_sent_again(void **state)
+{
+    static const struct nj_http_server_options options = {.host = "127.0.0.1",
+                                                          .max_connections = 8,
+                                                          .max_head_bytes = 8192,
+                                                          .max_body_bytes = 1 << 20,
+                                                          .head_timeout_us = 60 * NJ_US_PER_S,
+                                                          .body_timeout_us = 60 * NJ_US_PER_S,
+                                                          .idle_timeout_us = 60 * NJ_US_PER_S};
+    struct tagger tagger = {.asked = 0};
+    struct nj_http_server *server = NULL;
+    struct nj_hub_bench hub;
+    struct nj_hub_user user;
+    char url[64];
+    bool stopped = false;
+    (void)state;
+    make_picture(32, &tagger.bytes[0], &tagger.lengths[0]);
+    make_picture(48, &tagger.bytes[1], &tagger.lengths[1]);
+    nj_hub_init(&hub, true);
+    nj_hub_user_init(&user);
+    assert_int_equal(nj_http_server_create(hub.loop, &options, handle_tagged, &tagger, &server), 0);
+    assert_int_equal(nj_http_server_start(server, NULL), 0);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/now.jpg", nj_http_server_port(server));
+    const struct nj_source_entry entry = {.id = "cam",
+                                          .kind = NJ_SOURCE_SNAPSHOT,
+                                          .url = url,
+                                          .snapshot_interval_us = 50 * NJ_US_PER_MS,
+                                          .max_retries = -1};
+    assert_int_equal(nj_hub_join(&hub, &entry, 0, &user, NULL), 0);
+    assert_true(nj_hub_until(&hub, has_frames_or_more, &user, 4, SOON_MS)); // it is alive
+    assert_int_equal(nj_hub_user_frames(&user), 1);
+    assert_true(tagger.unchanged >= 3 && tagger.unchanged == tagger.asked - 1);
+    tagger.current = 1;
+    assert_true(nj_hub_until(&hub, nj_hub_has_frames, &user, 2, SOON_MS));
+    assert_true(nj_hub_has_width(&user, 48));
+    assert_int_equal(nj_hub_user_resets(&user), 1);
+    nj_hub_user_finish(&user);
+    nj_http_server_stop(server, 0, note_stopped, &stopped);
+    while (!stopped)
+        (void)nj_loop_turn(hub.loop);
+    nj_streams_destroy(hub.streams);
+    hub.streams = NULL;
+    (void)nj_loop_turn(hub.loop);
+    nj_http_server_destroy(server);
+    nj_hub_finish(&hub);
+    for (int i = 0; i < 2; i++)
+        free(tagger.bytes[i]);
+}
+
 int source_snapshot_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +330,7 @@ int source_snapshot_test(void)
         cmocka_unit_test(camera_that_comes_back_is_shown_again),
         cmocka_unit_test(redirects_are_followed_within_the_rules),
         cmocka_unit_test(unverified_certificate_is_refused),
+        cmocka_unit_test(unchanged_picture_is_asked_for_and_not_sent_again),
     };
     return cmocka_run_group_tests_name("source snapshot", tests, NULL, NULL);
 }
