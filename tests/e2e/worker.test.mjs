@@ -66,9 +66,10 @@ before(async () => {
 });
 
 after(async () => {
-    await daemon?.destroy();
+    const end = await daemon?.destroy();
     await camera?.stop();
     await rm(folder, { recursive: true, force: true });
+    assert.equal(end?.code, 0); // it ended by itself, with subscriptions at work
 });
 
 describe("the first generation", () => {
@@ -188,9 +189,15 @@ describe("the second generation", () => {
 
     test("a stream that is given up is told, and asking again revives it", async () => {
         const broken = entry("d8;c8"); // there is no such mount
+        const system = await Backend.open(daemon.port, "/ws/system");
         backend.send({ type: "subscribe", payload: broken });
         const error = await backend.next("the failure", isError("stream_failed"), 30000);
         assert.ok(!JSON.stringify(error).includes("geheim"));
+        const told = await system.next("service_status", (message) =>
+            message.type === "service_status" && message.data.service.startsWith("stream ") && message.data.status === "unhealthy");
+        assert.match(told.data.service, /^stream rtsp:\/\/[^/]*\/c8$/);
+        assert.ok(!JSON.stringify(told).includes("geheim"));
+        system.drop();
         backend.messages.length = 0;
         backend.send({ type: "subscribe", payload: broken });
         await backend.next("the failure of another try", isError("stream_failed"), 30000);
