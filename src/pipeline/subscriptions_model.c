@@ -37,14 +37,18 @@ static void release(struct nj_feed_model *model)
 static void fetch(struct nj_feed_job *job)
 {
     struct nj_feed_model *model = NJ_CONTAINER_OF(job, struct nj_feed_model, job);
-    const char *sha256 = model->sha256[0] != '\0' ? model->sha256 : NULL;
+    const struct nj_feed_wish wish = {
+        .url = model->url,
+        .sha256 = model->sha256[0] != '\0' ? model->sha256 : NULL,
+        .cancel = &model->cancel,
+    };
     model->loaded = NULL;
     model->fetch_error = (struct nj_error){0};
-    model->rc =
-        nj_cancel_fired(&model->cancel)
-            ? nj_error_set(&model->fetch_error, NJ_E_CANCELLED, "not wanted any more")
-            : model->registry->parts->load(&model->registry->config, model->url, sha256,
-                                           &model->cancel, &model->loaded, &model->fetch_error);
+    if (nj_cancel_fired(&model->cancel))
+        model->rc = NJ_E_CANCELLED;
+    else
+        model->rc = model->registry->parts->load(&model->registry->config, &wish, &model->loaded,
+                                                 &model->fetch_error);
 }
 
 static void tell_feeds(struct nj_feed_model *model)

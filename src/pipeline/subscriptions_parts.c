@@ -2,12 +2,12 @@
 // What subscriptions stand on in the program.
 #include "pipeline/subscriptions_priv.h"
 
-static int load(const struct nj_subscriptions_config *config, const char *url, const char *sha256,
-                const struct nj_cancel *cancel, struct nj_loaded_pipeline **out,
-                struct nj_error *err)
+static int load(const struct nj_subscriptions_config *config, const struct nj_feed_wish *wish,
+                struct nj_loaded_pipeline **out, struct nj_error *err)
 {
     struct nj_archive *archive = NULL;
-    int rc = nj_archive_store_get(config->archives, url, sha256, cancel, &archive, err);
+    int rc = nj_archive_store_get(config->archives, wish->url, wish->sha256, wish->cancel, &archive,
+                                  err);
     if (rc != 0)
         return rc;
     rc = nj_loaded_pipeline_create(archive, config->models, out, err);

@@ -18,6 +18,12 @@ enum {
     NJ_FEED_JSON_MAX = 1 << 20, // of one cached thing
 };
 
+// Which archive is wanted.
+struct nj_feed_wish {
+    const char *url, *sha256; // sha256 NULL: any
+    const struct nj_cancel *cancel;
+};
+
 // What a feed stands on; tests bring their own.
 struct nj_feed_parts {
     // Of an URL whose host is written as an address: does not wait.
@@ -29,9 +35,8 @@ struct nj_feed_parts {
     struct nj_frame *(*newest)(struct nj_stream_user *user);
     void (*stream_stats)(const struct nj_stream_user *user, struct nj_source_stats *out);
     // Fetches, unpacks and loads. Blocking.
-    int (*load)(const struct nj_subscriptions_config *config, const char *url, const char *sha256,
-                const struct nj_cancel *cancel, struct nj_loaded_pipeline **out,
-                struct nj_error *err);
+    int (*load)(const struct nj_subscriptions_config *config, const struct nj_feed_wish *wish,
+                struct nj_loaded_pipeline **out, struct nj_error *err);
     struct nj_loaded_pipeline *(*ref)(struct nj_loaded_pipeline *pipeline);
     void (*unref)(struct nj_loaded_pipeline *pipeline);
     const struct nj_archive *(*archive)(const struct nj_loaded_pipeline *pipeline);

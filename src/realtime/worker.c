@@ -285,8 +285,8 @@ static void refuse_rate(struct nj_worker_connection *connection)
     if (connection->refused_us > 0 && at_us - connection->refused_us < refused_every_us)
         return;
     connection->refused_us = at_us;
-    const struct nj_worker_turn turn = {worker, connection->owner, answer_socket,
-                                        connection->socket};
+    const struct nj_worker_turn turn = {
+        worker, connection->owner, {answer_socket, connection->socket}};
     nj_worker_refuse(&turn, NJ_WORKER_RATE_LIMITED, "too many messages; this one was not read",
                      NULL);
 }
@@ -298,7 +298,8 @@ static void on_message(struct nj_websocket *socket, const char *text, size_t len
     if (worker == NULL || worker->stopped)
         return;
     if (spend(connection))
-        nj_worker_handle(worker, connection->owner, text, length, answer_socket, socket);
+        nj_worker_handle(worker, connection->owner, text, length,
+                         (struct nj_worker_answer){answer_socket, socket});
     else
         refuse_rate(connection);
 }

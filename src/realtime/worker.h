@@ -49,9 +49,12 @@ void nj_worker_stop(struct nj_worker *worker); // closes all with 1001, takes no
 
 // One text message of connection `owner`, answered through `answer`; for tests and fuzzing of the
 // same code that the sockets use.
-typedef void (*nj_worker_answer)(void *arg, const char *text, size_t length);
+struct nj_worker_answer {
+    void (*fn)(void *arg, const char *text, size_t length);
+    void *arg;
+};
 void nj_worker_handle(struct nj_worker *worker, uint64_t owner, const char *text, size_t length,
-                      nj_worker_answer answer, void *arg);
+                      struct nj_worker_answer answer);
 
 // Codes of errors, one table; docs/worker-protocol.md has the same rows.
 struct nj_worker_error {

@@ -74,7 +74,7 @@ void nj_worker_refuse(const struct nj_worker_turn *turn, enum nj_worker_code cod
     nj_buf_init(&buf, NJ_WORKER_TEXT_MAX);
     nj_worker_write_error(turn->worker, code, message, subscription, &buf);
     if (nj_buf_failed(&buf) == 0)
-        turn->answer(turn->arg, buf.data, buf.length);
+        turn->answer.fn(turn->answer.arg, buf.data, buf.length);
     nj_buf_finish(&buf);
 }
 

@@ -79,7 +79,7 @@ static struct nj_subscriptions *subscriptions_of(const struct nj_worker_turn *tu
 static void answer_buf(const struct nj_worker_turn *turn, struct nj_buf *buf)
 {
     if (nj_buf_failed(buf) == 0)
-        turn->answer(turn->arg, buf->data, buf->length);
+        turn->answer.fn(turn->answer.arg, buf->data, buf->length);
     nj_buf_finish(buf);
 }
 
@@ -363,9 +363,9 @@ static void dispatch(const struct nj_worker_turn *turn, const json_t *root)
 }
 
 void nj_worker_handle(struct nj_worker *worker, uint64_t owner, const char *text, size_t length,
-                      nj_worker_answer answer, void *arg)
+                      struct nj_worker_answer answer)
 {
-    const struct nj_worker_turn turn = {worker, owner, answer, arg};
+    const struct nj_worker_turn turn = {worker, owner, answer};
     const size_t limit = (size_t)worker->config.options->max_message_bytes;
     struct nj_error err = {0};
     json_t *root = NULL;

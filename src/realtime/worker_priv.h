@@ -42,8 +42,7 @@ struct nj_worker {
 struct nj_worker_turn {
     struct nj_worker *worker;
     uint64_t owner;
-    nj_worker_answer answer;
-    void *arg;
+    struct nj_worker_answer answer;
 };
 
 // worker_errors.c

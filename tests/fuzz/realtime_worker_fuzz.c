@@ -42,14 +42,11 @@ static int join(struct nj_streams *streams, const struct nj_stream_request *requ
     return nj_error_set(err, NJ_E_FULL, "no stream");
 }
 
-static int load(const struct nj_subscriptions_config *config, const char *url, const char *sha256,
-                const struct nj_cancel *cancel, struct nj_loaded_pipeline **out,
-                struct nj_error *err)
+static int load(const struct nj_subscriptions_config *config, const struct nj_feed_wish *wish,
+                struct nj_loaded_pipeline **out, struct nj_error *err)
 {
     (void)config;
-    (void)url;
-    (void)sha256;
-    (void)cancel;
+    (void)wish;
     (void)out;
     return nj_error_set(err, NJ_E_INVALID, "no archive");
 }
@@ -113,20 +110,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char state[] = "{\"type\":\"requestState\"}",
                       none[] = "{\"type\":\"setSubscriptionList\",\"subscriptions\":[]}";
     const char *at = (const char *)data, *end = at + size;
+    const struct nj_worker_answer to = {on_answer, NULL};
     uint64_t owner = 1;
     if (worker == NULL)
         make();
     while (at < end) {
         const char *line = memchr(at, '\n', (size_t)(end - at));
         const size_t length = (size_t)((line != NULL ? line : end) - at);
-        nj_worker_handle(worker, owner, at, length, on_answer, NULL);
+        nj_worker_handle(worker, owner, at, length, to);
         owner = owner % OWNERS + 1;
         at += length + 1;
     }
     nj_loop_turn(loop);
-    nj_worker_handle(worker, 1, state, sizeof state - 1, on_answer, NULL);
+    nj_worker_handle(worker, 1, state, sizeof state - 1, to);
     for (owner = 1; owner <= OWNERS; owner++)
-        nj_worker_handle(worker, owner, none, sizeof none - 1, on_answer, NULL);
+        nj_worker_handle(worker, owner, none, sizeof none - 1, to);
     nj_loop_turn(loop);
     return 0;
 }

@@ -72,14 +72,11 @@ static void stream_stats(const struct nj_stream_user *user, struct nj_source_sta
     *out = user->stats;
 }
 
-static int load(const struct nj_subscriptions_config *config, const char *url, const char *sha256,
-                const struct nj_cancel *cancel, struct nj_loaded_pipeline **out,
-                struct nj_error *err)
+static int load(const struct nj_subscriptions_config *config, const struct nj_feed_wish *wish,
+                struct nj_loaded_pipeline **out, struct nj_error *err)
 {
     (void)config;
-    (void)url;
-    (void)sha256;
-    (void)cancel;
+    (void)wish;
     now->loads++;
     if (now->load_rc != 0)
         return nj_error_set(err, now->load_rc, "the archive is not there");

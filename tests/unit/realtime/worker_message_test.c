@@ -86,7 +86,8 @@ static const char *say_bytes(struct world *world, const char *text, size_t lengt
 {
     world->answer[0] = '\0';
     world->answers = 0;
-    nj_worker_handle(world->worker, OWNER, text, length, on_answer, world);
+    nj_worker_handle(world->worker, OWNER, text, length,
+                     (struct nj_worker_answer){on_answer, world});
     feeds_settle(world->feeds);
     return world->answer;
 }
