@@ -190,9 +190,10 @@ static bool is_text_below(const struct nj_archive_options *options, const char *
     return false;
 }
 
-static int open_local(const struct nj_archive_options *options, const struct nj_archive_wish *wish,
+static int open_local(const struct nj_archive_store *store, const struct nj_archive_wish *wish,
                       const char *path, struct nj_archive **out, struct nj_error *err)
 {
+    const struct nj_archive_options *options = store->options;
     char resolved[PATH_MAX], shown[256];
     struct nj_archive *archive = NULL;
     if (realpath(path, resolved) == NULL) {
@@ -208,6 +209,7 @@ static int open_local(const struct nj_archive_options *options, const struct nj_
     nj_text_printable(shown, sizeof shown, path);
     int rc = nj_archive_open_fd(options, fd, shown, &archive, err);
     close(fd);
+    nj_cache_sweep(options, store->log); // spares what was opened
     if (rc == 0 && wish->sha256[0] != '\0' && strcmp(wish->sha256, archive->sha256) != 0) {
         rc = nj_error_set(err, NJ_E_CONFLICT, "%s: its SHA-256 is %s, and %s was asked for", shown,
                           archive->sha256, wish->sha256);
@@ -263,13 +265,13 @@ static int get(struct nj_archive_store *store, const struct nj_archive_wish *wis
     }
     if (strncasecmp(wish->url, "file://", 7) == 0) {
         rc = path_of_url(wish->url, path, err);
-        return rc == 0 ? open_local(store->options, wish, path, out, err) : rc;
+        return rc == 0 ? open_local(store, wish, path, out, err) : rc;
     }
     if (strstr(wish->url, "://") != NULL)
         return nj_error_set(err, NJ_E_DENIED,
                             "archives are taken from http://, https:// and file:// addresses, and "
                             "from paths below archives.roots");
-    return open_local(store->options, wish, wish->url, out, err);
+    return open_local(store, wish, wish->url, out, err);
 }
 
 int nj_archive_store_get(struct nj_archive_store *store, const char *url, const char *sha256,

@@ -443,6 +443,27 @@ static void files_below_the_roots_are_taken(void **state)
                      NJ_E_NOT_FOUND);
 }
 
+static void files_make_room_for_one_another_too(void **state)
+{
+    struct world *world = *state;
+    const struct zip_made *const contents[] = {&world->first, &world->second};
+    struct nj_archive *archives[2] = {NULL, NULL};
+    char path[NJ_TEMP_PATH_MAX];
+    world->options.cache_bytes = 1;
+    for (size_t i = 0; i < NJ_COUNT_OF(contents); i++) {
+        zip_made_save(contents[i], &world->dir, "root/a.mpta");
+        nj_temp_dir_path(&world->dir, "root/a.mpta", path);
+        assert_int_equal(nj_archive_store_get(world->store, path, NULL, NULL, &archives[i], NULL),
+                         0);
+        assert_int_equal(zip_count_names(&world->dir, "cache"), i + 1); // in use: it stays
+    }
+    nj_archive_unref(archives[0]);
+    nj_archive_unref(archives[1]);
+    assert_int_equal(nj_archive_store_get(world->store, path, NULL, NULL, &archives[1], NULL), 0);
+    assert_int_equal(zip_count_names(&world->dir, "cache"), 1);
+    nj_archive_unref(archives[1]);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int archive_store_test(void)
@@ -465,6 +486,7 @@ int archive_store_test(void)
         CASE(addresses_of_other_kinds_are_refused),
         CASE(credentials_stay_out_of_errors),
         CASE(files_below_the_roots_are_taken),
+        CASE(files_make_room_for_one_another_too),
     };
     return cmocka_run_group_tests_name("archive_store", tests, NULL, NULL);
 }
