@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // ZIP archives by hand, stored without compression: also those that no honest tool would make.
+const crcs = Int32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    return crc;
+});
+
 function crc32(bytes) {
     let crc = ~0;
-    for (const byte of bytes) {
-        crc ^= byte;
-        for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    }
+    for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ crcs[(crc ^ bytes[i]) & 255];
     return ~crc >>> 0;
 }
 
