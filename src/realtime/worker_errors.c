@@ -26,6 +26,8 @@ const struct nj_worker_error nj_worker_errors[] = {
     {"crop_outside", "StreamError", "The crop lies outside of the picture."},
     {"archive_unavailable", "ModelLoadError", "The archive could not be had; it is tried again."},
     {"archive_invalid", "ModelLoadError", "The archive, or a model in it, is wrong."},
+    {"archive_denied", "ModelLoadError",
+     "Its place is not allowed, or it names files outside of itself."},
     {"model_no_room", "ModelCacheError", "There was no room for its models; it is tried again."},
     {"model_error", "ModelError", "A picture could not be looked at."},
     {"pipeline_error", "PipelineError", "A run of the archive's pipeline ended with an error."},
@@ -120,7 +122,7 @@ enum nj_worker_code nj_worker_code_of_model(int rc)
     case NJ_E_FULL:
         return NJ_WORKER_MODEL_NO_ROOM;
     case NJ_E_DENIED:
-        return NJ_WORKER_ADDRESS_DENIED;
+        return NJ_WORKER_ARCHIVE_DENIED;
     default:
         return NJ_WORKER_ARCHIVE_INVALID;
     }
