@@ -13,13 +13,6 @@ static int refuse(struct nj_error *err, const char *what)
     return nj_error_set(err, NJ_E_INVALID, "Redis URL: %s (redis://user@host:6379/0)", what);
 }
 
-static int hex_value(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    return at != NULL ? (int)((at - digits) % 16) : -1;
-}
-
 // Decodes percent escapes; false when it is malformed or does not fit.
 static bool decode(const char *text, size_t length, char *out, size_t size)
 {
@@ -27,8 +20,8 @@ static bool decode(const char *text, size_t length, char *out, size_t size)
     for (size_t i = 0; i < length; i++) {
         int c = (unsigned char)text[i];
         if (c == '%') {
-            int high = i + 2 < length ? hex_value(text[i + 1]) : -1;
-            int low = i + 2 < length ? hex_value(text[i + 2]) : -1;
+            int high = i + 2 < length ? nj_hex_value(text[i + 1]) : -1;
+            int low = i + 2 < length ? nj_hex_value(text[i + 2]) : -1;
             if (high < 0 || low < 0 || high + low == 0)
                 return false;
             c = high * 16 + low;

@@ -10,20 +10,12 @@
 static const char hash_prefix[] = "sha256:";
 static const char protocol_prefix[] = "api-key.";
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool parse_hex(const char *hex, uint8_t out[NJ_SHA256_SIZE])
 {
     if (strlen(hex) != 2 * (size_t)NJ_SHA256_SIZE)
         return false;
     for (size_t i = 0; i < NJ_SHA256_SIZE; i++) {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+        int high = nj_hex_value(hex[2 * i]), low = nj_hex_value(hex[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         out[i] = (uint8_t)(high << 4 | low);

@@ -2,6 +2,8 @@
 // Strict check of chunked framing: one small function per state.
 #include "net/http_chunks_priv.h"
 
+#include "util/text.h"
+
 enum { NJ_CHUNK_DIGITS_MAX = 15 }; // hexadecimal; a size that no 64-bit sum overflows
 
 enum state {
@@ -19,14 +21,6 @@ enum state {
 };
 enum verdict { ENDED = -1, BAD = -2 };
 
-static int hex_value(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_text(unsigned char c)
 {
     return c == '\t' || (c >= ' ' && c != 0x7f);
@@ -34,7 +28,7 @@ static bool is_text(unsigned char c)
 
 static int on_size(struct nj_http_chunks *chunks, unsigned char c)
 {
-    int value = hex_value(c);
+    int value = nj_hex_value((char)c);
     if (value >= 0) {
         chunks->left = chunks->left << 4 | (unsigned)value;
         return ++chunks->digits <= NJ_CHUNK_DIGITS_MAX ? SIZE : BAD;

@@ -6,22 +6,11 @@
 
 #include <string.h>
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 // Value of the escape at `text` ("%41"), or -1. Reads no further than its first wrong character.
 static int escape_value(const char *text)
 {
-    int high = hex_value(text[1]);
-    int low = high < 0 ? -1 : hex_value(text[2]);
+    int high = nj_hex_value(text[1]);
+    int low = high < 0 ? -1 : nj_hex_value(text[2]);
     return low < 0 ? -1 : high * 16 + low;
 }
 

@@ -30,14 +30,6 @@ static bool copy_lower(char *out, size_t size, struct span text)
     return true;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // "%41" becomes 'A'; false for broken escapes, control characters, or what does not fit.
 static bool decode(char *out, size_t size, struct span text)
 {
@@ -47,7 +39,7 @@ static bool decode(char *out, size_t size, struct span text)
         if (c == '%') {
             if (i + 2 >= text.length)
                 return false;
-            int high = hex_value(text.start[i + 1]), low = hex_value(text.start[i + 2]);
+            int high = nj_hex_value(text.start[i + 1]), low = nj_hex_value(text.start[i + 2]);
             if (high < 0 || low < 0)
                 return false;
             c = high * 16 + low;

@@ -220,13 +220,6 @@ static int open_local(const struct nj_archive_store *store, const struct nj_arch
     return rc;
 }
 
-static int hex_digit(char c)
-{
-    const char *digits = "0123456789abcdef";
-    const char *at = c != '\0' ? strchr(digits, tolower((unsigned char)c)) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 // The path of "file:///path" or "file://localhost/path", with %xx decoded.
 static int path_of_url(const char *url, char out[PATH_MAX], struct nj_error *err)
 {
@@ -239,7 +232,7 @@ static int path_of_url(const char *url, char out[PATH_MAX], struct nj_error *err
     for (; *at != '\0'; at++) {
         int c = (unsigned char)*at;
         if (c == '%') {
-            const int high = hex_digit(at[1]), low = high >= 0 ? hex_digit(at[2]) : -1;
+            const int high = nj_hex_value(at[1]), low = high >= 0 ? nj_hex_value(at[2]) : -1;
             c = low >= 0 ? high * 16 + low : 0;
             at += 2;
         }
@@ -284,7 +277,7 @@ int nj_archive_store_get(struct nj_archive_store *store, const char *url, const 
         return nj_error_set(err, NJ_E_INVALID, "a SHA-256 has 64 digits of 0-9 and a-f");
     for (size_t i = 0; i < length; i++) {
         wanted[i] = (char)tolower((unsigned char)sha256[i]);
-        if (hex_digit(wanted[i]) < 0)
+        if (nj_hex_value(wanted[i]) < 0)
             return nj_error_set(err, NJ_E_INVALID, "a SHA-256 has 64 digits of 0-9 and a-f");
     }
     // What the content names is the same whoever has it.

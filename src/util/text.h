@@ -33,6 +33,7 @@ void nj_time_format_iso(nj_us wall_us, char out[NJ_ISO_TIME_SIZE]);
 int nj_time_parse_iso(const char *text, nj_us *out);
 
 void nj_hex_encode(const void *bytes, size_t length, char *out); // 2 * length + 1 bytes
+int nj_hex_value(char c); // of one digit, in either case; -1: it is none
 // base64url without padding (RFC 4648 section 5). Encode: out holds (length * 4 + 2) / 3 + 1.
 void nj_base64url_encode(const void *bytes, size_t length, char *out);
 // NJ_E_INVALID on foreign characters or when `size` is too small; *out_length counts bytes.

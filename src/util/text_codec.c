@@ -15,6 +15,15 @@ void nj_hex_encode(const void *bytes, size_t length, char *out)
     *out = '\0';
 }
 
+int nj_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void nj_base64url_encode(const void *bytes, size_t length, char *out)

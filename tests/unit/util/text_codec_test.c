@@ -23,6 +23,17 @@ static void hex_is_lower_case(void **state)
     assert_string_equal(out, "");
 }
 
+static void hex_digits_have_their_value_in_both_cases(void **state)
+{
+    (void)state;
+    static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+    for (int c = -128; c < 128; c++) {
+        const char *at = strchr(lower, c), *other = strchr(upper, c);
+        int expected = c == 0 ? -1 : at ? (int)(at - lower) : other ? (int)(other - upper) : -1;
+        assert_int_equal(nj_hex_value((char)c), expected);
+    }
+}
+
 // RFC 4648 section 10 without padding, and the two characters that differ from base64.
 static void base64url_has_the_vectors_of_rfc_4648(void **state)
 {
@@ -148,6 +159,7 @@ int text_codec_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hex_is_lower_case),
+        cmocka_unit_test(hex_digits_have_their_value_in_both_cases),
         cmocka_unit_test(base64url_has_the_vectors_of_rfc_4648),
         cmocka_unit_test(base64url_refuses_what_is_not_canonical),
         cmocka_unit_test(iso_time_formats_and_parses_back),
