@@ -2,7 +2,6 @@
 // What a subscription must be before anything is begun for it.
 #include "pipeline/subscriptions_priv.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,11 +9,6 @@ enum { CROP_MAX = 16384 }; // longest side of a picture
 
 static const char *const stream_schemes[] = {"rtsp", "rtsps", NULL};
 static const char *const snapshot_schemes[] = {"http", "https", NULL};
-
-const char *const *nj_subscription_schemes(bool snapshot)
-{
-    return snapshot ? snapshot_schemes : stream_schemes;
-}
 
 const char *nj_subscription_stream_url(const struct nj_subscription_options *options,
                                        const struct nj_subscription_spec *spec, bool *out_snapshot)
@@ -55,43 +49,17 @@ static bool has_scheme(const char *url, const char *const *schemes)
     return false;
 }
 
-// The host of the URL when it is written as an address; false for names.
-static bool host_is_address(const char *url)
-{
-    unsigned char address[sizeof(struct in6_addr)];
-    char host[64];
-    const char *at = strstr(url, "://");
-    if (at == NULL)
-        return false;
-    at += 3;
-    const char *end = at + strcspn(at, "/?#");
-    for (const char *user = at; user < end; user++) {
-        if (*user == '@')
-            at = user + 1;
-    }
-    const bool bracket = *at == '[';
-    at += bracket;
-    const size_t length = strcspn(at, bracket ? "]" : ":/?#");
-    if (length >= sizeof host)
-        return false;
-    memcpy(host, at, length);
-    host[length] = '\0';
-    return inet_pton(bracket ? AF_INET6 : AF_INET, host, address) == 1;
-}
-
-// Names are looked up later, on another thread; an address needs no looking up.
+// What a name means is looked up later, on another thread.
 static int check_url(const struct nj_subscriptions *registry, const char *url, bool snapshot,
                      struct nj_error *err)
 {
-    const char *const *schemes = nj_subscription_schemes(snapshot);
+    const char *const *schemes = snapshot ? snapshot_schemes : stream_schemes;
     if (url[0] == '\0')
         return 0;
     if (has_controls(url) || !has_scheme(url, schemes))
         return nj_error_set(err, NJ_E_INVALID, "must be %s://... or %s://...", schemes[0],
                             schemes[1]);
-    if (!host_is_address(url))
-        return 0;
-    return registry->parts->check(&registry->config.options->rules, url, schemes, err);
+    return nj_address_check_form(&registry->config.options->rules, url, schemes, err);
 }
 
 static int check_urls(const struct nj_subscriptions *registry,

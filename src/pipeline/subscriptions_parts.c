@@ -22,7 +22,6 @@ static void unref(struct nj_loaded_pipeline *pipeline)
 }
 
 const struct nj_feed_parts nj_feed_parts = {
-    .check = nj_address_check_url,
     .join = nj_streams_join,
     .leave = nj_streams_leave,
     .newest = nj_stream_newest,

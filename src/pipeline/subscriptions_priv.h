@@ -26,9 +26,6 @@ struct nj_feed_wish {
 
 // What a feed stands on; tests bring their own.
 struct nj_feed_parts {
-    // Of an URL whose host is written as an address: does not wait.
-    int (*check)(const struct nj_address_rules *rules, const char *url, const char *const *schemes,
-                 struct nj_error *err);
     int (*join)(struct nj_streams *streams, const struct nj_stream_request *request,
                 struct nj_stream_user **out, struct nj_error *err);
     void (*leave)(struct nj_stream_user *user);
@@ -188,7 +185,6 @@ int nj_subscription_check(const struct nj_subscriptions *registry,
 // Which address is played: the url, and whether it is a snapshot's.
 const char *nj_subscription_stream_url(const struct nj_subscription_options *options,
                                        const struct nj_subscription_spec *spec, bool *out_snapshot);
-const char *const *nj_subscription_schemes(bool snapshot);
 
 // subscriptions_feed.c
 int nj_feed_create(struct nj_subscriptions *registry, const struct nj_subscription_spec *spec,

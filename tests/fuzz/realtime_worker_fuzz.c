@@ -23,16 +23,6 @@ static void check(int holds)
         abort();
 }
 
-static int check_address(const struct nj_address_rules *rules, const char *url,
-                         const char *const *schemes, struct nj_error *err)
-{
-    (void)rules;
-    (void)url;
-    (void)schemes;
-    (void)err;
-    return 0;
-}
-
 static int join(struct nj_streams *streams, const struct nj_stream_request *request,
                 struct nj_stream_user **out, struct nj_error *err)
 {
@@ -57,7 +47,6 @@ static void unref(struct nj_loaded_pipeline *pipeline)
 }
 
 static const struct nj_feed_parts parts = {
-    .check = check_address,
     .join = join,
     .load = load,
     .unref = unref,

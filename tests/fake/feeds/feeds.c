@@ -23,17 +23,6 @@ struct nj_loaded_pipeline {
 
 static struct feeds *now; // cmocka runs one test at a time; the parts have no context of their own
 
-static int check(const struct nj_address_rules *rules, const char *url, const char *const *schemes,
-                 struct nj_error *err)
-{
-    (void)rules;
-    (void)schemes;
-    const bool denied = strstr(url, "169.254.169.254") != NULL;
-    if (denied)
-        return nj_error_set(err, NJ_E_DENIED, "not allowed");
-    return 0;
-}
-
 static int join(struct nj_streams *streams, const struct nj_stream_request *request,
                 struct nj_stream_user **out, struct nj_error *err)
 {
@@ -150,7 +139,6 @@ static void cancel_run(struct nj_executor *executor, struct nj_run *asked)
 }
 
 static const struct nj_feed_parts parts = {
-    .check = check,
     .join = join,
     .leave = leave,
     .newest = newest,
