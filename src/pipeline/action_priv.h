@@ -189,7 +189,7 @@ void nj_action_check_stopped(struct nj_action_runner *runner);
 int nj_action_pool(struct nj_action_job *job, void (*run)(uv_work_t *uv),
                    void (*made)(struct nj_action_job *job));
 
-// action_resolve.c
+// action_kinds.c
 int nj_action_resolve(struct nj_action_job *job, const struct nj_action_call *call,
                       struct nj_error *err);
 int nj_action_record_text(struct nj_action_record *record, const char *text, const char **out,

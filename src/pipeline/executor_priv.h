@@ -129,7 +129,6 @@ bool nj_run_check_branches(struct nj_run_node *node, char *why);
 
 // run_infer.c: runs the model of the node; nj_run_inferred is called in the end, maybe at once.
 void nj_run_infer(struct nj_run_node *node);
-void nj_run_fail_node(struct nj_run_node *node, const char *type, const char *text);
 void nj_run_unref(struct nj_run_work *work);
 
 // run.c

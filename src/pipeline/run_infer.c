@@ -31,7 +31,7 @@ void nj_run_unref(struct nj_run_work *work)
     executor->count--;
 }
 
-void nj_run_fail_node(struct nj_run_node *node, const char *type, const char *text)
+static void fail_node(struct nj_run_node *node, const char *type, const char *text)
 {
     node->outcome = NJ_NODE_ERROR;
     node->error_type = type;
@@ -121,9 +121,9 @@ static void handle_job(struct nj_call *call)
         if (node->job.rc == 0)
             take_result(node);
         else if (node->job.rc == NJ_E_TIMEOUT)
-            nj_run_fail_node(node, "timeout", node->job.error.text);
+            fail_node(node, "timeout", node->job.error.text);
         else
-            nj_run_fail_node(node, "model_error", node->job.error.text);
+            fail_node(node, "model_error", node->job.error.text);
         note(node, node->job.rc == 0              ? NJ_NODE_RAN
                    : node->job.rc == NJ_E_TIMEOUT ? NJ_NODE_TIMEOUT
                                                   : NJ_NODE_FAILED);
@@ -145,7 +145,7 @@ static void handle_time_over(struct nj_timer *timer)
     struct nj_run_node *node = NJ_CONTAINER_OF(timer, struct nj_run_node, timer);
     node->abandoned = true;
     node->inferred = true;
-    nj_run_fail_node(node, "timeout", "the model did not answer in time");
+    fail_node(node, "timeout", "the model did not answer in time");
     note(node, NJ_NODE_TIMEOUT);
     nj_run_inferred(node);
 }
@@ -286,7 +286,7 @@ void nj_run_infer(struct nj_run_node *node)
         return;
     snprintf(text, sizeof text, "the model could not be started: %s", nj_error_name(rc));
     node->inferred = true;
-    nj_run_fail_node(node, rc == NJ_E_FULL ? "model_error" : "unexpected_error", text);
+    fail_node(node, rc == NJ_E_FULL ? "model_error" : "unexpected_error", text);
     note(node, NJ_NODE_FAILED);
     nj_run_inferred(node);
 }

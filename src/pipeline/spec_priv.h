@@ -81,7 +81,6 @@ struct nj_spec_hint {
 struct nj_spec_hint nj_spec_suggest(const char *word, const struct nj_members *members);
 
 // Checks of texts, for `wrong`.
-const char *nj_spec_wrong_text(const char *text);       // control characters
 const char *nj_spec_wrong_identifier(const char *text); // of a column
 bool nj_spec_is_identifier(const char *text, size_t length);
 

@@ -93,7 +93,8 @@ struct nj_spec_hint nj_spec_suggest(const char *word, const struct nj_members *m
     return hint;
 }
 
-const char *nj_spec_wrong_text(const char *text)
+// Control characters.
+static const char *wrong_text(const char *text)
 {
     for (; *text != '\0'; text++) {
         if ((unsigned char)*text < ' ' || *text == 0x7f)
@@ -139,7 +140,7 @@ static int read_text(struct nj_spec_reader *reader, const struct nj_member *memb
     if ((double)length < member->min || (double)length > max)
         return nj_spec_fail(reader, NJ_E_INVALID, "has %zu bytes, allowed are %.0f to %.0f", length,
                             member->min, max);
-    const char *wrong = nj_spec_wrong_text(text);
+    const char *wrong = wrong_text(text);
     if (wrong == NULL && member->wrong != NULL)
         wrong = member->wrong(text);
     if (wrong != NULL) {
@@ -196,8 +197,8 @@ static int read_name(struct nj_spec_reader *reader, const json_t *value, char **
     if (text == NULL || text[0] == '\0' || strlen(text) >= NJ_SPEC_NAME_SIZE)
         return nj_spec_fail(reader, NJ_E_INVALID, "must be a text of 1 to %d bytes",
                             NJ_SPEC_NAME_SIZE - 1);
-    if (nj_spec_wrong_text(text) != NULL)
-        return nj_spec_fail(reader, NJ_E_INVALID, "%s", nj_spec_wrong_text(text));
+    if (wrong_text(text) != NULL)
+        return nj_spec_fail(reader, NJ_E_INVALID, "%s", wrong_text(text));
     *out = nj_strdup(text);
     return *out != NULL ? 0 : nj_spec_fail(reader, NJ_E_NOMEM, "out of memory");
 }

@@ -49,13 +49,7 @@ void nj_upload_task_begin(struct nj_upload_pipeline *pipeline, struct nj_work_it
 // stores rows, camera and the end of the queue entry in one transaction.
 void nj_upload_task_store(struct nj_upload_task *task);
 
-// Counts the task out of those under detection. True when it was the last of them.
-bool nj_upload_task_leave_detector(struct nj_upload_task *task);
-
 // Called from: any thread. The attempt failed with task->error; settled on the loop thread.
 void nj_upload_task_fail(struct nj_upload_task *task);
-
-// Loop thread; the work item was settled before.
-void nj_upload_task_free(struct nj_upload_task *task);
 
 #endif

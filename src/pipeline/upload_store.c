@@ -49,6 +49,18 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     return rc;
 }
 
+// Loop thread; the work item was settled before.
+static void task_free(struct nj_upload_task *task)
+{
+    task->pipeline->under_way -= 1;
+    nj_frame_unref(task->job.frame);
+    nj_video_close(task->video);
+    nj_outbox_reset(&task->outbox);
+    free(task->times);
+    free(task->rows);
+    free(task);
+}
+
 static void handle_stored(struct nj_store_op *op)
 {
     struct nj_upload_task *task = NJ_CONTAINER_OF(op, struct nj_upload_task, op);
@@ -56,7 +68,7 @@ static void handle_stored(struct nj_store_op *op)
     if (op->rc == NJ_E_CONFLICT) {
         // The lease went to another delivery, which stores the same; this one changed nothing.
         nj_work_queue_finish(pipeline->config.queue, task->work);
-        nj_upload_task_free(task);
+        task_free(task);
         return;
     }
     if (op->rc != 0) {
@@ -73,10 +85,11 @@ static void handle_stored(struct nj_store_op *op)
     }
     nj_outbox_publish(&task->outbox, pipeline->config.bus);
     nj_work_queue_finish(pipeline->config.queue, task->work);
-    nj_upload_task_free(task);
+    task_free(task);
 }
 
-bool nj_upload_task_leave_detector(struct nj_upload_task *task)
+// Counts the task out of those under detection. True when it was the last of them.
+static bool leave_detector(struct nj_upload_task *task)
 {
     bool was_there = task->is_detecting;
     task->is_detecting = false;
@@ -87,7 +100,7 @@ void nj_upload_task_store(struct nj_upload_task *task)
 {
     // Behind the last one nobody comes whom it could wait for, and the inference threads are idle
     // until it makes room.
-    bool last = nj_upload_task_leave_detector(task);
+    bool last = leave_detector(task);
     task->op = (struct nj_store_op){.apply = apply,
                                     .done = handle_stored,
                                     .loop = task->pipeline->config.loop,
@@ -130,23 +143,12 @@ static void handle_failed(struct nj_call *call)
     } else {
         fail_attempt(task);
     }
-    nj_upload_task_free(task);
+    task_free(task);
 }
 
 void nj_upload_task_fail(struct nj_upload_task *task)
 {
-    (void)nj_upload_task_leave_detector(task);
+    (void)leave_detector(task);
     task->call.fn = handle_failed;
     nj_loop_post(task->pipeline->config.loop, &task->call);
-}
-
-void nj_upload_task_free(struct nj_upload_task *task)
-{
-    task->pipeline->under_way -= 1;
-    nj_frame_unref(task->job.frame);
-    nj_video_close(task->video);
-    nj_outbox_reset(&task->outbox);
-    free(task->times);
-    free(task->rows);
-    free(task);
 }
