@@ -3,6 +3,7 @@
 #include "net/url.h"
 #include "pipeline/live_set.h"
 #include "util/json_reader.h"
+#include "util/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@ enum { ENTRY_JSON_MAX = NJ_SOURCE_ENTRY_SIZE - 1 };
 
 // What the API shows for a secret; sent back it means "as it was".
 static const char hidden[] = "***";
+
+static const char *const addresses[] = {"url", "detect_url"};
 
 static int set_text(json_t *root, const char *key, const char *text, struct nj_error *err)
 {
@@ -26,6 +29,31 @@ static bool is_given(const json_t *root, const char *key)
     return value != NULL && !json_is_null(value) && (text == NULL || strcmp(text, hidden) != 0);
 }
 
+// Whether a login of `from` may be used at `to`, as for a redirect.
+static bool may_carry(const char *from, const char *to)
+{
+    struct nj_url old = {.port = 0}, fresh = {.port = 0};
+    if (from == NULL || nj_url_parse(from, &old, NULL) != 0 || nj_url_parse(to, &fresh, NULL) != 0)
+        return false;
+    (void)nj_text_copy(old.user, sizeof old.user, "any");
+    fresh.user[0] = fresh.password[0] = '\0';
+    nj_url_carry_login(&old, &fresh);
+    return fresh.user[0] != '\0';
+}
+
+// Whether each address of the new entry leads to where the old one's secrets are known already:
+// who may not read them must not have them sent to a host of his choice.
+static bool is_known_place(const json_t *root, const struct nj_source_entry *old)
+{
+    for (size_t i = 0; i < NJ_COUNT_OF(addresses); i++) {
+        const char *text = json_string_value(json_object_get(root, addresses[i]));
+        if (text != NULL && text[0] != '\0' && !may_carry(old->url, text) &&
+            !may_carry(old->detect_url, text))
+            return false;
+    }
+    return true;
+}
+
 // A secret that was not given is the old one's, or none.
 static int keep_secret(json_t *root, const char *key, const char *old, struct nj_error *err)
 {
@@ -35,6 +63,19 @@ static int keep_secret(json_t *root, const char *key, const char *old, struct nj
         return set_text(root, key, old, err);
     (void)json_object_del(root, key);
     return 0;
+}
+
+static int keep_secrets(json_t *root, const struct nj_source_entry *old, struct nj_error *err)
+{
+    const char *username = old != NULL ? old->username : NULL;
+    const char *password = old != NULL ? old->password : NULL;
+    const bool secret = password != NULL && password[0] != '\0' && !is_given(root, "password");
+    if (secret && !is_known_place(root, old))
+        return nj_error_set(err, NJ_E_INVALID,
+                            "source.password: give it anew, or an empty text; the kept one does "
+                            "not go to another host, nor to an address without TLS");
+    int rc = keep_secret(root, "username", username, err);
+    return rc == 0 ? keep_secret(root, "password", password, err) : rc;
 }
 
 static int take_login(json_t *root, const char *key, const char *value, struct nj_error *err)
@@ -70,16 +111,13 @@ static int split_login(json_t *root, const char *key, struct nj_error *err)
 
 static int normalise(json_t *root, const struct nj_source_entry *old, struct nj_error *err)
 {
-    static const char *const addresses[] = {"url", "detect_url"};
     if (!json_is_object(root))
         return nj_error_set(err, NJ_E_INVALID, "source: a JSON object is wanted");
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < NJ_COUNT_OF(addresses); i++)
         rc = split_login(root, addresses[i], err);
     if (rc == 0)
-        rc = keep_secret(root, "username", old != NULL ? old->username : NULL, err);
-    if (rc == 0)
-        rc = keep_secret(root, "password", old != NULL ? old->password : NULL, err);
+        rc = keep_secrets(root, old, err);
     (void)json_object_del(root, "paused"); // a state, changed by pause and resume
     return rc;
 }

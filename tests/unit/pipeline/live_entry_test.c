@@ -9,13 +9,17 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int live_entry_test(void);
 
-static const struct nj_source_entry old_entry = {
-    .id = "yard", .username = "watch", .password = "old"};
+static const struct nj_source_entry old_entry = {.id = "yard",
+                                                 .url = "rtsp://cam/0",
+                                                 .detect_url = "rtsps://sub/0",
+                                                 .username = "watch",
+                                                 .password = "old"};
 
 static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
 {
@@ -57,6 +61,40 @@ static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
     }
 }
 
+static void kept_secrets_go_to_no_other_host(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *addresses;
+        bool kept;
+    } cases[] = {
+        {"\"url\":\"rtsp://CAM:8554/2\"", true},
+        {"\"url\":\"rtsp://cam/2\",\"detect_url\":\"rtsps://sub/2\"", true},
+        {"\"url\":\"rtsp://elsewhere/1\"", false},
+        {"\"url\":\"rtsp://cam@elsewhere/1\"", false},
+        {"\"url\":\"rtsp://cam/1\",\"detect_url\":\"rtsp://elsewhere/1\"", false},
+        {"\"url\":\"rtsp://sub/1\"", false}, // it was told over TLS only
+        {"\"url\":\"rtsp://elsewhere/1\",\"username\":\"watch\"", false},
+        {"\"url\":\"rtsp://elsewhere/1\",\"password\":\"***\"", false},
+        {"\"url\":\"rtsp://elsewhere/1\",\"password\":\"\"", true},
+        {"\"url\":\"rtsp://watch:new@elsewhere/1\"", true},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        char json[256];
+        struct nj_config_object *object = NULL;
+        char *text = NULL;
+        struct nj_error err = {0};
+        snprintf(json, sizeof json, "{\"id\":\"yard\",\"kind\":\"rtsp\",%s}", cases[i].addresses);
+        int rc = nj_live_entry_parse(json, strlen(json), &old_entry, &object, &text, &err);
+        if ((rc == 0) != cases[i].kept)
+            fail_msg("%s: %s", json, err.text);
+        if (rc != 0)
+            assert_non_null(strstr(err.text, "source.password"));
+        nj_config_object_destroy(object);
+        free(text);
+    }
+}
+
 static void kinds_that_read_this_machine_are_refused(void **state)
 {
     (void)state;
@@ -80,6 +118,7 @@ int live_entry_test(void)
 {
     const struct CMUnitTest live_entry[] = {
         cmocka_unit_test(secrets_go_where_they_belong_and_stay_when_not_given),
+        cmocka_unit_test(kept_secrets_go_to_no_other_host),
         cmocka_unit_test(kinds_that_read_this_machine_are_refused),
     };
     return cmocka_run_group_tests_name("live_entry", live_entry, NULL, NULL);
