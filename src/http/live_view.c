@@ -2,27 +2,6 @@
 // What the live pipelines tell about a camera.
 #include "http/http_priv.h"
 
-#include <string.h>
-
-static const char *state_name(enum nj_source_state state)
-{
-    switch (state) {
-    case NJ_SOURCE_STOPPED:
-        return "stopped";
-    case NJ_SOURCE_STARTING:
-        return "starting";
-    case NJ_SOURCE_ACTIVE:
-        return "active";
-    case NJ_SOURCE_ERROR:
-        return "error";
-    case NJ_SOURCE_ENDED:
-        return "ended";
-    case NJ_SOURCE_FAILED:
-        return "failed";
-    }
-    return "unknown";
-}
-
 struct nj_live_pipeline *nj_api_live_find(const struct nj_api_context *context,
                                           const char *camera_id)
 {
@@ -38,17 +17,10 @@ void nj_api_live_write(struct nj_live_pipeline *pipeline, struct nj_json_writer 
     }
     nj_live_pipeline_get_stats(pipeline, &stats);
     nj_json_object_begin(writer, "live");
-    nj_json_text(writer, "state", state_name(stats.source.state));
-    nj_json_text(writer, "reason", stats.source.reason[0] != '\0' ? stats.source.reason : NULL);
-    nj_json_fixed(writer, "fps", stats.source.fps, 2);
-    nj_json_int(writer, "width", stats.source.width);
-    nj_json_int(writer, "height", stats.source.height);
-    nj_json_time(writer, "last_frame_at", stats.source.last_frame_us);
-    nj_json_int(writer, "frames", (int64_t)stats.source.frames);
-    nj_json_int(writer, "frames_dropped", (int64_t)(stats.source.dropped + stats.dropped));
+    stats.source.dropped += stats.dropped; // whoever dropped them, they are gone
+    nj_api_stream_write(&stats.source, writer);
     nj_json_int(writer, "frames_inferred", (int64_t)stats.inferred);
     nj_json_int(writer, "frames_still", (int64_t)stats.skipped_still);
-    nj_json_int(writer, "restarts", (int64_t)stats.source.restarts);
     nj_json_object_end(writer);
 }
 
