@@ -204,7 +204,7 @@ function machineTicks() {
 
 async function inferences(daemon) {
     const { body } = await daemon.get('/api/metrics');
-    return Number(/^nightjar_inference_seconds_count\S* (\d+)/m.exec(body)?.[1] ?? 0);
+    return Number(/^inference_seconds_count\S* (\d+)/m.exec(body)?.[1] ?? 0);
 }
 
 // Calls `step` again and again until stop(), which resolves to how often it was done.

@@ -46,12 +46,12 @@ struct nj_model_cache {
 static void find_metrics(struct nj_model_cache *cache, struct nj_metrics *metrics)
 {
     static const struct nj_metric_spec models = {
-        .type = NJ_GAUGE, .name = "nightjar_model_cache_models", .help = "Models that are loaded"};
+        .type = NJ_GAUGE, .name = "model_cache_models", .help = "Models that are loaded"};
     static const struct nj_metric_spec bytes = {.type = NJ_GAUGE,
-                                                .name = "nightjar_model_cache_bytes",
+                                                .name = "model_cache_bytes",
                                                 .help = "Memory of the loaded models, estimated"};
     static const struct nj_metric_spec events = {.type = NJ_COUNTER,
-                                                 .name = "nightjar_model_cache_events_total",
+                                                 .name = "model_cache_events_total",
                                                  .help = "What happened to models, by kind",
                                                  .label = "event"};
     if (metrics == NULL)

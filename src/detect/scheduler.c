@@ -337,11 +337,11 @@ static void find_metrics(struct nj_scheduler *scheduler, struct nj_metrics *metr
 {
     static const double bounds_s[] = {.002, .005, .01, .02, .05, .1, .2, .5, 1, 5, 30};
     static const struct nj_metric_spec jobs = {.type = NJ_COUNTER,
-                                               .name = "nightjar_detect_jobs_total",
+                                               .name = "detect_jobs_total",
                                                .help = "Pictures given to detection, by result",
                                                .label = "result"};
     static const struct nj_metric_spec seconds = {.type = NJ_HISTOGRAM,
-                                                  .name = "nightjar_inference_seconds",
+                                                  .name = "inference_seconds",
                                                   .help = "Time in the inference engine a picture",
                                                   .bounds = bounds_s,
                                                   .bound_count = NJ_COUNT_OF(bounds_s)};

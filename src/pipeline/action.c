@@ -8,7 +8,7 @@
 static void find_metrics(struct nj_action_runner *runner)
 {
     static const struct nj_metric_spec actions = {.type = NJ_COUNTER,
-                                                  .name = "nightjar_actions_total",
+                                                  .name = "actions_total",
                                                   .help = "Actions of pipelines, by result; dead: "
                                                           "of the failed, those kept as letters",
                                                   .label = "result"};

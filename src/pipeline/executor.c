@@ -9,7 +9,7 @@
 static void find_metrics(struct nj_executor *executor)
 {
     static const struct nj_metric_spec runs = {.type = NJ_COUNTER,
-                                               .name = "nightjar_pipeline_runs_total",
+                                               .name = "pipeline_runs_total",
                                                .help = "Runs of model pipelines, by result",
                                                .label = "result"};
     struct nj_metrics *metrics = executor->config.metrics;

@@ -94,7 +94,7 @@ const descriptors = () => readdirSync(`/proc/${daemon.child.pid}/fd`).length;
 
 async function inferences() {
     const text = await (await fetch(`${daemon.url}/api/metrics`)).text();
-    return [...text.matchAll(/^nightjar_inference_seconds_count\S* (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+    return [...text.matchAll(/^inference_seconds_count\S* (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 // Until each of the list has its model and plays, and `looks` pictures were looked at since then.

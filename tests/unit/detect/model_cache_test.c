@@ -243,10 +243,10 @@ static void metrics_show_what_is_loaded(void **state)
     nj_buf_init(&text, 1 << 20);
     nj_metrics_write(f->metrics, &text);
     assert_int_equal(nj_buf_failed(&text), 0);
-    assert_non_null(strstr(text.data, "nightjar_model_cache_models 1\n"));
-    assert_non_null(strstr(text.data, "nightjar_model_cache_events_total{event=\"hit\"} 1\n"));
-    assert_non_null(strstr(text.data, "nightjar_model_cache_events_total{event=\"load\"} 1\n"));
-    assert_null(strstr(text.data, "nightjar_model_cache_bytes 0\n"));
+    assert_non_null(strstr(text.data, "model_cache_models 1\n"));
+    assert_non_null(strstr(text.data, "model_cache_events_total{event=\"hit\"} 1\n"));
+    assert_non_null(strstr(text.data, "model_cache_events_total{event=\"load\"} 1\n"));
+    assert_null(strstr(text.data, "model_cache_bytes 0\n"));
     nj_buf_finish(&text);
     nj_model_cache_put(f->cache, a);
     nj_model_cache_put(f->cache, again);
