@@ -134,7 +134,8 @@ static bool answers(const struct fetch *fetch, const struct nj_archive_wish *wis
            strcmp(fetch->archive->sha256, wish->sha256) == 0;
 }
 
-// One turn: fetches, or waits for who does. NJ_E_AGAIN: what came is not what was wished.
+// One turn: fetches, or waits for who does. NJ_E_AGAIN: what came for another is not what was
+// wished.
 static int take_turn(struct nj_archive_store *store, const struct nj_archive_wish *wish,
                      struct nj_archive **out, struct nj_error *err)
 {
@@ -155,7 +156,8 @@ static int take_turn(struct nj_archive_store *store, const struct nj_archive_wis
     else if (!first && !answers(fetch, wish))
         rc = NJ_E_AGAIN;
     else if (fetch->rc != 0)
-        rc = nj_error_set(err, fetch->rc, "%s", fetch->error.text);
+        rc = nj_error_set(err, fetch->rc == NJ_E_AGAIN ? NJ_E_UNAVAILABLE : fetch->rc, "%s",
+                          fetch->error.text);
     else
         *out = nj_archive_ref(fetch->archive);
     leave_locked(store, wish->url, fetch);
