@@ -553,11 +553,6 @@ struct nj_rect nj_stream_crop(const struct nj_stream_user *user)
     return user->crop;
 }
 
-const char *nj_stream_address(const struct nj_stream_user *user)
-{
-    return user->stream->address;
-}
-
 void nj_stream_get_stats(const struct nj_stream_user *user, struct nj_source_stats *out)
 {
     nj_source_get_stats(user->stream->source, out);

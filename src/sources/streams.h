@@ -70,7 +70,6 @@ void nj_streams_leave(struct nj_stream_user *user);
 // stays there for others: this is a look, not a take.
 struct nj_frame *nj_stream_newest(struct nj_stream_user *user);
 struct nj_rect nj_stream_crop(const struct nj_stream_user *user);
-const char *nj_stream_address(const struct nj_stream_user *user); // without credentials
 void nj_stream_get_stats(const struct nj_stream_user *user,
                          struct nj_source_stats *out); // any thread
 // What this user needs while nothing moves: true lets the source decode keyframes only when every
