@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What subscriptions stand on in the program.
+#include "pipeline/executor_priv.h"
 #include "pipeline/subscriptions_priv.h"
 
 static int load(const struct nj_subscriptions_config *config, const struct nj_feed_wish *wish,
@@ -21,6 +22,11 @@ static void unref(struct nj_loaded_pipeline *pipeline)
         nj_loaded_pipeline_unref(pipeline);
 }
 
+static void note(struct nj_loaded_pipeline *pipeline, size_t node_index, nj_us took_us)
+{
+    nj_loaded_pipeline_note(pipeline, node_index, NJ_NODE_RAN, took_us);
+}
+
 const struct nj_feed_parts nj_feed_parts = {
     .join = nj_streams_join,
     .leave = nj_streams_leave,
@@ -31,6 +37,7 @@ const struct nj_feed_parts nj_feed_parts = {
     .unref = unref,
     .archive = nj_loaded_pipeline_archive,
     .model = nj_loaded_pipeline_model,
+    .note = note,
     .submit = nj_scheduler_submit,
     .run = nj_executor_run,
     .cancel = nj_executor_cancel,

@@ -38,6 +38,8 @@ struct nj_feed_parts {
     void (*unref)(struct nj_loaded_pipeline *pipeline);
     const struct nj_archive *(*archive)(const struct nj_loaded_pipeline *pipeline);
     struct nj_detector *(*model)(const struct nj_loaded_pipeline *pipeline, size_t node_index);
+    // The first model looked at a picture for so long: for the times of its node.
+    void (*note)(struct nj_loaded_pipeline *pipeline, size_t node_index, nj_us took_us);
     int (*submit)(struct nj_scheduler *scheduler, struct nj_detect_job *job);
     int (*run)(struct nj_executor *executor, struct nj_run *run, struct nj_error *err);
     void (*cancel)(struct nj_executor *executor, struct nj_run *run);

@@ -310,8 +310,11 @@ static void handle_inferred(struct nj_call *call)
         !feed->ended && feed->pipeline != NULL && feed->job.detector == model_of(feed);
     if (ours) {
         tell_inference(feed);
-        if (feed->job.rc == 0)
+        if (feed->job.rc == 0) {
+            feed->registry->parts->note(feed->pipeline, root_of(feed)->index,
+                                        feed->job.finished_us - feed->job.started_us);
             follow(feed);
+        }
     }
     nj_frame_unref(feed->job.frame);
     feed->job.frame = NULL;

@@ -242,6 +242,12 @@ describe("the second generation", () => {
         assert.ok(health.streams.active >= 4);
         assert.equal(health.database, true);
         assert.equal(health.redis, null);
+        const { cache, pipelines } = await daemon.json("/api/models");
+        assert.equal(cache.models, 1); // one copy of the weights for all
+        assert.equal(pipelines.length, 1);
+        assert.equal(pipelines[0].subscriptions.length, 16);
+        assert.equal(pipelines[0].root.model_id, "car_detection_v1");
+        assert.ok(pipelines[0].root.timing.runs > 0);
         const metrics = await (await fetch(`${daemon.url}/api/metrics`)).text();
         assert.match(metrics, /worker_errors_total\{code="invalid_json"\} 2/);
         assert.ok(!daemon.log.includes("geheim"));

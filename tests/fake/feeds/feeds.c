@@ -105,6 +105,13 @@ static struct nj_detector *model(const struct nj_loaded_pipeline *pipeline, size
     return pipeline->feeds->detector;
 }
 
+static void note_time(struct nj_loaded_pipeline *pipeline, size_t node_index, nj_us took_us)
+{
+    (void)pipeline;
+    (void)node_index;
+    (void)took_us;
+}
+
 static int submit(struct nj_scheduler *scheduler, struct nj_detect_job *job)
 {
     (void)scheduler;
@@ -148,6 +155,7 @@ static const struct nj_feed_parts parts = {
     .unref = unref,
     .archive = archive,
     .model = model,
+    .note = note_time,
     .submit = submit,
     .run = run,
     .cancel = cancel_run,
