@@ -238,7 +238,7 @@ static void pick(const struct addrinfo *list, unsigned turn, char out[NJ_ADDRESS
     for (const struct addrinfo *at = list; at; at = at->ai_next)
         count++;
     const struct addrinfo *chosen = list;
-    for (unsigned skip = turn % count; skip > 0; skip--)
+    for (unsigned skip = count > 0 ? turn % count : 0; skip > 0; skip--)
         chosen = chosen->ai_next;
     if (getnameinfo(chosen->ai_addr, chosen->ai_addrlen, out, NJ_ADDRESS_TEXT_SIZE, NULL, 0,
                     NI_NUMERICHOST) != 0)

@@ -20,27 +20,27 @@ struct nj_address_rules {
     struct nj_text_list allowed; // further hosts or networks: "cam1.lan", "10.0.0.0/8"
 };
 
-// Rows of an option table for the rules that are `member` of the struct `owner`; the names are
-// those that errors tell.
-#define NJ_ADDRESS_RULE_OPTIONS(owner, member, loopback_too)                                       \
+// Rows of an option table for the rules that lie `base` bytes into the struct; the names are those
+// that errors tell.
+#define NJ_ADDRESS_RULE_OPTIONS(base, loopback_too, public_too)                                    \
     {.name = "allow_loopback",                                                                     \
      .type = NJ_OPTION_BOOL,                                                                       \
-     .offset = offsetof(owner, member.loopback),                                                   \
+     .offset = (base) + offsetof(struct nj_address_rules, loopback),                               \
      .fallback = (loopback_too),                                                                   \
      .help = "Addresses may point to this machine itself."},                                       \
         {.name = "allow_private_networks",                                                         \
          .type = NJ_OPTION_BOOL,                                                                   \
-         .offset = offsetof(owner, member.private_networks),                                       \
+         .offset = (base) + offsetof(struct nj_address_rules, private_networks),                   \
          .fallback = "true",                                                                       \
          .help = "Addresses may point into private networks (10.0.0.0/8, 192.168.0.0/16, ...)."},  \
         {.name = "allow_public_networks",                                                          \
          .type = NJ_OPTION_BOOL,                                                                   \
-         .offset = offsetof(owner, member.public_networks),                                        \
-         .fallback = "true",                                                                       \
+         .offset = (base) + offsetof(struct nj_address_rules, public_networks),                    \
+         .fallback = (public_too),                                                                 \
          .help = "Addresses may point to the rest of the Internet."},                              \
     {                                                                                              \
         .name = "allowed_hosts", .type = NJ_OPTION_TEXT_LIST,                                      \
-        .offset = offsetof(owner, member.allowed), .max = 256, .fallback = "",                     \
+        .offset = (base) + offsetof(struct nj_address_rules, allowed), .max = 256, .fallback = "", \
         .help = "Hosts and networks that are allowed besides, such as cam1.lan or 10.0.0.0/8."     \
     }
 

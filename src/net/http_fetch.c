@@ -261,10 +261,19 @@ static int perform(CURL *curl, struct transfer *transfer, const char *url, nj_us
     return explain(result, transfer, nj_mono_us(nj_clock_real()) + TIMER_SLACK_US >= deadline_us);
 }
 
+// A fetch on its way from redirect to redirect.
+struct journey {
+    CURL *curl;
+    const struct nj_http_fetch *fetch;
+    nj_us deadline_us;
+    char url[NJ_URL_MAX]; // the next one; "" when there is none
+};
+
 // Checks one URL and fetches it; errors say which one it was.
-static int step(CURL *curl, const struct nj_http_fetch *fetch, char url[NJ_URL_MAX],
-                nj_us deadline_us, struct nj_http_answer *answer, struct nj_error *err)
+static int step(struct journey *journey, struct nj_http_answer *answer, struct nj_error *err)
 {
+    const struct nj_http_fetch *fetch = journey->fetch;
+    char *url = journey->url;
     struct nj_url parsed;
     char next[NJ_URL_MAX] = "", shown[SHOWN_BYTES];
     struct transfer transfer = {.fetch = fetch, .host = parsed.host, .err = err};
@@ -272,7 +281,7 @@ static int step(CURL *curl, const struct nj_http_fetch *fetch, char url[NJ_URL_M
     if (rc == 0)
         rc = nj_url_parse(url, &parsed, err);
     if (rc == 0)
-        rc = perform(curl, &transfer, url, deadline_us, next);
+        rc = perform(journey->curl, &transfer, url, journey->deadline_us, next);
     if (rc == 0 && strcmp(parsed.scheme, "https") == 0 && strncasecmp(next, "http:", 5) == 0)
         rc = nj_error_set(err, NJ_E_DENIED, "redirected from https to http");
     if (rc != 0) {
@@ -288,27 +297,27 @@ static int step(CURL *curl, const struct nj_http_fetch *fetch, char url[NJ_URL_M
 int nj_http_fetch(const struct nj_http_fetch *fetch, struct nj_http_answer *out,
                   struct nj_error *err)
 {
-    char url[NJ_URL_MAX];
     struct nj_http_answer answer;
-    const nj_us deadline_us = nj_mono_us(nj_clock_real()) + fetch->total_us;
-    if (!nj_text_copy(url, sizeof url, fetch->url))
+    struct journey journey = {.fetch = fetch,
+                              .deadline_us = nj_mono_us(nj_clock_real()) + fetch->total_us};
+    if (!nj_text_copy(journey.url, sizeof journey.url, fetch->url))
         return nj_error_set(err, NJ_E_INVALID, "the URL is longer than %d bytes", NJ_URL_MAX - 1);
     if (fetch->cancel != NULL && nj_cancel_fired(fetch->cancel))
         return nj_error_set(err, NJ_E_CANCELLED, "cancelled");
     pthread_once(&curl_once, init_curl);
-    CURL *curl = curl_easy_init();
-    if (curl == NULL)
+    journey.curl = curl_easy_init();
+    if (journey.curl == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "libcurl gave no handle");
     int rc = 0;
     reset_answer(&answer);
-    for (int i = 0; rc == 0 && url[0] != '\0'; i++) {
+    for (int i = 0; rc == 0 && journey.url[0] != '\0'; i++) {
         if (i > fetch->max_redirects)
             rc =
                 nj_error_set(err, NJ_E_UNAVAILABLE, "more than %d redirects", fetch->max_redirects);
         else
-            rc = step(curl, fetch, url, deadline_us, &answer, err);
+            rc = step(&journey, &answer, err);
     }
-    curl_easy_cleanup(curl);
+    curl_easy_cleanup(journey.curl);
     if (rc == 0 && is_redirect(answer.status))
         rc = nj_error_set(err, NJ_E_UNAVAILABLE, "redirected to nowhere");
     if (rc == 0)

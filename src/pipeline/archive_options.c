@@ -30,7 +30,7 @@ static const struct nj_option options[] = {
      .fallback = "archives",
      .help = "Folders that archives may be taken from by path or file address; links are resolved "
              "before that is judged."},
-    NJ_ADDRESS_RULE_OPTIONS(struct nj_archive_options, rules, "false"),
+    NJ_ADDRESS_RULE_OPTIONS(AT(rules), "false", "true"),
     {.name = "max_archive_bytes",
      .type = NJ_OPTION_INT,
      .offset = AT(max_archive_bytes),

@@ -230,7 +230,7 @@ static int pick_video(struct nj_rtsp_input *input, struct nj_error *err)
 {
     AVFormatContext *format = input->format;
     int index = -1;
-    for (unsigned i = 0; i < format->nb_streams; i++) {
+    for (unsigned i = 0; format && i < format->nb_streams; i++) {
         bool video = format->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
         if (video && index < 0)
             index = (int)i;

@@ -157,7 +157,7 @@ static int fetch(struct viewer *viewer, struct nj_http_answer_head *head, struct
 {
     char texts[2][CONDITION_SIZE];
     const char *conditions[3] = {NULL};
-    struct nj_url url, next;
+    struct nj_url url = {.port = 0}, next;
     int rc = entry_url(nj_source_entry_of(viewer->source), &url, err);
     (void)make_conditions(viewer, texts, conditions);
     for (int i = 0; rc == 0; i++) {

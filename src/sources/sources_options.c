@@ -162,7 +162,7 @@ static const struct nj_option options[] = {
      .fallback = "3600",
      .help = "A camera that sent no picture for this long is shown as offline. Cameras that upload "
              "only on motion need more than live ones."},
-    NJ_ADDRESS_RULE_OPTIONS(struct nj_sources_options, rules, "true"),
+    NJ_ADDRESS_RULE_OPTIONS(offsetof(struct nj_sources_options, rules), "true", "true"),
 };
 
 const struct nj_option_group nj_sources_option_group = {
