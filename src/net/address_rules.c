@@ -235,10 +235,13 @@ static int check_all(const struct nj_address_rules *rules, const char *host,
 static void pick(const struct addrinfo *list, unsigned turn, char out[NJ_ADDRESS_TEXT_SIZE])
 {
     unsigned count = 0;
+    out[0] = '\0';
     for (const struct addrinfo *at = list; at; at = at->ai_next)
         count++;
+    if (count == 0)
+        return;
     const struct addrinfo *chosen = list;
-    for (unsigned skip = count > 0 ? turn % count : 0; skip > 0; skip--)
+    for (unsigned skip = turn % count; skip > 0 && chosen->ai_next; skip--)
         chosen = chosen->ai_next;
     if (getnameinfo(chosen->ai_addr, chosen->ai_addrlen, out, NJ_ADDRESS_TEXT_SIZE, NULL, 0,
                     NI_NUMERICHOST) != 0)
