@@ -79,8 +79,7 @@ static void dispatch_unknown(struct nj_exchange *exchange)
     else if (ours)
         nj_exchange_problem(exchange, 404, "there is no such address; /openapi.json lists them");
     else if (!is_reading(nj_http_method(exchange->request)))
-        nj_exchange_problem_with(exchange, 405, NULL,
-                                 (struct nj_http_header_pair){"Allow", "GET, HEAD"});
+        nj_exchange_problem_with(exchange, 405, NULL, (struct nj_http_field){"Allow", "GET, HEAD"});
     else
         nj_page_reply(exchange);
 }
@@ -110,8 +109,7 @@ static void handle(struct nj_http_request *request, void *arg)
     if (match == NJ_ROUTE_FOUND)
         dispatch(exchange);
     else if (match == NJ_ROUTE_OTHER_METHOD)
-        nj_exchange_problem_with(exchange, 405, NULL,
-                                 (struct nj_http_header_pair){"Allow", hit.allow});
+        nj_exchange_problem_with(exchange, 405, NULL, (struct nj_http_field){"Allow", hit.allow});
     else
         dispatch_unknown(exchange);
 }

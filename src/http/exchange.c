@@ -17,14 +17,14 @@ static const char page_policy[] =
 static const char data_policy[] = "default-src 'none'; frame-ancestors 'none'";
 
 struct headers {
-    struct nj_http_header_pair pairs[HEADERS_MAX];
+    struct nj_http_field pairs[HEADERS_MAX];
     size_t count;
 };
 
 static void add(struct headers *headers, const char *name, const char *value)
 {
     if (name != NULL && value != NULL && headers->count < HEADERS_MAX)
-        headers->pairs[headers->count++] = (struct nj_http_header_pair){name, value};
+        headers->pairs[headers->count++] = (struct nj_http_field){name, value};
 }
 
 static bool is_page(const char *type)
@@ -115,7 +115,7 @@ void nj_exchange_file(struct nj_exchange *exchange, const char *path, const char
 }
 
 void nj_exchange_problem_with(struct nj_exchange *exchange, int status, const char *detail,
-                              struct nj_http_header_pair header)
+                              struct nj_http_field header)
 {
     struct headers headers = {.count = 0};
     add_security(&headers, NULL);
@@ -131,11 +131,11 @@ void nj_exchange_problem_with(struct nj_exchange *exchange, int status, const ch
 
 void nj_exchange_problem(struct nj_exchange *exchange, int status, const char *detail)
 {
-    struct nj_http_header_pair header = {NULL, NULL};
+    struct nj_http_field header = {NULL, NULL};
     if (status == 401)
-        header = (struct nj_http_header_pair){"WWW-Authenticate", "Bearer realm=\"nightjar\""};
+        header = (struct nj_http_field){"WWW-Authenticate", "Bearer realm=\"nightjar\""};
     else if (status == 503)
-        header = (struct nj_http_header_pair){"Retry-After", "5"};
+        header = (struct nj_http_field){"Retry-After", "5"};
     nj_exchange_problem_with(exchange, status, detail, header);
 }
 

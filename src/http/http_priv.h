@@ -119,11 +119,11 @@ bool nj_origin_allowed(const struct nj_api *api, const struct nj_http_request *r
 
 // exchange.c: answers. Each consumes the exchange.
 struct nj_answer_options {
-    int status;                         // 0: 200
-    const char *type;                   // of the body
-    const char *etag;                   // quoted; NULL: none
-    const char *cache;                  // Cache-Control; NULL: "no-store"
-    struct nj_http_header_pair more[2]; // NULL names: none
+    int status;                   // 0: 200
+    const char *type;             // of the body
+    const char *etag;             // quoted; NULL: none
+    const char *cache;            // Cache-Control; NULL: "no-store"
+    struct nj_http_field more[2]; // NULL names: none
 };
 // `bytes` is malloc'd and taken.
 void nj_exchange_bytes(struct nj_exchange *exchange, void *bytes, size_t length,
@@ -135,7 +135,7 @@ void nj_exchange_file(struct nj_exchange *exchange, const char *path, const char
                       const char *cache);
 void nj_exchange_problem(struct nj_exchange *exchange, int status, const char *detail);
 void nj_exchange_problem_with(struct nj_exchange *exchange, int status, const char *detail,
-                              struct nj_http_header_pair header);
+                              struct nj_http_field header);
 // The problem that belongs to an error of a part below.
 void nj_exchange_error(struct nj_exchange *exchange, int rc, const struct nj_error *err);
 // 503: this part is not there.

@@ -23,7 +23,7 @@ struct file_reply {
     time_t modified;
     int status; // 200, 206, 304 or 416
     char etag[64], date[NJ_HTTP_DATE_SIZE], range[80];
-    struct nj_http_header_pair headers[NJ_HTTP_FILE_HEADERS_MAX];
+    struct nj_http_field headers[NJ_HTTP_FILE_HEADERS_MAX];
     size_t header_count;
 };
 
@@ -106,7 +106,7 @@ static bool is_unchanged(const struct nj_http_request *request, const struct fil
 static void add_header(struct file_reply *file, const char *name, const char *value)
 {
     if (file->header_count < NJ_HTTP_FILE_HEADERS_MAX)
-        file->headers[file->header_count++] = (struct nj_http_header_pair){name, value};
+        file->headers[file->header_count++] = (struct nj_http_field){name, value};
 }
 
 static void describe(struct file_reply *file, const struct nj_http_request *request,
@@ -196,7 +196,7 @@ static void send_file(struct nj_http_request *request, const struct file_reply *
 }
 
 void nj_http_reply_file(struct nj_http_request *request, const char *path, const char *content_type,
-                        const struct nj_http_header_pair *headers, size_t header_count)
+                        const struct nj_http_field *headers, size_t header_count)
 {
     struct nj_http_conn *conn = request->conn;
     struct stat st;

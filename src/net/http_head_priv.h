@@ -4,6 +4,8 @@
 #ifndef NJ_NET_HTTP_HEAD_PRIV_H
 #define NJ_NET_HTTP_HEAD_PRIV_H
 
+#include "net/http_server.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,10 +25,6 @@ struct nj_http_head_scan {
 // are needed; -1: a bare CR or LF or a control character stands in it, which no further byte cures.
 // `bytes` is the whole head so far, of which scan->offset bytes were seen by earlier calls.
 long nj_http_head_find(struct nj_http_head_scan *scan, const char *bytes, size_t length);
-
-struct nj_http_field {
-    const char *name, *value; // NUL-terminated, value without blanks around it
-};
 
 struct nj_http_head {
     const char *method; // one of the methods this server knows

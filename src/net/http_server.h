@@ -66,8 +66,8 @@ const void *nj_http_body(const struct nj_http_request *request, size_t *length);
 const char *nj_http_peer(const struct nj_http_request *request);  // address without port
 bool nj_http_is_websocket(const struct nj_http_request *request); // a valid upgrade asked
 
-struct nj_http_header_pair {
-    const char *name, *value;
+struct nj_http_field {        // of a head, or a decoded pair of a query
+    const char *name, *value; // NUL-terminated, value without blanks around it
 };
 
 struct nj_http_reply {
@@ -76,7 +76,7 @@ struct nj_http_reply {
     const void *body;         // copied before the call returns, unless `take_body`
     size_t body_length;
     bool take_body; // body is malloc'd and becomes the server's, also on failure
-    const struct nj_http_header_pair *headers; // further ones; copied
+    const struct nj_http_field *headers; // further ones; copied
     size_t header_count;
     bool close; // end the connection after it
 };
@@ -89,6 +89,6 @@ void nj_http_reply(struct nj_http_request *request, const struct nj_http_reply *
 // Sends a regular file with ETag, Last-Modified, single byte ranges (RFC 9110 section 14) and
 // bounded memory; 404 when it is not there. `path` is trusted. `headers` as above.
 void nj_http_reply_file(struct nj_http_request *request, const char *path, const char *content_type,
-                        const struct nj_http_header_pair *headers, size_t header_count);
+                        const struct nj_http_field *headers, size_t header_count);
 
 #endif

@@ -15,7 +15,7 @@ void nj_problem_reply(struct nj_http_request *request, int status, const char *c
 struct nj_problem {
     int status;
     const char *code, *title, *detail;
-    const struct nj_http_header_pair *headers;
+    const struct nj_http_field *headers;
     size_t header_count;
 };
 void nj_problem_reply_full(struct nj_http_request *request, const struct nj_problem *problem);

@@ -26,7 +26,7 @@ static int accept_key(const char *key, char out[NJ_ACCEPT_KEY_SIZE])
 
 static void refuse_upgrade(struct nj_http_request *request)
 {
-    static const struct nj_http_header_pair version = {"Sec-WebSocket-Version", "13"};
+    static const struct nj_http_field version = {"Sec-WebSocket-Version", "13"};
     bool other_version =
         nj_http_head_get(&request->head, "Sec-WebSocket-Version") && !nj_http_is_websocket(request);
     nj_problem_reply_full(request, &(struct nj_problem){

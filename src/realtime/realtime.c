@@ -279,7 +279,7 @@ static struct nj_realtime_client *client_create(struct nj_realtime *realtime,
 // Refuses what cannot be served; true when the request was answered.
 static bool refuse_unserved(struct nj_realtime *realtime, struct nj_http_request *request)
 {
-    static const struct nj_http_header_pair retry = {"Retry-After", "5"};
+    static const struct nj_http_field retry = {"Retry-After", "5"};
     bool full = client_total(realtime) >= (size_t)realtime->config.options.max_clients;
     if (realtime->started && !full)
         return false;

@@ -330,7 +330,7 @@ static void on_closed(struct nj_websocket *socket, int code, void *arg)
 
 static bool refuse_unserved(struct nj_worker *worker, struct nj_http_request *request)
 {
-    static const struct nj_http_header_pair retry = {"Retry-After", "5"};
+    static const struct nj_http_field retry = {"Retry-After", "5"};
     const bool full = worker->count >= (size_t)worker->config.options->max_connections;
     if (!worker->stopped && !full)
         return false;

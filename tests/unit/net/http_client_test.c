@@ -56,7 +56,7 @@ static void handle(struct nj_http_request *request, void *arg)
         if (peer->cancel)
             nj_cancel_fire(peer->cancel);
     } else if (strcmp(path, "/moved") == 0) {
-        const struct nj_http_header_pair to = {"Location", "/echo"};
+        const struct nj_http_field to = {"Location", "/echo"};
         nj_http_reply(request,
                       &(struct nj_http_reply){.status = 302, .headers = &to, .header_count = 1});
     } else {

@@ -29,7 +29,7 @@ struct fixture {
 static void handle(struct nj_http_request *request, void *arg)
 {
     struct fixture *fixture = arg;
-    const struct nj_http_header_pair cache = {"Cache-Control", "private"};
+    const struct nj_http_field cache = {"Cache-Control", "private"};
     snprintf(fixture->path, sizeof(fixture->path), "%s%s", fixture->folder, nj_http_path(request));
     nj_http_reply_file(request, fixture->path, "image/jpeg", &cache, 1);
 }

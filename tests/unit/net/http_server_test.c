@@ -62,7 +62,7 @@ static void handle(struct nj_http_request *request, void *arg)
                                                        .body_length = length,
                                                        .take_body = true});
     } else if (strcmp(path, "/tag") == 0) {
-        const struct nj_http_header_pair tag = {"ETag", "\"v1\""};
+        const struct nj_http_field tag = {"ETag", "\"v1\""};
         nj_http_reply(request, &(struct nj_http_reply){.status = 200,
                                                        .content_type = "text/plain",
                                                        .body = "tagged",
@@ -70,7 +70,7 @@ static void handle(struct nj_http_request *request, void *arg)
                                                        .headers = &tag,
                                                        .header_count = 1});
     } else if (strcmp(path, "/inject") == 0) {
-        const struct nj_http_header_pair bad = {"X", "a\r\nY: b"};
+        const struct nj_http_field bad = {"X", "a\r\nY: b"};
         nj_http_reply(request,
                       &(struct nj_http_reply){.status = 200, .headers = &bad, .header_count = 1});
     } else if (strcmp(path, "/gone") == 0) {

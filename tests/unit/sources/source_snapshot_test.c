@@ -235,8 +235,8 @@ static void handle_tagged(struct nj_http_request *request, void *arg)
     struct tagger *tagger = arg;
     const char *tag = nj_http_header(request, "If-None-Match");
     const char *since = nj_http_header(request, "If-Modified-Since");
-    const struct nj_http_header_pair headers[] = {{"ETag", tags[tagger->current]},
-                                                  {"Last-Modified", date}};
+    const struct nj_http_field headers[] = {{"ETag", tags[tagger->current]},
+                                            {"Last-Modified", date}};
     struct nj_http_reply reply = {.status = 200,
                                   .content_type = "image/jpeg",
                                   .body = tagger->bytes[tagger->current],
