@@ -8,10 +8,8 @@
 #include <string.h>
 
 enum {
-    MAX_SIDE_PX = 16384,    // sensors and decoders end well below
     PLANE_ALIGN_BYTES = 32, // one AVX2 register
     ROW_SLACK_BYTES = 32,   // vector code may read past the last row's end
-    MAX_PIXELS = 128 * 1000 * 1000,
 };
 
 struct counted_frame {
@@ -24,8 +22,8 @@ struct counted_frame {
 
 static bool size_is_valid(int32_t width, int32_t height)
 {
-    return width >= 1 && height >= 1 && width <= MAX_SIDE_PX && height <= MAX_SIDE_PX &&
-           (int64_t)width * height <= MAX_PIXELS;
+    return width >= 1 && height >= 1 && width <= NJ_FRAME_SIDE_MAX_PX &&
+           height <= NJ_FRAME_SIDE_MAX_PX && (int64_t)width * height <= NJ_FRAME_PIXELS_MAX;
 }
 
 static struct counted_frame *new_counted(void)

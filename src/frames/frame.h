@@ -8,6 +8,11 @@
 
 #include <stdint.h>
 
+enum {
+    NJ_FRAME_SIDE_MAX_PX = 16384, // sensors and decoders end well below
+    NJ_FRAME_PIXELS_MAX = 128 * 1000 * 1000,
+};
+
 enum nj_pixel_format {
     NJ_PIXEL_I420, // Y, U, V planes, chroma halved both ways (rounded up)
     NJ_PIXEL_I422, // chroma halved across
@@ -40,7 +45,8 @@ int nj_frame_create(const struct nj_frame *description, void (*release)(void *ow
                     struct nj_frame **out);
 
 // A frame with its own memory (planes aligned to 32 bytes) to be filled before it is shared:
-// cast away const only then. Limits: 1..16384 a side, 128 megapixels. NJ_E_TOO_BIG, NJ_E_NOMEM.
+// cast away const only then. Limits: 1..NJ_FRAME_SIDE_MAX_PX a side,
+// NJ_FRAME_PIXELS_MAX in all. NJ_E_TOO_BIG, NJ_E_NOMEM.
 int nj_frame_allocate(int32_t width, int32_t height, enum nj_pixel_format format,
                       struct nj_frame **out);
 

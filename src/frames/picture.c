@@ -7,10 +7,7 @@
 
 #include <stdlib.h>
 
-enum {
-    MAX_SIDE_PX = 16384, // as nj_frame_allocate
-    PIXELS_PER_MEGAPIXEL = 1000000,
-};
+enum { PIXELS_PER_MEGAPIXEL = 1000000 };
 
 static const struct nj_option picture_options[] = {
     {
@@ -87,10 +84,10 @@ int nj_picture_check_size(int64_t width, int64_t height, const struct nj_picture
         return nj_error_set(err, NJ_E_CORRUPT, "picture of %lld x %lld pixels", (long long)width,
                             (long long)height);
     int64_t most = limits->max_megapixels * PIXELS_PER_MEGAPIXEL;
-    if (width > MAX_SIDE_PX || height > MAX_SIDE_PX || width * height > most)
+    if (width > NJ_FRAME_SIDE_MAX_PX || height > NJ_FRAME_SIDE_MAX_PX || width * height > most)
         return nj_error_set(err, NJ_E_TOO_BIG,
                             "picture of %lld x %lld pixels; at most %d a side and %lld megapixels",
-                            (long long)width, (long long)height, MAX_SIDE_PX,
+                            (long long)width, (long long)height, NJ_FRAME_SIDE_MAX_PX,
                             (long long)limits->max_megapixels);
     return NJ_OK;
 }

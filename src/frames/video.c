@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 
 enum {
-    MAX_SIDE_PX = 16384,
-    MAX_PIXELS = 128 * 1000 * 1000,
     MAX_FRUITLESS_PACKETS = 2000, // in a row without a frame; then the file is taken for damaged
     PROBE_BYTES = 5 * 1000 * 1000,
     PROBE_US = 5 * 1000 * 1000,
@@ -109,9 +107,10 @@ static int check_size(int width, int height, struct nj_error *err)
 {
     if (width < 0 || height < 0)
         return nj_error_set(err, NJ_E_CORRUPT, "video of %d x %d pixels", width, height);
-    if (width > MAX_SIDE_PX || height > MAX_SIDE_PX || (int64_t)width * height > MAX_PIXELS)
+    if (width > NJ_FRAME_SIDE_MAX_PX || height > NJ_FRAME_SIDE_MAX_PX ||
+        (int64_t)width * height > NJ_FRAME_PIXELS_MAX)
         return nj_error_set(err, NJ_E_TOO_BIG, "video of %d x %d pixels; at most %d a side", width,
-                            height, MAX_SIDE_PX);
+                            height, NJ_FRAME_SIDE_MAX_PX);
     return NJ_OK;
 }
 
@@ -143,7 +142,7 @@ static int open_codec(struct nj_video *video, const AVCodec *codec, struct nj_er
     if (result < 0)
         return fail(video, result, "video", err);
     video->codec->thread_count = 1;
-    video->codec->max_pixels = MAX_PIXELS;
+    video->codec->max_pixels = NJ_FRAME_PIXELS_MAX;
     video->codec->pkt_timebase = video->stream->time_base;
     result = avcodec_open2(video->codec, codec, NULL);
     return result < 0 ? fail(video, result, "video decoder", err) : NJ_OK;

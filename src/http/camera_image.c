@@ -23,7 +23,7 @@ static struct nj_frame *find_frame(const struct nj_api_context *context, const c
 
 void nj_route_camera_image(struct nj_exchange *exchange)
 {
-    static const int64_t side[] = {16, 16384}, percent[] = {1, 100};
+    static const int64_t side[] = {16, NJ_FRAME_SIDE_MAX_PX}, percent[] = {1, 100};
     const struct nj_api_context *context = exchange->api->context;
     const char *id = exchange->params[0];
     int64_t quality = 0, width = 0, height = 0;

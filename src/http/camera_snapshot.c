@@ -44,7 +44,7 @@ void nj_route_camera_snapshot(struct nj_exchange *exchange)
         nj_api_live_find(exchange->api->context, exchange->params[0]);
     struct nj_live_view view = {.frame = NULL};
     int64_t width = 0;
-    if (!nj_query_int(exchange, "width", (const int64_t[]){16, 16384}, &width))
+    if (!nj_query_int(exchange, "width", (const int64_t[]){16, NJ_FRAME_SIDE_MAX_PX}, &width))
         return;
     if (pipeline != NULL)
         nj_live_pipeline_view(pipeline, &view);

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { CROP_MAX = 16384 }; // longest side of a picture
-
 static const char *const stream_schemes[] = {"rtsp", "rtsps", NULL};
 static const char *const snapshot_schemes[] = {"http", "https", NULL};
 
@@ -95,8 +93,9 @@ static int check_crop(const struct nj_subscription_spec *spec, struct nj_error *
     if (!spec->has_crop)
         return 0;
     for (size_t i = 0; i < NJ_COUNT_OF(names); i++) {
-        if (spec->crop[i] < 0 || spec->crop[i] > CROP_MAX)
-            return nj_error_set(err, NJ_E_INVALID, "%s: must be 0 to %d", names[i], CROP_MAX);
+        if (spec->crop[i] < 0 || spec->crop[i] > NJ_FRAME_SIDE_MAX_PX)
+            return nj_error_set(err, NJ_E_INVALID, "%s: must be 0 to %d", names[i],
+                                NJ_FRAME_SIDE_MAX_PX);
     }
     for (size_t i = 2; i < NJ_COUNT_OF(names); i++) {
         if (spec->crop[i] <= spec->crop[i - 2])

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CROP_MAX = 16384, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 86400000, NAME_SHOWN = 64 };
+enum { INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 86400000, NAME_SHOWN = 64 };
 
 #define PLACE(field)   .offset = offsetof(struct nj_worker_args, field)
 #define TEXT_AT(field) PLACE(field), .size = sizeof((struct nj_worker_args *)0)->field
@@ -24,10 +24,10 @@ static const struct nj_worker_member subscribe_members[] = {
     {"modelSha256", NJ_MEMBER_TEXT, TEXT_AT(spec.model_sha256)},
     {"modelName", NJ_MEMBER_TEXT, TEXT_AT(spec.model_name)},
     {"modelId", NJ_MEMBER_WHOLE, PLACE(model_id), .min = INT64_MIN, .max = INT64_MAX},
-    {"cropX1", NJ_MEMBER_WHOLE, PLACE(crop[0]), .max = CROP_MAX},
-    {"cropY1", NJ_MEMBER_WHOLE, PLACE(crop[1]), .max = CROP_MAX},
-    {"cropX2", NJ_MEMBER_WHOLE, PLACE(crop[2]), .max = CROP_MAX},
-    {"cropY2", NJ_MEMBER_WHOLE, PLACE(crop[3]), .max = CROP_MAX},
+    {"cropX1", NJ_MEMBER_WHOLE, PLACE(crop[0]), .max = NJ_FRAME_SIDE_MAX_PX},
+    {"cropY1", NJ_MEMBER_WHOLE, PLACE(crop[1]), .max = NJ_FRAME_SIDE_MAX_PX},
+    {"cropX2", NJ_MEMBER_WHOLE, PLACE(crop[2]), .max = NJ_FRAME_SIDE_MAX_PX},
+    {"cropY2", NJ_MEMBER_WHOLE, PLACE(crop[3]), .max = NJ_FRAME_SIDE_MAX_PX},
     {.name = NULL},
 };
 
