@@ -67,10 +67,11 @@ static int keep_secret(json_t *root, const char *key, const char *old, struct nj
 
 static int keep_secrets(json_t *root, const struct nj_source_entry *old, struct nj_error *err)
 {
-    const char *username = old != NULL ? old->username : NULL;
+    const bool known = old != NULL && is_known_place(root, old);
+    const char *username = known ? old->username : NULL;
     const char *password = old != NULL ? old->password : NULL;
     const bool secret = password != NULL && password[0] != '\0' && !is_given(root, "password");
-    if (secret && !is_known_place(root, old))
+    if (secret && !known)
         return nj_error_set(err, NJ_E_INVALID,
                             "source.password: give it anew, or an empty text; the kept one does "
                             "not go to another host, nor to an address without TLS");

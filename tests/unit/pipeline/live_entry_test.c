@@ -90,6 +90,9 @@ static void kept_secrets_go_to_no_other_host(void **state)
             fail_msg("%s: %s", json, err.text);
         if (rc != 0)
             assert_non_null(strstr(err.text, "source.password"));
+        else if (strstr(json, "elsewhere") != NULL && strstr(json, "watch") == NULL)
+            assert_string_equal(
+                ((const struct nj_source_entry *)nj_config_object_values(object))->username, "");
         nj_config_object_destroy(object);
         free(text);
     }
