@@ -192,13 +192,30 @@ static bool is_text_below(const struct nj_archive_options *options, const char *
     return false;
 }
 
+// The file itself; a name without a folder of its own is also looked for in each root. False: not
+// there. `resolved` has PATH_MAX.
+static bool resolve_local(const struct nj_archive_options *options, const char *path,
+                          char *resolved)
+{
+    if (realpath(path, resolved) != NULL)
+        return true;
+    for (size_t i = 0; path[0] != '/' && i < options->roots.count; i++) {
+        char candidate[PATH_MAX];
+        const int length =
+            snprintf(candidate, sizeof candidate, "%s/%s", options->roots.items[i], path);
+        if (length < (int)sizeof candidate && realpath(candidate, resolved) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static int open_local(const struct nj_archive_store *store, const struct nj_archive_wish *wish,
                       const char *path, struct nj_archive **out, struct nj_error *err)
 {
     const struct nj_archive_options *options = store->options;
     char resolved[PATH_MAX], shown[256];
     struct nj_archive *archive = NULL;
-    if (realpath(path, resolved) == NULL) {
+    if (!resolve_local(options, path, resolved)) {
         if (!is_text_below(options, path))
             return fail_root(path, err); // nothing is told of what lies elsewhere
         return nj_error_errno(err, errno, "%s", path);

@@ -430,6 +430,11 @@ static void files_below_the_roots_are_taken(void **state)
     assert_int_equal(
         nj_archive_store_get(world->store, path, world->second_sha256, NULL, &archive, &err),
         NJ_E_CONFLICT);
+    assert_int_equal(nj_archive_store_get(world->store, "a b.mpta", NULL, NULL, &archive, &err), 0);
+    nj_archive_unref(archive); // a name alone is looked for in the roots
+    assert_int_equal(
+        nj_archive_store_get(world->store, "../beside.mpta", NULL, NULL, &archive, &err),
+        NJ_E_DENIED);
     // Out of the root by name and by link.
     snprintf(url, sizeof url, "%s/../beside.mpta", world->root);
     assert_int_equal(nj_archive_store_get(world->store, url, NULL, NULL, &archive, &err),
