@@ -101,7 +101,7 @@ static int parse_mask(const char *text, float *points, size_t *out_count)
         if (count == 2 * (size_t)MASK_POINTS_MAX)
             return NJ_E_TOO_BIG;
         float value = strtof(text, &end);
-        if (end == text || value < 0 || value > 1)
+        if (end == text || !(value >= 0 && value <= 1)) // nor is it "nan"
             return NJ_E_INVALID;
         points[count++] = value;
         text = end + strspn(end, ", ");
