@@ -182,10 +182,14 @@ void nj_live_change_look(struct nj_timer *timer)
 static int check(struct nj_live_work *work, struct nj_error *err)
 {
     const struct nj_live_item *item = nj_live_item_find(work->set, work->id);
+    if (work->kind == NJ_LIVE_ADD && item != NULL)
+        return nj_error_set(err, NJ_E_EXISTS, "there is a camera %s already", work->id);
     if (work->kind == NJ_LIVE_ADD)
-        return item == NULL
+        return work->set->count < NJ_LIVE_CAMERAS_MAX
                    ? 0
-                   : nj_error_set(err, NJ_E_EXISTS, "there is a camera %s already", work->id);
+                   : nj_error_set(err, NJ_E_CONFLICT,
+                                  "there are %d live cameras already, which is the limit",
+                                  NJ_LIVE_CAMERAS_MAX);
     if (item == NULL)
         return nj_error_set(err, NJ_E_NOT_FOUND, "no live camera %s", work->id);
     if (item->object == NULL && (work->kind == NJ_LIVE_REPLACE || work->kind == NJ_LIVE_REMOVE))

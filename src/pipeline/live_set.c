@@ -118,7 +118,8 @@ static int apply_cameras(struct nj_store_op *op, struct nj_db *db, struct nj_err
     return rc;
 }
 
-static int add_row(struct nj_live_set *set, const struct nj_source_row *row, struct nj_error *err)
+// One that cannot be had is no reason to play none of the others.
+static void add_row(struct nj_live_set *set, const struct nj_source_row *row)
 {
     const struct nj_config_object_input input = {
         .members = &nj_source_entry_group, .json = row->entry, .length = strlen(row->entry)};
@@ -127,28 +128,27 @@ static int add_row(struct nj_live_set *set, const struct nj_source_row *row, str
     if (nj_config_object_parse(&input, &item.object, &why) != 0) {
         nj_log_at(set->config.log, NJ_LOG_ERROR, "Added camera is kept, but cannot be read",
                   NJ_TEXT("camera_id", row->id), NJ_TEXT("error", why.text));
-        return 0;
+        return;
     }
     item.entry = nj_config_object_values(item.object);
-    int rc = nj_live_item_add(set, &item, err);
-    if (rc != 0)
+    if (nj_live_item_add(set, &item, &why) != 0) {
+        nj_log_at(set->config.log, NJ_LOG_ERROR, "Added camera is kept, but not played",
+                  NJ_TEXT("camera_id", row->id), NJ_TEXT("error", why.text));
         nj_config_object_destroy(item.object);
-    return rc;
+    }
 }
 
 // A row beside a camera of the configuration says no more than whether it is paused.
-static int merge_rows(struct nj_live_set *set, const struct start_op *start, struct nj_error *err)
+static void merge_rows(struct nj_live_set *set, const struct start_op *start)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < start->row_count; i++) {
+    for (size_t i = 0; i < start->row_count; i++) {
         const struct nj_source_row *row = &start->rows[i];
         struct nj_live_item *configured = nj_live_item_find(set, row->id);
         if (configured != NULL)
             configured->paused = configured->paused || row->paused;
         else if (row->entry[0] != '\0')
-            rc = add_row(set, row, err);
+            add_row(set, row);
     }
-    return rc;
 }
 
 static int play_all(struct nj_live_set *set, const struct start_op *start, struct nj_error *err)
@@ -171,7 +171,7 @@ int nj_live_set_start(struct nj_live_set *set, struct nj_error *err)
     start->op.apply = apply_rows;
     int rc = nj_store_read_wait(set->config.live.store, &start->op, err);
     if (rc == 0)
-        rc = merge_rows(set, start, err);
+        merge_rows(set, start);
     start->op = (struct nj_store_op){.apply = apply_cameras};
     if (rc == 0 && set->count > 0)
         rc = nj_store_write_wait(set->config.live.store, &start->op, err);

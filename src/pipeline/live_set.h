@@ -59,8 +59,8 @@ struct nj_live_change { // caller-owned and intrusive; valid until `done` has be
     const char *json; // of ADD and REPLACE: the entry; copied
     size_t length;
     // The loop thread, once, also for refusals. NJ_E_INVALID, NJ_E_EXISTS, NJ_E_NOT_FOUND,
-    // NJ_E_DENIED (configured), NJ_E_FULL (too many cameras, or too many changes wait), and the
-    // store's errors.
+    // NJ_E_DENIED (configured), NJ_E_CONFLICT (NJ_LIVE_CAMERAS_MAX are there), NJ_E_FULL (too many
+    // changes wait), and the store's errors.
     void (*done)(struct nj_live_change *change);
     int rc;
     struct nj_error error;

@@ -210,6 +210,75 @@ static void camera_that_is_silent_goes_offline_and_comes_back(void **state)
     flow_until(flow, is_told_twice, "the camera is told to be back");
 }
 
+static void mask_that_is_not_of_numbers_stops_the_start(void **state)
+{
+    struct flow *flow = *state;
+    struct nj_error err = {0};
+    flow_set(flow, "sources.list=[{\"id\":\"yard\",\"kind\":\"null\",\"path\":\"128x96x4\","
+                   "\"masks\":[\"nan,nan nan,nan nan,nan\"]}]");
+    assert_int_not_equal(flow_try_start(flow, &err), 0);
+    assert_non_null(strstr(err.text, "mask"));
+}
+
+// A store of an earlier version may have more cameras than are played.
+static void fill_with_cameras(struct flow *flow, int count)
+{
+    char sql[512];
+    (void)snprintf(
+        sql, sizeof sql,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
+        "INSERT INTO sources SELECT format('c%%03d', i), json_object('id', format('c%%03d', i), "
+        "'kind', 'rtsp', 'url', 'rtsp://127.0.0.1:1/'), 1, 1, 0, 0 FROM n",
+        count);
+    flow_sql_run(flow, sql);
+}
+
+struct added {
+    struct nj_live_change change;
+    bool done;
+};
+
+static void handle_added(struct nj_live_change *change)
+{
+    NJ_CONTAINER_OF(change, struct added, change)->done = true;
+}
+
+static int add_camera(struct flow *flow)
+{
+    static const char entry[] = "{\"id\":\"more\",\"kind\":\"rtsp\","
+                                "\"url\":\"rtsp://127.0.0.1:1/\"}";
+    struct added added = {
+        .change = {
+            .kind = NJ_LIVE_ADD, .json = entry, .length = sizeof entry - 1, .done = handle_added}};
+    nj_live_set_change(flow->app->live, &added.change);
+    for (int i = 0; i < 10000 && !added.done; i++)
+        flow_turn(flow);
+    assert_true(added.done);
+    return added.change.rc;
+}
+
+static void camera_beyond_the_limit_is_refused_and_not_kept(void **state)
+{
+    struct flow *flow = *state;
+    flow_start(flow);
+    flow_stop(flow);
+    fill_with_cameras(flow, NJ_LIVE_CAMERAS_MAX);
+    flow_start(flow);
+    assert_int_equal(add_camera(flow), NJ_E_CONFLICT);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM sources"), NJ_LIVE_CAMERAS_MAX);
+}
+
+static void more_cameras_in_the_store_than_are_played_stop_no_start(void **state)
+{
+    struct flow *flow = *state;
+    flow_start(flow);
+    flow_stop(flow);
+    fill_with_cameras(flow, NJ_LIVE_CAMERAS_MAX + 2);
+    flow_start(flow);
+    assert_int_equal(nj_live_set_count(flow->app->live), NJ_LIVE_CAMERAS_MAX);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM sources"), NJ_LIVE_CAMERAS_MAX + 2);
+}
+
 int live_flow_test(void)
 {
 #define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
@@ -220,6 +289,9 @@ int live_flow_test(void)
         FLOW_TEST(destroy_in_the_middle_of_playing_is_clean),
         FLOW_TEST(still_pictures_are_not_inferred),
         FLOW_TEST(camera_that_is_silent_goes_offline_and_comes_back),
+        FLOW_TEST(mask_that_is_not_of_numbers_stops_the_start),
+        FLOW_TEST(camera_beyond_the_limit_is_refused_and_not_kept),
+        FLOW_TEST(more_cameras_in_the_store_than_are_played_stop_no_start),
     };
     return cmocka_run_group_tests_name("live flow", tests, NULL, NULL);
 }
