@@ -204,6 +204,7 @@ static int start_detector(struct nj_app *app, struct nj_error *err)
                                             .clock = nj_loop_clock(app->loop),
                                             .metrics = app->metrics,
                                             .threads = options->threads,
+                                            .niceness = options->niceness,
                                             .max_jobs = DETECT_JOBS_WAITING};
     if (rc == 0)
         rc = nj_scheduler_create(&scheduler, &app->scheduler, err);

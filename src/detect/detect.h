@@ -44,6 +44,7 @@ struct nj_detect_options {
     const char *engine_library; // ONNX Runtime; "": the usual places
     double threshold;           // DETECTION_CONFIDENCE_THRESHOLD; negative: the model's own
     int64_t threads;            // inference threads; 0: one a core
+    int64_t niceness;           // of those threads, 0 to 19
     const char *http_url;       // YOLO26_URL
     const char *http_api_key;   // secret
     nj_us http_connect_us, http_read_us;

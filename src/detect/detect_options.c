@@ -60,6 +60,13 @@ static const struct nj_option options[] = {
      .unit = "items",
      .fallback = "0",
      .help = "Inference threads; 0 takes one for each core this process may use."},
+    {.name = "niceness",
+     .type = NJ_OPTION_INT,
+     .offset = OFFSET(niceness),
+     .max = 19,
+     .fallback = "5",
+     .help = "How much inference gives way to the rest of the program and the machine, so that "
+             "pictures, events and the page stay prompt when every core is busy; 0: not at all."},
     {.name = "http_url",
      .env = "YOLO26_URL",
      .type = NJ_OPTION_TEXT,

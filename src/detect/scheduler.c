@@ -34,6 +34,7 @@ struct worker {
 struct nj_scheduler {
     struct nj_detector *detector;
     const struct nj_clock *clock;
+    int niceness;
     struct worker *workers;
     int64_t thread_count;
     struct nj_cancel cancel; // ends calls of the http engine at destroy
@@ -286,6 +287,7 @@ static void worker_main(void *arg)
 {
     struct worker *worker = arg;
     struct nj_scheduler *scheduler = worker->scheduler;
+    nj_thread_set_niceness(scheduler->niceness);
     for (;;) {
         struct nj_detect_job *ended = NULL;
         pthread_mutex_lock(&scheduler->mutex);
@@ -358,6 +360,7 @@ static int init_scheduler(struct nj_scheduler *scheduler, const struct nj_schedu
 {
     scheduler->detector = config->detector;
     scheduler->clock = config->clock;
+    scheduler->niceness = (int)config->niceness;
     scheduler->max_jobs = config->max_jobs;
     nj_cancel_init(&scheduler->cancel, NULL);
     find_metrics(scheduler, config->metrics);

@@ -45,6 +45,7 @@ struct nj_scheduler_config {
     const struct nj_clock *clock;
     struct nj_metrics *metrics; // may be NULL
     int64_t threads;            // 0: one a core
+    int64_t niceness;           // of the threads, 0 to 19
     int64_t max_jobs;           // waiting; more: NJ_E_FULL
 };
 

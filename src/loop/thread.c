@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { NJ_THREAD_NAME_SIZE = 16 }; // the kernel's limit, with the NUL
 
@@ -24,6 +26,11 @@ static void *run(void *arg)
     pthread_setname_np(pthread_self(), start.name);
     start.fn(start.arg);
     return NULL;
+}
+
+void nj_thread_set_niceness(int niceness)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), niceness);
 }
 
 int nj_thread_start(pthread_t *out, const char *name, void (*fn)(void *arg), void *arg,

@@ -14,6 +14,9 @@
 int nj_thread_start(pthread_t *out, const char *name, void (*fn)(void *arg), void *arg,
                     struct nj_error *err);
 void nj_thread_join(pthread_t thread);
+// The calling thread gives way to others of the machine: niceness 0 (as they) to 19
+// (setpriority(2), which is by thread on Linux). What the kernel refuses stays as it is.
+void nj_thread_set_niceness(int niceness);
 
 // Condition variable on CLOCK_MONOTONIC, so that wall-clock jumps never lengthen a wait.
 int nj_cond_init(pthread_cond_t *cond);
