@@ -62,15 +62,19 @@ int nj_archive_store_create(const struct nj_archive_options *options, const stru
                             struct nj_error *err);
 void nj_archive_store_destroy(struct nj_archive_store *store);
 
-// `url`: http, https, file, or a path below the roots. `sha256` (may be NULL or "") must match;
-// what is in the cache with it is not asked for again. A partial download is resumed; callers that
-// ask for an address that is being fetched wait for it. An address that does not answer is served
-// from the cache with a warning in the log when it was fetched before. Blocking: job threads only.
-// Errors as above, and NJ_E_DENIED (address rules, roots), NJ_E_UNAVAILABLE, NJ_E_TIMEOUT,
-// NJ_E_CANCELLED, NJ_E_CONFLICT (another checksum). Errors and log carry no credentials.
-int nj_archive_store_get(struct nj_archive_store *store, const char *url, const char *sha256,
-                         const struct nj_cancel *cancel, struct nj_archive **out,
-                         struct nj_error *err);
+struct nj_archive_wish {
+    const char *url;                // http, https, file, or a path below the roots
+    const char *sha256;             // of the file, which must match; NULL or "" any
+    const struct nj_cancel *cancel; // may be NULL
+};
+// What is in the cache with the wished sum is not asked for again. A partial download is resumed;
+// callers that ask for an address that is being fetched wait for it. An address that does not
+// answer is served from the cache with a warning in the log when it was fetched before. Blocking:
+// job threads only. Errors as above, and NJ_E_DENIED (address rules, roots), NJ_E_UNAVAILABLE,
+// NJ_E_TIMEOUT, NJ_E_CANCELLED, NJ_E_CONFLICT (another checksum). Errors and log carry no
+// credentials.
+int nj_archive_store_get(struct nj_archive_store *store, const struct nj_archive_wish *wish,
+                         struct nj_archive **out, struct nj_error *err);
 
 // For `nightjar mpta pack`: a folder with pipeline.json into an archive, checked as by open. The
 // same files give the same bytes. Hidden files are left out; folders and links in it are refused.

@@ -294,12 +294,12 @@ static int use_old(const struct fetching *fetching, int rc, struct nj_archive *c
     return 0;
 }
 
-int nj_archive_fetch(const struct nj_archive_options *options, const struct nj_clock *clock,
-                     struct nj_log *log, const struct nj_archive_wish *wish,
+int nj_archive_fetch(const struct nj_archive_fetcher *fetcher, const struct nj_archive_wish *wish,
                      struct nj_archive **out, struct nj_error *err)
 {
+    const struct nj_archive_options *options = fetcher->options;
     struct fetching fetching = {
-        .options = options, .clock = clock, .log = log, .wish = wish, .fd = -1};
+        .options = options, .clock = fetcher->clock, .log = fetcher->log, .wish = wish, .fd = -1};
     struct nj_archive *cached = NULL;
     struct nj_error why = {0};
     nj_address_redact(wish->url, fetching.shown, sizeof fetching.shown);

@@ -19,9 +19,7 @@
 enum { WAIT_US = 200 * NJ_US_PER_MS }; // between looks at a cancel token, which wakes nobody
 
 struct nj_archive_store {
-    const struct nj_archive_options *options;
-    const struct nj_clock *clock;
-    struct nj_log *log;
+    struct nj_archive_fetcher fetcher;
     pthread_mutex_t mutex;
     // Below: under the mutex.
     pthread_cond_t ended; // of any fetch
@@ -43,9 +41,9 @@ int nj_archive_store_create(const struct nj_archive_options *options, const stru
     struct nj_archive_store *store = calloc(1, sizeof *store);
     if (store == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the archive store");
-    store->options = options;
-    store->clock = clock;
-    store->log = log;
+    store->fetcher.options = options;
+    store->fetcher.clock = clock;
+    store->fetcher.log = log;
     store->fetches = nj_strmap_create(NULL);
     if (store->fetches == NULL || nj_cond_init(&store->ended) != 0) {
         nj_strmap_destroy(store->fetches);
@@ -116,8 +114,7 @@ static void lead_locked(struct nj_archive_store *store, const struct nj_archive_
     struct nj_archive *archive = NULL;
     struct nj_error error = {0};
     pthread_mutex_unlock(&store->mutex);
-    const int rc =
-        nj_archive_fetch(store->options, store->clock, store->log, wish, &archive, &error);
+    const int rc = nj_archive_fetch(&store->fetcher, wish, &archive, &error);
     pthread_mutex_lock(&store->mutex);
     fetch->archive = archive;
     fetch->rc = rc;
@@ -213,7 +210,7 @@ static bool resolve_local(const struct nj_archive_options *options, const char *
 static int open_local(const struct nj_archive_store *store, const struct nj_archive_wish *wish,
                       const char *path, struct nj_archive **out, struct nj_error *err)
 {
-    const struct nj_archive_options *options = store->options;
+    const struct nj_archive_options *options = store->fetcher.options;
     char resolved[PATH_MAX], shown[256];
     struct nj_archive *archive = NULL;
     if (!resolve_local(options, path, resolved)) {
@@ -229,7 +226,7 @@ static int open_local(const struct nj_archive_store *store, const struct nj_arch
     nj_text_printable(shown, sizeof shown, path);
     int rc = nj_archive_open_fd(options, fd, shown, &archive, err);
     close(fd);
-    nj_cache_sweep(options, store->log); // spares what was opened
+    nj_cache_sweep(options, store->fetcher.log); // spares what was opened
     if (rc == 0 && wish->sha256[0] != '\0' && strcmp(wish->sha256, archive->sha256) != 0) {
         rc = nj_error_set(err, NJ_E_CONFLICT, "%s: its SHA-256 is %s, and %s was asked for", shown,
                           archive->sha256, wish->sha256);
@@ -287,22 +284,21 @@ static int get(struct nj_archive_store *store, const struct nj_archive_wish *wis
     return open_local(store, wish, wish->url, out, err);
 }
 
-int nj_archive_store_get(struct nj_archive_store *store, const char *url, const char *sha256,
-                         const struct nj_cancel *cancel, struct nj_archive **out,
-                         struct nj_error *err)
+int nj_archive_store_get(struct nj_archive_store *store, const struct nj_archive_wish *wish,
+                         struct nj_archive **out, struct nj_error *err)
 {
     char wanted[NJ_SHA256_HEX_SIZE] = "";
-    const size_t length = sha256 != NULL ? strlen(sha256) : 0;
+    const size_t length = wish->sha256 != NULL ? strlen(wish->sha256) : 0;
     if (length != 0 && length != sizeof wanted - 1)
         return nj_error_set(err, NJ_E_INVALID, "a SHA-256 has 64 digits of 0-9 and a-f");
     for (size_t i = 0; i < length; i++) {
-        wanted[i] = (char)tolower((unsigned char)sha256[i]);
+        wanted[i] = (char)tolower((unsigned char)wish->sha256[i]);
         if (nj_hex_value(wanted[i]) < 0)
             return nj_error_set(err, NJ_E_INVALID, "a SHA-256 has 64 digits of 0-9 and a-f");
     }
     // What the content names is the same whoever has it.
-    if (length != 0 && nj_archive_open_cached(store->options, wanted, out, NULL) == 0)
+    if (length != 0 && nj_archive_open_cached(store->fetcher.options, wanted, out, NULL) == 0)
         return 0;
-    const struct nj_archive_wish wish = {url, wanted, cancel};
-    return get(store, &wish, out, err);
+    const struct nj_archive_wish known = {wish->url, wanted, wish->cancel};
+    return get(store, &known, out, err);
 }

@@ -20,13 +20,14 @@ void nj_note_read(const struct nj_archive_options *options, const char *key, str
 int nj_note_write(const struct nj_archive_options *options, const char *key,
                   const struct nj_note *note, struct nj_error *err);
 
-struct nj_archive_wish {
-    const char *url, *sha256; // "" any
-    const struct nj_cancel *cancel;
+struct nj_archive_fetcher { // what every fetch of a store needs
+    const struct nj_archive_options *options;
+    const struct nj_clock *clock;
+    struct nj_log *log;
 };
-// What an address gives: from the cache where it is fresh or unchanged, else downloaded.
-int nj_archive_fetch(const struct nj_archive_options *options, const struct nj_clock *clock,
-                     struct nj_log *log, const struct nj_archive_wish *wish,
+// What an address gives: from the cache where it is fresh or unchanged, else downloaded. The wish
+// has a sum, "" for any.
+int nj_archive_fetch(const struct nj_archive_fetcher *fetcher, const struct nj_archive_wish *wish,
                      struct nj_archive **out, struct nj_error *err);
 
 #endif

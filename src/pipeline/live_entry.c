@@ -133,25 +133,25 @@ static int check_kind(const struct nj_source_entry *entry, struct nj_error *err)
                         "source.kind: rtsp or snapshot; other kinds stand in the configuration");
 }
 
-int nj_live_entry_parse(const char *json, size_t length, const struct nj_source_entry *old,
-                        struct nj_config_object **out, char **out_json, struct nj_error *err)
+int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_config_object **out,
+                        char **out_json, struct nj_error *err)
 {
     json_t *root = NULL;
     char *text = NULL;
     struct nj_config_object *object = NULL;
-    int rc = nj_json_parse(json, length, ENTRY_JSON_MAX, &root, err);
+    int rc = nj_json_parse(input->json, input->length, ENTRY_JSON_MAX, &root, err);
     if (rc == 0)
-        rc = normalise(root, old, err);
+        rc = normalise(root, input->old, err);
     if (rc == 0) {
         text = json_dumps(root, JSON_COMPACT);
         rc = text != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a source");
     }
     if (rc == 0 && strlen(text) > ENTRY_JSON_MAX)
         rc = nj_error_set(err, NJ_E_TOO_BIG, "source: at most %d bytes", ENTRY_JSON_MAX);
-    const struct nj_config_object_input input = {
+    const struct nj_config_object_input whole = {
         .members = &nj_source_entry_group, .json = text, .length = text != NULL ? strlen(text) : 0};
     if (rc == 0)
-        rc = nj_config_object_parse(&input, &object, err);
+        rc = nj_config_object_parse(&whole, &object, err);
     if (rc == 0)
         rc = check_kind(nj_config_object_values(object), err);
     json_decref(root);

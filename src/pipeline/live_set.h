@@ -69,11 +69,16 @@ struct nj_live_change { // caller-owned and intrusive; valid until `done` has be
 };
 void nj_live_set_change(struct nj_live_set *set, struct nj_live_change *change);
 
+struct nj_live_entry_input {
+    const char *json;
+    size_t length;
+    const struct nj_source_entry *old; // whose password stays when none is given; may be NULL
+};
 // Reads an entry that a client gave: kinds rtsp and snapshot only, user and password of the address
-// moved to their members. The caller owns *out and frees *out_json, the entry as it is kept. `old`
-// (may be NULL): the entry whose password stays when none is given; NJ_E_INVALID when an address
-// names another host than its own did, or none with TLS, because a kept secret goes nowhere else.
-int nj_live_entry_parse(const char *json, size_t length, const struct nj_source_entry *old,
-                        struct nj_config_object **out, char **out_json, struct nj_error *err);
+// moved to their members. The caller owns *out and frees *out_json, the entry as it is kept.
+// NJ_E_INVALID also when an address names another host than the old one did, or none with TLS,
+// because a kept secret goes nowhere else.
+int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_config_object **out,
+                        char **out_json, struct nj_error *err);
 
 #endif

@@ -7,8 +7,8 @@ static int load(const struct nj_subscriptions_config *config, const struct nj_fe
                 struct nj_loaded_pipeline **out, struct nj_error *err)
 {
     struct nj_archive *archive = NULL;
-    int rc = nj_archive_store_get(config->archives, wish->url, wish->sha256, wish->cancel, &archive,
-                                  err);
+    const struct nj_archive_wish archive_wish = {wish->url, wish->sha256, wish->cancel};
+    int rc = nj_archive_store_get(config->archives, &archive_wish, &archive, err);
     if (rc != 0)
         return rc;
     rc = nj_loaded_pipeline_create(archive, config->models, out, err);

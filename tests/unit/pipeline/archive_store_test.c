@@ -84,7 +84,8 @@ static int get(struct world *world, const char *path, const char *sha256, struct
 {
     char url[URL_SIZE];
     web_url(&world->web, path, url, sizeof url);
-    return nj_archive_store_get(world->store, url, sha256, NULL, out, err);
+    return nj_archive_store_get(world->store, &(struct nj_archive_wish){url, sha256, NULL}, out,
+                                err);
 }
 
 // Gets it and checks its content; the archive goes at once.
@@ -165,13 +166,16 @@ static void an_address_that_fails_is_served_from_the_cache(void **state)
     assert_gets(world, "/a", world->first_sha256);
     nj_fake_clock_advance(&world->clock, world->options.fresh_us);
     web_stop(&world->web);
-    assert_int_equal(nj_archive_store_get(world->store, url, NULL, NULL, &archive, NULL), 0);
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){url, NULL, NULL},
+                                          &archive, NULL),
+                     0);
     assert_string_equal(archive->sha256, world->first_sha256);
     nj_archive_unref(archive);
     // With another content in mind the cache is no answer.
-    assert_int_equal(
-        nj_archive_store_get(world->store, url, world->second_sha256, NULL, &archive, NULL),
-        NJ_E_UNAVAILABLE);
+    assert_int_equal(nj_archive_store_get(
+                         world->store, &(struct nj_archive_wish){url, world->second_sha256, NULL},
+                         &archive, NULL),
+                     NJ_E_UNAVAILABLE);
     web_start(&world->web, "", 0); // for the tear-down
 }
 
@@ -264,7 +268,8 @@ static void run_getter(void *arg)
     struct getter *getter = arg;
     char url[URL_SIZE];
     web_url(&getter->world->web, getter->path, url, sizeof url);
-    getter->rc = nj_archive_store_get(getter->world->store, url, NULL, &getter->cancel,
+    getter->rc = nj_archive_store_get(getter->world->store,
+                                      &(struct nj_archive_wish){url, NULL, &getter->cancel},
                                       &getter->archive, &getter->error);
 }
 
@@ -390,7 +395,8 @@ static void addresses_of_other_kinds_are_refused(void **state)
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         struct nj_archive *archive = NULL;
         struct nj_error err = {0};
-        const int rc = nj_archive_store_get(world->store, cases[i].url, NULL, NULL, &archive, &err);
+        const int rc = nj_archive_store_get(
+            world->store, &(struct nj_archive_wish){cases[i].url, NULL, NULL}, &archive, &err);
         if (rc != cases[i].rc || strstr(err.text, cases[i].says) == NULL)
             fail_msg("%s: %d %s", cases[i].url, rc, err.text);
     }
@@ -404,7 +410,8 @@ static void credentials_stay_out_of_errors(void **state)
     char url[URL_SIZE];
     snprintf(url, sizeof url, "http://me:hunter2@127.0.0.1:%d/missing?token=hunter3",
              world->web.port);
-    assert_int_equal(nj_archive_store_get(world->store, url, NULL, NULL, &archive, &err),
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){url, NULL, NULL},
+                                          &archive, &err),
                      NJ_E_NOT_FOUND);
     assert_null(strstr(err.text, "hunter"));
     assert_non_null(strstr(err.text, "127.0.0.1"));
@@ -419,32 +426,46 @@ static void files_below_the_roots_are_taken(void **state)
     zip_made_save(&world->first, &world->dir, "root/a b.mpta");
     zip_made_save(&world->first, &world->dir, "beside.mpta");
     nj_temp_dir_path(&world->dir, "root/a b.mpta", path);
-    assert_int_equal(nj_archive_store_get(world->store, path, NULL, NULL, &archive, &err), 0);
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){path, NULL, NULL},
+                                          &archive, &err),
+                     0);
     nj_archive_unref(archive);
     snprintf(url, sizeof url, "file://%s/a%%20b.mpta", world->root);
-    assert_int_equal(nj_archive_store_get(world->store, url, NULL, NULL, &archive, &err), 0);
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){url, NULL, NULL},
+                                          &archive, &err),
+                     0);
     nj_archive_unref(archive);
     snprintf(url, sizeof url, "file://localhost%s/a%%20b.mpta", world->root);
-    assert_int_equal(nj_archive_store_get(world->store, url, NULL, NULL, &archive, &err), 0);
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){url, NULL, NULL},
+                                          &archive, &err),
+                     0);
     nj_archive_unref(archive);
-    assert_int_equal(
-        nj_archive_store_get(world->store, path, world->second_sha256, NULL, &archive, &err),
-        NJ_E_CONFLICT);
-    assert_int_equal(nj_archive_store_get(world->store, "a b.mpta", NULL, NULL, &archive, &err), 0);
+    assert_int_equal(nj_archive_store_get(
+                         world->store, &(struct nj_archive_wish){path, world->second_sha256, NULL},
+                         &archive, &err),
+                     NJ_E_CONFLICT);
+    assert_int_equal(nj_archive_store_get(world->store,
+                                          &(struct nj_archive_wish){"a b.mpta", NULL, NULL},
+                                          &archive, &err),
+                     0);
     nj_archive_unref(archive); // a name alone is looked for in the roots
-    assert_int_equal(
-        nj_archive_store_get(world->store, "../beside.mpta", NULL, NULL, &archive, &err),
-        NJ_E_DENIED);
+    assert_int_equal(nj_archive_store_get(world->store,
+                                          &(struct nj_archive_wish){"../beside.mpta", NULL, NULL},
+                                          &archive, &err),
+                     NJ_E_DENIED);
     // Out of the root by name and by link.
     snprintf(url, sizeof url, "%s/../beside.mpta", world->root);
-    assert_int_equal(nj_archive_store_get(world->store, url, NULL, NULL, &archive, &err),
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){url, NULL, NULL},
+                                          &archive, &err),
                      NJ_E_DENIED);
     assert_int_equal(symlink("../beside.mpta", nj_temp_dir_path(&world->dir, "root/link", path)),
                      0);
-    assert_int_equal(nj_archive_store_get(world->store, path, NULL, NULL, &archive, &err),
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){path, NULL, NULL},
+                                          &archive, &err),
                      NJ_E_DENIED);
     nj_temp_dir_path(&world->dir, "root/absent.mpta", path);
-    assert_int_equal(nj_archive_store_get(world->store, path, NULL, NULL, &archive, &err),
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){path, NULL, NULL},
+                                          &archive, &err),
                      NJ_E_NOT_FOUND);
 }
 
@@ -458,13 +479,17 @@ static void files_make_room_for_one_another_too(void **state)
     for (size_t i = 0; i < NJ_COUNT_OF(contents); i++) {
         zip_made_save(contents[i], &world->dir, "root/a.mpta");
         nj_temp_dir_path(&world->dir, "root/a.mpta", path);
-        assert_int_equal(nj_archive_store_get(world->store, path, NULL, NULL, &archives[i], NULL),
+        assert_int_equal(nj_archive_store_get(world->store,
+                                              &(struct nj_archive_wish){path, NULL, NULL},
+                                              &archives[i], NULL),
                          0);
         assert_int_equal(zip_count_names(&world->dir, "cache"), i + 1); // in use: it stays
     }
     nj_archive_unref(archives[0]);
     nj_archive_unref(archives[1]);
-    assert_int_equal(nj_archive_store_get(world->store, path, NULL, NULL, &archives[1], NULL), 0);
+    assert_int_equal(nj_archive_store_get(world->store, &(struct nj_archive_wish){path, NULL, NULL},
+                                          &archives[1], NULL),
+                     0);
     assert_int_equal(zip_count_names(&world->dir, "cache"), 1);
     nj_archive_unref(archives[1]);
 }

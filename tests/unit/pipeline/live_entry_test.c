@@ -49,8 +49,9 @@ static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
         struct nj_config_object *object = NULL;
         char *kept = NULL;
         struct nj_error err = {0};
-        if (nj_live_entry_parse(cases[i].json, strlen(cases[i].json), cases[i].old, &object, &kept,
-                                &err) != 0)
+        const struct nj_live_entry_input input = {cases[i].json, strlen(cases[i].json),
+                                                  cases[i].old};
+        if (nj_live_entry_parse(&input, &object, &kept, &err) != 0)
             fail_msg("%s: %s", cases[i].json, err.text);
         const struct nj_source_entry *entry = nj_config_object_values(object);
         assert_string_equal(entry->url, cases[i].url);
@@ -85,7 +86,8 @@ static void kept_secrets_go_to_no_other_host(void **state)
         char *text = NULL;
         struct nj_error err = {0};
         snprintf(json, sizeof json, "{\"id\":\"yard\",\"kind\":\"rtsp\",%s}", cases[i].addresses);
-        int rc = nj_live_entry_parse(json, strlen(json), &old_entry, &object, &text, &err);
+        const struct nj_live_entry_input input = {json, strlen(json), &old_entry};
+        int rc = nj_live_entry_parse(&input, &object, &text, &err);
         if ((rc == 0) != cases[i].kept)
             fail_msg("%s: %s", json, err.text);
         if (rc != 0)
@@ -110,9 +112,8 @@ static void kinds_that_read_this_machine_are_refused(void **state)
         struct nj_config_object *object = NULL;
         char *kept = NULL;
         struct nj_error err = {0};
-        assert_int_equal(
-            nj_live_entry_parse(texts[i], strlen(texts[i]), NULL, &object, &kept, &err),
-            NJ_E_INVALID);
+        const struct nj_live_entry_input input = {texts[i], strlen(texts[i]), NULL};
+        assert_int_equal(nj_live_entry_parse(&input, &object, &kept, &err), NJ_E_INVALID);
         assert_non_null(strstr(err.text, "rtsp or snapshot"));
     }
 }

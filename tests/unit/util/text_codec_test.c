@@ -28,8 +28,8 @@ static void hex_digits_have_their_value_in_both_cases(void **state)
     (void)state;
     static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
     for (int c = -128; c < 128; c++) {
-        const char *at = strchr(lower, c), *other = strchr(upper, c);
-        int expected = c == 0 ? -1 : at ? (int)(at - lower) : other ? (int)(other - upper) : -1;
+        const char *at = memchr(lower, c, 16), *other = memchr(upper, c, 16);
+        int expected = at ? (int)(at - lower) : other ? (int)(other - upper) : -1;
         assert_int_equal(nj_hex_value((char)c), expected);
     }
 }
