@@ -155,7 +155,8 @@ int nj_cli_mpta(int argc, char **argv)
     struct nj_error err = {0};
     const struct word *word = find_word(argc, argv);
     if (word == NULL) {
-        const bool asked = argc > 1 && strcmp(argv[1], "--help") == 0;
+        const bool asked =
+            argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
         fputs(usage, asked ? stdout : stderr);
         return asked ? NJ_EXIT_OK : NJ_EXIT_USAGE;
     }

@@ -145,13 +145,16 @@ int nj_cli_run(int argc, char **argv)
 {
     struct daemon daemon = {0};
     struct nj_error err = {0};
+    int code = NJ_EXIT_USAGE;
     int rc = nj_cli_config_parse(&argc, argv, &daemon.cli, &err);
     if (rc == 0 && argc > 1)
         rc = nj_error_set(&err, NJ_E_INVALID, "no option '%s'; see nightjar --help", argv[1]);
-    if (rc == 0)
+    if (rc == 0) {
+        code = NJ_EXIT_FAILED;
         rc = start(&daemon, &err);
+    }
     if (rc == 0)
         nj_loop_run(daemon.loop);
     finish(&daemon);
-    return rc == 0 ? NJ_EXIT_OK : nj_cli_fail("run", NJ_EXIT_FAILED, err.text);
+    return rc == 0 ? NJ_EXIT_OK : nj_cli_fail("run", code, err.text);
 }

@@ -20,7 +20,7 @@ static const struct nj_cli_command commands[] = {
      nj_cli_config},
     {"detect",
      "[--json] [--model MANIFEST] [--crop X,Y,W,H | --corners X,Y,X,Y,X,Y,X,Y]\n"
-     "                         [--set detect.NAME=VALUE]... PICTURE...",
+     "          [--set detect.NAME=VALUE]... PICTURE...",
      "print what is on pictures", nj_cli_detect},
     {"eval", "mot --det FILE --gt FILE [--out FILE] | video --video FILE --gt FILE",
      "measure tracking and detection against ground truth", nj_cli_eval},
@@ -39,6 +39,20 @@ static void print_help(FILE *out)
     fputs("\n  --version, --help\n\nSettings: nightjar config help. Without any, 'nightjar run' "
           "watches the folder cameras/\nand serves http://localhost:8000.\n",
           out);
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+// Commands with a help of their own get the word themselves.
+static int run_command(const struct nj_cli_command *command, int argc, char **argv)
+{
+    if (argc != 2 || !asks_for_help(argv[1]) || command->run == nj_cli_mpta)
+        return command->run(argc, argv);
+    printf("usage: nightjar %s %s\n\n  %s\n", command->name, command->usage, command->help);
+    return NJ_EXIT_OK;
 }
 
 static int unknown_command(const char *name)
@@ -83,12 +97,12 @@ int main(int argc, char **argv)
         printf("nightjar %s\n", nj_build_stamp());
         return NJ_EXIT_OK;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
         return NJ_EXIT_OK;
     }
     for (size_t i = 0; i < NJ_COUNT_OF(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return run_command(&commands[i], argc - 1, argv + 1);
     return unknown_command(argv[1]);
 }
