@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // nightjar check: says what would stop a start or detection, without starting: configuration,
-// folders, store and detector, each with what to do.
+// address, folders, store and detector, each with what to do.
 #include "app/app.h"
 #include "cli/cli.h"
 #include "detect/detect.h"
+#include "http/http.h"
 #include "sources/folder.h"
 #include "storage/store.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
+
+static int check_address(const struct nj_config *config, struct nj_error *err)
+{
+    return nj_api_check_address(nj_config_get(config, &nj_api_option_group),
+                                nj_config_get(config, &nj_http_server_option_group), err);
+}
 
 // A folder that is not there yet is made at the start.
 static int check_folder(const struct nj_config *config, struct nj_error *err)
@@ -50,6 +57,7 @@ static const struct check {
     const char *name;
     int (*run)(const struct nj_config *config, struct nj_error *err);
 } checks[] = {
+    {"address", check_address},
     {"upload folder", check_folder},
     {"store", check_store},
     {"detector", check_detector},

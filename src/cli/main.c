@@ -15,7 +15,7 @@ static const struct nj_cli_command commands[] = {
     {"run", "[--config FILE] [--set GROUP.NAME=VALUE]...", "take media in and serve the page",
      nj_cli_run},
     {"check", "[--config FILE] [--set GROUP.NAME=VALUE]...",
-     "check configuration, model, folders and store without starting", nj_cli_check},
+     "check configuration, address, folders, store and model without starting", nj_cli_check},
     {"config", "example|markdown|help|show", "print the settings, their defaults and meaning",
      nj_cli_config},
     {"detect",

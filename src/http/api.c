@@ -129,21 +129,21 @@ static void make_metrics(struct nj_api *api)
     }
 }
 
-static int refuse_open_address(const struct nj_api_options *options, const char *host,
-                               struct nj_error *err)
+int nj_api_check_address(const struct nj_api_options *options,
+                         const struct nj_http_server_options *server, struct nj_error *err)
 {
-    if (nj_host_is_loopback(host) || options->allow_open || options->api_key_enabled)
+    if (nj_host_is_loopback(server->host) || options->allow_open || options->api_key_enabled)
         return 0;
     return nj_error_set(err, NJ_E_DENIED,
                         "http.host %s can be reached by others and no API key is asked for: set "
                         "api.key_enabled and api.keys, or api.allow_open if this is meant",
-                        host);
+                        server->host);
 }
 
 static int init(struct nj_api *api, const struct nj_api_options *options,
                 const struct nj_http_server_options *server, struct nj_error *err)
 {
-    int rc = refuse_open_address(options, server->host, err);
+    int rc = nj_api_check_address(options, server, err);
     if (rc == 0)
         rc = nj_auth_init(api, options, err);
     if (rc == 0)

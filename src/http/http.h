@@ -65,7 +65,10 @@ struct nj_api_context {
 
 struct nj_api;
 
-// Refuses an address that is not loopback without keys unless allow_open: NJ_E_DENIED says so.
+// NJ_E_DENIED for an address that others reach without keys, unless allow_open. Any thread.
+int nj_api_check_address(const struct nj_api_options *options,
+                         const struct nj_http_server_options *server, struct nj_error *err);
+// Refuses what nj_api_check_address does.
 int nj_api_create(const struct nj_api_context *context, const struct nj_api_options *options,
                   const struct nj_http_server_options *server, struct nj_api **out,
                   struct nj_error *err);

@@ -16,7 +16,7 @@ const struct nj_worker_error nj_worker_errors[] = {
     {"not_subscribed", "MessageProcessingError", "This connection does not hold it."},
     {"unknown_display", "MessageProcessingError", "The display has no subscription."},
     {"too_many_subscriptions", "ConfigurationError", "A limit of group worker was met."},
-    {"address_denied", "ConfigurationError", "The address rules do not allow this address."},
+    {"address_denied", "ConfigurationError", "Refused by worker.allow_* and worker.allowed_hosts."},
     {"stream_error", "StreamError", "The stream broke; it is tried again."},
     {"stream_unreachable", "ConnectionError",
      "The stream could not be connected to; it is tried again."},
