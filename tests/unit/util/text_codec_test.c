@@ -27,7 +27,7 @@ static void hex_digits_have_their_value_in_both_cases(void **state)
 {
     (void)state;
     static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
-    for (int c = -128; c < 128; c++) {
+    for (int c = 0; c < 256; c++) {
         const char *at = memchr(lower, c, 16), *other = memchr(upper, c, 16);
         int expected = at ? (int)(at - lower) : other ? (int)(other - upper) : -1;
         assert_int_equal(nj_hex_value((char)c), expected);
