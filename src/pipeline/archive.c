@@ -194,8 +194,9 @@ static int check_room(const struct nj_archive_options *options, int64_t needed,
     const int rc = nj_disk_room(options->cache_folder, &room, &total, err);
     if (rc == 0 && room - ROOM_LEFT_BYTES < needed)
         return nj_error_set(err, NJ_E_FULL,
-                            "archives.cache_folder: %lld bytes are needed and %lld are free",
-                            (long long)needed, (long long)room);
+                            "archives.cache_folder: %lld bytes are needed beside the %lld that "
+                            "stay free, and there are %lld",
+                            (long long)needed, (long long)ROOM_LEFT_BYTES, (long long)room);
     return rc;
 }
 
