@@ -32,7 +32,7 @@ static int fill(struct nj_config_object *object, const struct nj_config_object_i
     struct nj_arena nodes = {NULL};
     struct nj_node *root = NULL;
     const struct nj_source source = {
-        .name = input->members->name, .text = input->json, .length = input->length, .is_inline = 1};
+        .name = "", .text = input->json, .length = input->length, .is_inline = 1};
     const struct nj_binder binder = {.arena = &object->arena,
                                      .groups = no_groups,
                                      .no_references = !input->references,

@@ -55,10 +55,12 @@ void nj_option_range_text(const struct nj_option *option, char *out, size_t size
 {
     const char *unit = option->unit ? option->unit : countable_unit(option->type);
     const char *blank = *unit ? " " : "";
-    if (has_maximum(option))
-        snprintf(out, size, "%.12g to %.12g%s%s", option->min, option->max, blank, unit);
+    if (has_maximum(option) && option->min == option->max)
+        snprintf(out, size, "%.15g%s%s", option->max, blank, unit);
+    else if (has_maximum(option))
+        snprintf(out, size, "%.15g to %.15g%s%s", option->min, option->max, blank, unit);
     else if (has_minimum(option))
-        snprintf(out, size, "at least %.12g%s%s", option->min, blank, unit);
+        snprintf(out, size, "at least %.15g%s%s", option->min, blank, unit);
     else
         nj_text_copy(out, size, "");
 }

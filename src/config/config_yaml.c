@@ -31,6 +31,8 @@ int nj_place_error(struct nj_error *err, int code, struct nj_place place, const 
     va_start(arguments, format);
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
+    if (place.source[0] == '\0') // the name of what is wrong says enough
+        return nj_error_set(err, code, "%s", what);
     if (place.line == 0)
         return nj_error_set(err, code, "%s: %s", place.source, what);
     return nj_error_set(err, code, "%s:%zu:%zu: %s", place.source, place.line, place.column, what);
