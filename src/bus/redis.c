@@ -22,6 +22,7 @@ struct nj_redis {
     char name[64];
     enum nj_redis_state state;
     char reason[NJ_ERROR_TEXT_MAX]; // "" when ready
+    bool denied;                    // away: the rules forbid its address
     struct nj_redis_link *link;
     unsigned handshake_left; // answers to what logs in
     unsigned attempts;       // that failed in a row
@@ -105,6 +106,7 @@ static void go_away(struct nj_redis *redis, const struct nj_error *error)
     nj_redis_link_close(redis->link);
     redis->link = NULL;
     redis->state = NJ_REDIS_AWAY;
+    redis->denied = error->code == NJ_E_DENIED;
     redis->attempts += 1;
     nj_timer_stop(&redis->beat);
     nj_timer_stop(&redis->expiry);
@@ -265,6 +267,7 @@ static void begin_attempt(struct nj_redis *redis)
     struct nj_error error;
     const struct nj_redis_link_config link = {.target = &redis->target,
                                               .ca_file = redis->config.options->ca_file,
+                                              .rules = redis->config.rules,
                                               .loop = nj_loop_uv(redis->config.loop),
                                               .up = on_up,
                                               .reply = on_reply,
@@ -364,8 +367,9 @@ static int admit(struct nj_redis *redis, size_t length, struct nj_error *err)
     int rc = redis->config.breaker != NULL ? nj_breaker_enter(redis->config.breaker, err) : 0;
     if (rc != 0 || redis->state != NJ_REDIS_AWAY)
         return rc;
-    nj_redis_report(redis->config.breaker, NJ_E_UNAVAILABLE);
-    return nj_error_set(err, NJ_E_UNAVAILABLE, "%s", redis->reason);
+    rc = redis->denied ? NJ_E_DENIED : NJ_E_UNAVAILABLE;
+    nj_redis_report(redis->config.breaker, rc);
+    return nj_error_set(err, rc, "%s", redis->reason);
 }
 
 int nj_redis_send(struct nj_redis *redis, struct nj_redis_command *command, struct nj_error *err)

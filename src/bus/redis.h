@@ -8,6 +8,7 @@
 #include "health/breaker.h"
 #include "health/metrics.h"
 #include "loop/loop.h"
+#include "net/address_rules.h"
 #include "util/log.h"
 
 struct nj_redis_options {
@@ -30,6 +31,9 @@ struct nj_redis_config {
     struct nj_breaker *breaker; // may be NULL
     struct nj_metrics *metrics; // may be NULL
     struct nj_log *log;         // may be NULL
+    // Of a server that a stranger named: each address of its host is judged before one is connected
+    // to. Outlives the connection; NULL: the server is the site's own, and nothing is judged.
+    const struct nj_address_rules *rules;
 };
 
 struct nj_redis;
@@ -44,7 +48,7 @@ void nj_redis_destroy(struct nj_redis *redis);
 
 struct nj_redis_reply { // borrowed during `done`
     // 0, NJ_E_UNAVAILABLE (also what a server says that cannot serve now), NJ_E_TIMEOUT,
-    // NJ_E_CANCELLED, NJ_E_INVALID (server said no)
+    // NJ_E_CANCELLED, NJ_E_INVALID (server said no), NJ_E_DENIED (by the address rules)
     int rc;
     struct nj_error error;
     bool nil;
@@ -59,7 +63,8 @@ struct nj_redis_command { // caller-owned and intrusive; valid until `done` has 
     // Called from: loop thread, never inside nj_redis_send. It may send further commands.
     void (*done)(struct nj_redis_command *command, const struct nj_redis_reply *reply);
 };
-// NJ_E_FULL, NJ_E_UNAVAILABLE (not connected, breaker open), NJ_E_NOMEM: `done` is not called then.
+// NJ_E_FULL, NJ_E_UNAVAILABLE (not connected, breaker open), NJ_E_DENIED (by the address rules),
+// NJ_E_NOMEM: `done` is not called then.
 // Not connected yet but connecting: waits its turn within its time-out. A command whose answer does
 // not come in time takes its connection along: what was sent behind it ends NJ_E_UNAVAILABLE, and
 // whether the server carried it out is not known.

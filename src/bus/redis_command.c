@@ -103,7 +103,7 @@ void nj_redis_report(struct nj_breaker *breaker, int rc)
         return;
     if (rc == 0 || rc == NJ_E_INVALID) // a server that says no is there
         nj_breaker_success(breaker);
-    else if (rc == NJ_E_CANCELLED)
+    else if (rc == NJ_E_CANCELLED || rc == NJ_E_DENIED) // nobody was asked
         nj_breaker_cancelled(breaker);
     else
         nj_breaker_failure(breaker);

@@ -42,6 +42,7 @@ const char *nj_redis_tls_trouble(const struct ssl_st *ssl);
 struct nj_redis_link_config {
     const struct nj_redis_target *target; // outlives the link
     const char *ca_file;
+    const struct nj_address_rules *rules; // NULL: none
     struct uv_loop_s *loop;
     void (*up)(void *arg);                                    // bytes may be written now
     void (*reply)(void *arg, const struct redisReply *reply); // borrowed

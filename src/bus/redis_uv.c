@@ -265,6 +265,22 @@ static void try_next(struct nj_redis_link *link)
     go_down(link, &link->error);
 }
 
+// Every address the name stands for, as one of them would be reached when others do not answer.
+static bool judge(struct nj_redis_link *link)
+{
+    const struct nj_redis_link_config *config = &link->config;
+    struct nj_error why;
+    for (const struct addrinfo *at = link->addresses; at != NULL && config->rules != NULL;
+         at = at->ai_next) {
+        if (nj_address_allowed_at(config->rules, config->target->host, at->ai_addr))
+            continue;
+        nj_address_deny(config->target->host, at->ai_addr, &why);
+        nj_error_set(&link->error, NJ_E_DENIED, "Redis %s: %s", config->target->shown, why.text);
+        return false;
+    }
+    return true;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 {
     struct nj_redis_link *link = NJ_CONTAINER_OF(request, struct nj_redis_link, resolve);
@@ -274,6 +290,8 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     link->depth++;
     if (!link->closed && status != 0)
         fail(link, uv_strerror(status));
+    else if (!link->closed && !judge(link))
+        go_down(link, &link->error);
     else if (!link->closed)
         try_next(link);
     link->depth--;

@@ -109,6 +109,8 @@ static void target_destroy(struct nj_action_target *target)
     free(target);
 }
 
+// An archive comes from a stranger and names its own servers: they are held against the rules for
+// actions. The site's own servers are what the site says.
 static int connect_redis(struct nj_action_runner *runner, struct nj_action_target *target,
                          bool archive, struct nj_error *err)
 {
@@ -122,7 +124,9 @@ static int connect_redis(struct nj_action_runner *runner, struct nj_action_targe
                                            .loop = runner->config.loop,
                                            .breaker = target->breaker,
                                            .metrics = runner->config.metrics,
-                                           .log = runner->config.log};
+                                           .log = runner->config.log,
+                                           .rules =
+                                               archive ? &runner->config.options->rules : NULL};
     return nj_redis_create(&config, &target->redis, err);
 }
 
@@ -139,7 +143,9 @@ static int connect_foreign(struct nj_action_runner *runner, struct nj_action_tar
                                              .loop = runner->config.loop,
                                              .breaker = target->breaker,
                                              .metrics = runner->config.metrics,
-                                             .log = runner->config.log};
+                                             .log = runner->config.log,
+                                             .rules =
+                                                 archive ? &runner->config.options->rules : NULL};
     return nj_foreign_create(&config, &target->foreign, err);
 }
 

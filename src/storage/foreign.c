@@ -72,8 +72,8 @@ static const char *option_of(const PQconninfoOption *options, const char *keywor
     return "";
 }
 
-// Host, port and database in `shown`. libpq's own words may quote the password.
-static int check_url(const char *url, char *shown, size_t size, struct nj_error *err)
+// Finds host, and for messages host, port and database. libpq's own words may quote the password.
+static int check_url(struct nj_foreign *foreign, const char *url, struct nj_error *err)
 {
     bool good = url != NULL && (strncmp(url, "postgresql://", strlen("postgresql://")) == 0 ||
                                 strncmp(url, "postgres://", strlen("postgres://")) == 0);
@@ -82,10 +82,16 @@ static int check_url(const char *url, char *shown, size_t size, struct nj_error 
         return nj_error_set(err, NJ_E_INVALID,
                             "PostgreSQL URL: it is not postgresql://user@host:5432/database");
     const char *host = option_of(options, "host"), *port = option_of(options, "port");
-    snprintf(shown, size, "%s:%s/%s", host[0] != '\0' ? host : "localhost",
+    if (host[0] == '\0')
+        host = "localhost";
+    snprintf(foreign->shown, sizeof foreign->shown, "%s:%s/%s", host,
              port[0] != '\0' ? port : "5432", option_of(options, "dbname"));
+    const bool fits = nj_text_copy(foreign->host, sizeof foreign->host, host);
     PQconninfoFree(options);
-    return 0;
+    // Only what is judged has to be known as a whole.
+    return fits || foreign->config.rules == NULL
+               ? 0
+               : nj_error_set(err, NJ_E_INVALID, "PostgreSQL URL: its host is too long");
 }
 
 static void release(struct nj_foreign *foreign)
@@ -120,6 +126,8 @@ static int start_lanes(struct nj_foreign *foreign, struct nj_error *err)
         lane->index = i;
         lane->link = (struct nj_foreign_link){.options = foreign->config.options,
                                               .shown = foreign->shown,
+                                              .rules = foreign->config.rules,
+                                              .host = foreign->host,
                                               .stop_fd = foreign->stop_fd};
         snprintf(lane->link.name, sizeof lane->link.name, "nightjar-%s-%zu", random, i);
         rc = nj_foreign_lane_start(lane, err);
@@ -142,7 +150,7 @@ int nj_foreign_create(const struct nj_foreign_config *config, struct nj_foreign 
     foreign->config = *config;
     foreign->stop_fd = -1;
     nj_text_copy(foreign->name, sizeof foreign->name, config->name);
-    int rc = check_url(config->options->url, foreign->shown, sizeof foreign->shown, err);
+    int rc = check_url(foreign, config->options->url, err);
     if (rc != 0 || pthread_mutex_init(&foreign->lock, NULL) != 0) {
         free(foreign);
         return rc != 0 ? rc : nj_error_set(err, NJ_E_NOMEM, "PostgreSQL: no memory");

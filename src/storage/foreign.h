@@ -9,6 +9,7 @@
 #include "health/breaker.h"
 #include "health/metrics.h"
 #include "loop/loop.h"
+#include "net/address_rules.h"
 #include "util/log.h"
 
 struct nj_foreign_options {
@@ -30,6 +31,9 @@ struct nj_foreign_config {
     struct nj_breaker *breaker; // may be NULL
     struct nj_metrics *metrics; // may be NULL
     struct nj_log *log;
+    // Of a server that a stranger named: the addresses of its host are judged, and one that was is
+    // connected to. Outlives the writer; NULL: the site's own server, and nothing is judged.
+    const struct nj_address_rules *rules;
 };
 
 struct nj_foreign; // submit and get_stats are explicitly thread-safe
@@ -66,7 +70,8 @@ struct nj_foreign_write { // caller-owned and intrusive; valid until `done` has 
     const char *order_key; // writes of one key keep their order; "" none
     // Called from: loop thread. rc 0, NJ_E_INVALID (refused by the server or by us),
     // NJ_E_NOT_FOUND, NJ_E_UNAVAILABLE (all tries failed, or the breaker is open), NJ_E_TIMEOUT,
-    // NJ_E_CANCELLED. A write whose answer was lost is tried again: it says the same twice.
+    // NJ_E_CANCELLED, NJ_E_DENIED (at once, by the address rules). A write whose answer was lost is
+    // tried again: it says the same twice.
     void (*done)(struct nj_foreign_write *write);
     int rc;
     struct nj_error error;

@@ -204,7 +204,7 @@ static void report(struct nj_foreign_lane *lane, enum nj_foreign_fate fate,
         nj_foreign_note(lane->foreign, fate == NJ_FOREIGN_AGAIN ? error : NULL);
     if (breaker == NULL)
         return;
-    if (stopped)
+    if (stopped || (fate == NJ_FOREIGN_AGAIN && error->code == NJ_E_DENIED)) // nobody was asked
         nj_breaker_cancelled(breaker);
     else if (fate == NJ_FOREIGN_AGAIN)
         nj_breaker_failure(breaker);
@@ -230,6 +230,8 @@ static void step(struct nj_foreign_lane *lane, struct batch *batch)
         handle_refused(lane, batch);
     } else if (batch->error.code == NJ_E_CANCELLED) {
         cancel_rest(lane, batch);
+    } else if (batch->error.code == NJ_E_DENIED) {
+        settle_until(lane, batch, batch->count, &batch->error); // no later try helps
     } else {
         handle_again(lane, batch);
     }

@@ -126,22 +126,44 @@ static int begin_session(struct nj_foreign_link *link, struct nj_error *err)
     return link->conn != NULL ? 0 : NJ_E_UNAVAILABLE;
 }
 
+// An address of a host that is judged; "" where nothing is.
+static int find_address(const struct nj_foreign_link *link, char out[NJ_ADDRESS_TEXT_SIZE],
+                        struct nj_error *err)
+{
+    struct nj_error why;
+    out[0] = '\0';
+    if (link->rules == NULL)
+        return 0;
+    int rc = nj_address_resolve(link->rules, link->host, link->turn, out, &why);
+    if (rc == 0 && out[0] == '\0') // libpq would look the name up again, unjudged
+        rc = nj_error_set(&why, NJ_E_UNAVAILABLE, "host %s has no address", link->host);
+    return rc == 0 ? 0 : nj_error_set(err, rc, "PostgreSQL %s: %s", link->shown, why.text);
+}
+
 int nj_foreign_link_open(struct nj_foreign_link *link, struct nj_error *err)
 {
     if (link->conn != NULL)
         return 0;
     const char *password = link->options->password;
     bool own = password != NULL && password[0] != '\0';
-    // Of two equal names the later one counts, and the URL is taken apart at its place.
-    const char *const names[] = {"dbname", "application_name", "client_encoding",
-                                 own ? "password" : NULL, NULL};
-    const char *const values[] = {link->options->url, link->name, "UTF8", password, NULL};
+    char address[NJ_ADDRESS_TEXT_SIZE];
+    int rc = find_address(link, address, err);
+    if (rc != 0)
+        return rc;
+    // Of two equal names the later one counts, and the URL is taken apart at its place. An empty
+    // value counts as none.
+    const char *const names[] = {"dbname",   "application_name",      "client_encoding",
+                                 "hostaddr", own ? "password" : NULL, NULL};
+    const char *const values[] = {link->options->url, link->name, "UTF8", address, password, NULL};
     link->conn = PQconnectStartParams(names, values, 1);
     if (link->conn == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "PostgreSQL %s: no memory", link->shown);
-    if (PQstatus(link->conn) == CONNECTION_BAD)
+    if (PQstatus(link->conn) == CONNECTION_BAD) {
+        link->turn++;
         return lose(link, NJ_E_UNAVAILABLE, "connecting", err);
-    int rc = await_connection(link, err);
+    }
+    rc = await_connection(link, err);
+    link->turn += rc != 0; // another of its addresses may answer
     return rc == 0 ? begin_session(link, err) : rc;
 }
 

@@ -71,14 +71,17 @@ const struct nj_foreign_form_column *nj_foreign_form_find(const struct nj_foreig
 // foreign_link.c: one connection, non-blocking, always in pipeline mode. One thread.
 struct nj_foreign_link {
     const struct nj_foreign_options *options;
-    const char *shown;               // server and database, for messages
-    int stop_fd;                     // readable: give up at once
-    char name[NJ_FOREIGN_NAME_SIZE]; // "application_name": no other connection has it
-    bool abandoned;                  // an earlier connection may still be at work on the server
-    PGconn *conn;                    // NULL: not connected
+    const char *shown;                    // server and database, for messages
+    const struct nj_address_rules *rules; // of the host; NULL: none
+    const char *host;                     // of the URL
+    unsigned turn;                        // which of its addresses is tried
+    int stop_fd;                          // readable: give up at once
+    char name[NJ_FOREIGN_NAME_SIZE];      // "application_name": no other connection has it
+    bool abandoned; // an earlier connection may still be at work on the server
+    PGconn *conn;   // NULL: not connected
 };
 // Connects and makes the session ready; harmless when connected. NJ_E_UNAVAILABLE, NJ_E_TIMEOUT,
-// NJ_E_CANCELLED.
+// NJ_E_CANCELLED, NJ_E_DENIED (by the rules).
 int nj_foreign_link_open(struct nj_foreign_link *link, struct nj_error *err);
 void nj_foreign_link_close(struct nj_foreign_link *link);
 int nj_foreign_link_send(struct nj_foreign_link *link, const char *sql, int count,
@@ -135,7 +138,7 @@ struct nj_foreign_meters {
 };
 struct nj_foreign {
     struct nj_foreign_config config;
-    char name[NJ_FOREIGN_NAME_SIZE], shown[256];
+    char name[NJ_FOREIGN_NAME_SIZE], shown[256], host[256];
     int stop_fd;
     struct nj_foreign_tables *tables;
     struct nj_foreign_lane lanes[NJ_FOREIGN_LANES_MAX];

@@ -59,7 +59,8 @@ int nj_redis_open(struct nj_redis_fixture *f)
                                            .name = "test",
                                            .loop = f->loop,
                                            .breaker = f->breaker,
-                                           .metrics = f->metrics};
+                                           .metrics = f->metrics,
+                                           .rules = f->ruled ? &f->rules : NULL};
     return nj_redis_create(&config, &f->redis, &f->err);
 }
 

@@ -15,6 +15,8 @@ struct nj_redis_fixture {
     struct nj_loop *loop;
     struct nj_metrics *metrics;
     struct nj_breaker *breaker; // NULL: none
+    struct nj_address_rules rules;
+    bool ruled; // `rules` are held against the server
     struct nj_redis *redis;
     struct nj_error err;
 };

@@ -260,6 +260,42 @@ static void redis_database_of_the_url_is_used(void **state)
     redisFree(other);
 }
 
+static void redis_host_that_the_rules_forbid_is_not_connected_to(void **state)
+{
+    NEED_SERVER;
+    struct nj_redis_fixture *f = *state;
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        struct nj_ask early, late;
+        const char *reason = "";
+        f->ruled = true;
+        f->rules = (struct nj_address_rules){.private_networks = true, .public_networks = true};
+        snprintf(f->url, sizeof f->url, "redis://%s:%d/0", hosts[i], f->server.port);
+        assert_int_equal(nj_redis_open(f), 0);
+        assert_int_equal(nj_ask(f, &early, NJ_WORDS("PING")), NJ_E_DENIED);
+        assert_int_equal(nj_redis_state(f->redis, &reason), NJ_REDIS_AWAY);
+        assert_non_null(strstr(reason, "allow_loopback"));
+        assert_int_equal(nj_ask_send(f, &late, NJ_WORDS("PING")), NJ_E_DENIED);
+        assert_non_null(strstr(late.error.text, "allow_loopback"));
+        nj_redis_destroy(f->redis);
+        f->redis = NULL;
+    }
+}
+
+static void redis_host_that_the_rules_list_is_connected_to(void **state)
+{
+    NEED_SERVER;
+    struct nj_redis_fixture *f = *state;
+    static const char *const listed[] = {"localhost"};
+    struct nj_ask ask;
+    f->ruled = true;
+    f->rules.allowed = (struct nj_text_list){.items = listed, .count = 1};
+    snprintf(f->url, sizeof f->url, "redis://localhost:%d/0", f->server.port);
+    assert_int_equal(nj_redis_open(f), 0);
+    assert_int_equal(nj_ask(f, &ask, NJ_WORDS("PING")), 0);
+    nj_ask_finish(&ask);
+}
+
 static void redis_lets_in_by_password_and_user_only(void **state)
 {
     NEED_SERVER;
@@ -312,6 +348,8 @@ int redis_test(void)
         CASE(redis_server_that_cannot_serve_now_is_unavailable),
         CASE(redis_flushed_by_somebody_goes_on),
         CASE(redis_database_of_the_url_is_used),
+        CASE(redis_host_that_the_rules_forbid_is_not_connected_to),
+        CASE(redis_host_that_the_rules_list_is_connected_to),
         CASE(redis_lets_in_by_password_and_user_only),
     };
     return cmocka_run_group_tests_name("redis", tests, NULL, NULL);

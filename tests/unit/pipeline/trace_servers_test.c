@@ -184,6 +184,7 @@ static void postgres_and_redis_of_the_archive_are_used(void **state)
     start_servers(servers);
     servers->world->secret = "env:NJ_TEST_PASSWORD";
     assert_int_equal(setenv("NJ_TEST_PASSWORD", NJ_POSTGRES_PASSWORD, 1), 0);
+    world_set(servers->world, "actions.allow_loopback=true");
     world_start(servers->world);
     load_archive_with_servers(servers);
     world_run(servers->world);
@@ -206,6 +207,7 @@ static void postgres_secret_that_is_not_listed_is_a_letter(void **state)
     struct servers *servers = *state;
     start_servers(servers);
     assert_int_equal(setenv("NJ_TEST_PASSWORD", NJ_POSTGRES_PASSWORD, 1), 0);
+    world_set(servers->world, "actions.allow_loopback=true");
     world_start(servers->world);
     load_archive_with_servers(servers);
     world_run(servers->world);
@@ -218,6 +220,35 @@ static void postgres_secret_that_is_not_listed_is_a_letter(void **state)
         assert_null(strstr(page.rows[i].payload, NJ_POSTGRES_PASSWORD));
     }
     nj_letter_page_finish(&page);
+    assert_int_equal(unsetenv("NJ_TEST_PASSWORD"), 0);
+}
+
+// Nothing is set: what an archive names must not reach what listens on this machine.
+static void postgres_and_redis_of_the_archive_on_this_machine_are_denied(void **state)
+{
+    NEED_SERVERS;
+    struct servers *servers = *state;
+    start_servers(servers);
+    servers->world->secret = "env:NJ_TEST_PASSWORD";
+    assert_int_equal(setenv("NJ_TEST_PASSWORD", NJ_POSTGRES_PASSWORD, 1), 0);
+    world_start(servers->world);
+    load_archive_with_servers(servers);
+    world_run(servers->world);
+    struct nj_letter_page page = world_letters(servers->world);
+    assert_true(page.count >= 3); // the image, the record, its update
+    bool told = false;
+    for (size_t i = 0; i < page.count; i++) {
+        const bool follows = strstr(page.rows[i].error, "was not saved") != NULL;
+        assert_true(follows || strstr(page.rows[i].error, "allow_loopback") != NULL);
+        told = told || !follows;
+        assert_string_equal(page.rows[i].error_type, follows ? "unavailable" : "denied");
+    }
+    assert_true(told);
+    nj_letter_page_finish(&page);
+    assert_int_equal(nj_postgres_int(servers->postgres, database,
+                                     "SELECT count(*) FROM pg_stat_activity WHERE "
+                                     "application_name LIKE 'nightjar-%'"),
+                     0);
     assert_int_equal(unsetenv("NJ_TEST_PASSWORD"), 0);
 }
 
@@ -337,6 +368,7 @@ int trace_servers_test(void)
     const struct CMUnitTest tests[] = {
         TEST(postgres_and_redis_take_the_trace),
         TEST(postgres_and_redis_of_the_archive_are_used),
+        TEST(postgres_and_redis_of_the_archive_on_this_machine_are_denied),
         TEST(postgres_secret_that_is_not_listed_is_a_letter),
         TEST(redis_away_keeps_its_actions_for_later),
         TEST(postgres_away_leaves_the_session_to_us),

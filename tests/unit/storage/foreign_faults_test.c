@@ -374,6 +374,47 @@ static void retries_that_wait_end_with_the_writer(void **state)
     assert_int_equal(put.write.rc, NJ_E_CANCELLED);
 }
 
+static void host_that_the_rules_forbid_is_told_at_once_and_not_tried_again(void **state)
+{
+    struct nj_foreign_fixture *f = *state;
+    const struct nj_address_rules rules = {.private_networks = true, .public_networks = true};
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        struct nj_foreign_stats stats;
+        struct nj_put put;
+        f->rules = &rules;
+        f->options.retry_us = 600 * (nj_us)NJ_US_PER_S;
+        // What the URL says of addresses besides must not get around the rules.
+        snprintf(f->url, sizeof f->url, "postgresql://u@%s:%d/d?hostaddr=10.0.0.1", hosts[i],
+                 nj_server_free_port());
+        f->options.url = f->url;
+        nj_foreign_open(f);
+        nj_put_init(&put, f, NJ_FOREIGN_INSERT, "s");
+        assert_int_equal(nj_put(&put), NJ_E_DENIED);
+        assert_non_null(strstr(put.write.error.text, "allow_loopback"));
+        nj_foreign_get_stats(f->foreign, &stats);
+        assert_false(stats.connected);
+        assert_non_null(strstr(stats.problem, "allow_loopback"));
+        nj_foreign_destroy(f->foreign, 0);
+        f->foreign = NULL;
+    }
+}
+
+static void postgres_address_that_was_judged_is_the_one_connected_to(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    const struct nj_address_rules rules = {.loopback = true};
+    struct nj_put put;
+    f->rules = &rules;
+    // Nobody is at the address that the URL gives besides.
+    strncat(f->url, strchr(f->url, '?') != NULL ? "&" : "?", sizeof f->url - strlen(f->url) - 1);
+    strncat(f->url, "hostaddr=127.255.255.254", sizeof f->url - strlen(f->url) - 1);
+    nj_foreign_open(f);
+    nj_put_init(&put, f, NJ_FOREIGN_INSERT, "s");
+    assert_int_equal(nj_put(&put), 0);
+}
+
 int foreign_faults_test(void)
 {
 #define CASE(name)                                                                                 \
@@ -392,6 +433,8 @@ int foreign_faults_test(void)
         CASE(postgres_end_waits_for_what_can_be_written),
         CASE(postgres_end_cancels_what_hangs_at_its_deadline),
         CASE(retries_that_wait_end_with_the_writer),
+        CASE(host_that_the_rules_forbid_is_told_at_once_and_not_tried_again),
+        CASE(postgres_address_that_was_judged_is_the_one_connected_to),
     };
     return cmocka_run_group_tests_name("foreign_faults", tests, NULL, NULL);
 }

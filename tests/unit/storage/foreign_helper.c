@@ -62,7 +62,8 @@ void nj_foreign_open(struct nj_foreign_fixture *f)
                                              .name = "test",
                                              .loop = f->loop,
                                              .breaker = f->breaker,
-                                             .metrics = f->metrics};
+                                             .metrics = f->metrics,
+                                             .rules = f->rules};
     if (nj_foreign_create(&config, &f->foreign, &f->err) != 0)
         fail_msg("%s", f->err.text);
 }

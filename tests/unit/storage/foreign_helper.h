@@ -10,7 +10,8 @@
 struct nj_foreign_fixture {
     struct nj_postgres_server *server; // NULL: not installed
     char url[NJ_POSTGRES_URL_MAX];
-    struct nj_foreign_options options; // quick ones
+    const struct nj_address_rules *rules; // NULL: none
+    struct nj_foreign_options options;    // quick ones
     struct nj_loop *loop;
     struct nj_metrics *metrics;
     struct nj_breaker *breaker; // NULL: none
