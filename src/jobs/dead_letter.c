@@ -2,6 +2,7 @@
 // Failure histories and letter records as JSON.
 #include "jobs/dead_letter.h"
 
+#include "net/address_rules.h"
 #include "util/json_reader.h"
 #include "util/text.h"
 
@@ -110,11 +111,31 @@ static void write_value(struct nj_json_writer *writer, const char *key, const js
     free(text);
 }
 
+// An action's address may carry a token: the letter keeps it for the requeue, and shows it to
+// nobody. False: there is nothing to hide.
+static bool hide_secrets(json_t *job)
+{
+    const char *address = json_string_value(json_object_get(job, "channel"));
+    if (address == NULL || strstr(address, "://") == NULL)
+        return false;
+    const size_t size = 2 * strlen(address) + sizeof "***@"; // "&pwd=" grows by three stars
+    char *shown = malloc(size);
+    if (shown != NULL)
+        nj_address_redact(address, shown, size);
+    if (shown == NULL || json_object_set_new(job, "channel", json_string(shown)) != 0)
+        json_object_del(job, "channel");
+    free(shown);
+    return true;
+}
+
 static void write_payload(struct nj_json_writer *writer, const char *payload)
 {
     json_t *value = NULL;
     size_t length = payload ? strlen(payload) : 0;
-    if (payload && nj_json_parse(payload, length, NJ_WORK_PAYLOAD_MAX, &value, NULL) == 0)
+    bool whole = payload && nj_json_parse(payload, length, NJ_WORK_PAYLOAD_MAX, &value, NULL) == 0;
+    if (whole && hide_secrets(value))
+        write_value(writer, "original_job", value);
+    else if (whole)
         nj_json_raw(writer, "original_job", payload, length);
     else
         nj_json_text(writer, "original_job", payload);

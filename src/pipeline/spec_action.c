@@ -34,9 +34,13 @@ static const char *wrong_table(const char *text)
 
 static const char *wrong_url(const char *text)
 {
-    if (strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0)
+    if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0)
+        return "must begin with http:// or https://";
+    const char *authority = strstr(text, "://") + 3;
+    const size_t length = strcspn(authority, "/?#");
+    if (memchr(authority, '@', length) == NULL)
         return NULL;
-    return "must begin with http:// or https://";
+    return "must not hold a user or password, which would be kept with each dead letter";
 }
 
 static int read_format(struct nj_spec_reader *reader, const json_t *value, void *object)

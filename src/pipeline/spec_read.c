@@ -2,6 +2,7 @@
 // The reader of objects by tables: types, ranges, defaults, unknown keys, paths, warnings.
 #include "pipeline/spec_priv.h"
 
+#include "net/address_rules.h"
 #include "util/mem.h"
 #include "util/text.h"
 
@@ -145,7 +146,10 @@ static int read_text(struct nj_spec_reader *reader, const struct nj_member *memb
         wrong = member->wrong(text);
     if (wrong != NULL) {
         char shown[SHOWN_MAX];
-        nj_text_printable(shown, sizeof shown, text);
+        if (strstr(text, "://") != NULL)
+            nj_address_redact(text, shown, sizeof shown);
+        else
+            nj_text_printable(shown, sizeof shown, text);
         return nj_spec_fail(reader, NJ_E_INVALID, "'%s': %s", shown, wrong);
     }
     memcpy(field(member, object), text, length + 1);

@@ -120,11 +120,29 @@ static void record_of_a_broken_payload_shows_it_as_text(void **state)
     assert_string_equal(key, "");
 }
 
+static void record_of_a_post_hides_the_secrets_of_its_address(void **state)
+{
+    (void)state;
+    char payload[] = "{\"action\":\"http_post\",\"channel\":"
+                     "\"https://u:hunter2@example.org/x?token=hunter3&id=7\",\"message\":\"m\"}";
+    char kept[sizeof payload];
+    struct nj_letter_row row = {.queue = "q", .reason = "failed", .payload = payload};
+    memcpy(kept, payload, sizeof payload);
+    json_t *record = written(&row);
+    const json_t *job = json_object_get(record, "original_job");
+    assert_string_equal(json_string_value(json_object_get(job, "channel")),
+                        "https://***@example.org/x?token=***&id=7");
+    assert_string_equal(json_string_value(json_object_get(job, "message")), "m");
+    assert_string_equal(payload, kept); // which is what a requeue needs
+    json_decref(record);
+}
+
 int dead_letter_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(histories_are_counted_and_damaged_ones_start_afresh),
         cmocka_unit_test(record_has_every_member_of_a_failure),
+        cmocka_unit_test(record_of_a_post_hides_the_secrets_of_its_address),
         cmocka_unit_test(record_of_a_broken_payload_shows_it_as_text),
     };
     return cmocka_run_group_tests_name("dead_letter", tests, NULL, NULL);

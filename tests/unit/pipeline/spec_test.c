@@ -269,6 +269,8 @@ static const struct {
     {"\"display_id\":\"{display_id}\"", "\"session_id\":\"x\"", "'session_id' is the key_field"},
     {"https://example.org/x", "file:///etc/passwd",
      "pipeline.actions[4].url: 'file:///etc/passwd': must begin with http:// or https://"},
+    {"https://example.org/x", "https://me:hunter2@example.org/x?token=hunter3",
+     "pipeline.actions[4].url: 'https://***@example.org/x?token=***': must not hold a user"},
     {"\"url\":\"https://example.org/x\"", "\"url\":\"https://example.org/x\",\"topic\":\"y\"",
      "pipeline.actions[4]: unknown key 'topic'"},
     {"\"key_field\":\"session_id\",", "", "pipeline.parallelActions[0].key_field: is missing"},
