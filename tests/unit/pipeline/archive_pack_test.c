@@ -240,6 +240,27 @@ static void only_listed_secrets_are_given_to_an_archive(void **state)
                      NJ_E_NOT_FOUND);
 }
 
+// Its open or read would wait for a writer, and the loop with it.
+static void secret_in_a_pipe_or_folder_is_refused_without_waiting(void **state)
+{
+    const struct nj_temp_dir *dir = *state;
+    char pipe[NJ_TEMP_PATH_MAX + 16], reference[NJ_TEMP_PATH_MAX + 32], out[16];
+    struct nj_archive_options options = zip_options(dir);
+    struct nj_error err = {0};
+    const char *const items[] = {"file:/*"};
+    options.secrets = (struct nj_text_list){items, NJ_COUNT_OF(items)};
+    snprintf(pipe, sizeof pipe, "%s/pipe", dir->path);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    alarm(10); // else it would hang here
+    snprintf(reference, sizeof reference, "file:%s", pipe);
+    assert_int_equal(nj_archive_secret(&options, reference, out, sizeof out, &err), NJ_E_INVALID);
+    assert_non_null(strstr(err.text, "is no regular file"));
+    snprintf(reference, sizeof reference, "file:%s", dir->path);
+    assert_int_equal(nj_archive_secret(&options, reference, out, sizeof out, &err), NJ_E_INVALID);
+    alarm(0);
+    assert_int_equal(unlink(pipe), 0);
+}
+
 int archive_pack_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +271,8 @@ int archive_pack_test(void)
         cmocka_unit_test_setup_teardown(folders_and_links_are_not_packed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(converting_puts_exported_models_in_place_of_pytorch, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(secret_in_a_pipe_or_folder_is_refused_without_waiting,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_listed_secrets_are_given_to_an_archive, set_up,
                                         tear_down),
     };
