@@ -70,7 +70,8 @@ static int start_test(struct nj_exchange *exchange, struct nj_source_test *test,
     const struct nj_api_context *context = exchange->api->context;
     size_t length = 0;
     const char *body = nj_http_body(exchange->request, &length);
-    const struct nj_live_entry_input input = {body, length, existing(exchange, body, length)};
+    const struct nj_live_entry_input input = {
+        .json = body, .length = length, .old = existing(exchange, body, length), .id = "test"};
     int rc = nj_live_entry_parse(&input, &test->object, &test->json, err);
     if (rc != 0)
         return rc;

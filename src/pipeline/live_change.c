@@ -217,8 +217,12 @@ static int read_entry(struct nj_live_work *work, struct nj_error *err)
     const struct nj_live_change *change = work->change;
     const struct nj_live_item *item =
         work->kind == NJ_LIVE_REPLACE ? nj_live_item_find(work->set, work->id) : NULL;
-    const struct nj_live_entry_input input = {change->json, change->length,
-                                              item != NULL ? item->entry : NULL};
+    const struct nj_live_entry_input input = {
+        .json = change->json,
+        .length = change->length,
+        .old = item != NULL ? item->entry : NULL,
+        .id = work->kind == NJ_LIVE_REPLACE ? work->id : NULL,
+    };
     int rc = nj_live_entry_parse(&input, &work->object, &work->json, err);
     if (rc != 0)
         return rc;

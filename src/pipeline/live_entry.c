@@ -110,6 +110,18 @@ static int split_login(json_t *root, const char *key, struct nj_error *err)
     return rc == 0 ? set_text(root, key, plain, err) : rc;
 }
 
+// What the address and the path of a request say already need not be said again.
+static int fill_in(json_t *root, const char *id, struct nj_error *err)
+{
+    const char *url = json_string_value(json_object_get(root, "url"));
+    int rc = 0;
+    if (id != NULL && !is_given(root, "id"))
+        rc = set_text(root, "id", id, err);
+    if (rc == 0 && url != NULL && !is_given(root, "kind"))
+        rc = set_text(root, "kind", strncmp(url, "rtsp", 4) == 0 ? "rtsp" : "snapshot", err);
+    return rc;
+}
+
 static int normalise(json_t *root, const struct nj_source_entry *old, struct nj_error *err)
 {
     if (!json_is_object(root))
@@ -142,6 +154,8 @@ int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_confi
     int rc = nj_json_parse(input->json, input->length, ENTRY_JSON_MAX, &root, err);
     if (rc == 0)
         rc = normalise(root, input->old, err);
+    if (rc == 0)
+        rc = fill_in(root, input->id, err);
     if (rc == 0) {
         text = json_dumps(root, JSON_COMPACT);
         rc = text != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a source");

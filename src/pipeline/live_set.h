@@ -73,6 +73,7 @@ struct nj_live_entry_input {
     const char *json;
     size_t length;
     const struct nj_source_entry *old; // whose password stays when none is given; may be NULL
+    const char *id;                    // where the entry has none; NULL: it must have one
 };
 // Reads an entry that a client gave: kinds rtsp and snapshot only, user and password of the address
 // moved to their members. The caller owns *out and frees *out_json, the entry as it is kept.

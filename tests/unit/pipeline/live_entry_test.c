@@ -33,6 +33,7 @@ static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
          "rtsp://cam/1", "a", "b@c"},
         {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://cam/1\"}", &old_entry, "rtsp://cam/1",
          "watch", "old"},
+        {"{\"url\":\"rtsp://cam/1\"}", &old_entry, "rtsp://cam/1", "watch", "old"}, // as it was
         {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://cam/1\",\"password\":\"***\"}",
          &old_entry, "rtsp://cam/1", "watch", "old"},
         {"{\"id\":\"yard\",\"kind\":\"rtsp\",\"url\":\"rtsp://cam/1\",\"password\":\"new\"}",
@@ -50,7 +51,7 @@ static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
         char *kept = NULL;
         struct nj_error err = {0};
         const struct nj_live_entry_input input = {cases[i].json, strlen(cases[i].json),
-                                                  cases[i].old};
+                                                  cases[i].old, "yard"};
         if (nj_live_entry_parse(&input, &object, &kept, &err) != 0)
             fail_msg("%s: %s", cases[i].json, err.text);
         const struct nj_source_entry *entry = nj_config_object_values(object);
@@ -86,7 +87,7 @@ static void kept_secrets_go_to_no_other_host(void **state)
         char *text = NULL;
         struct nj_error err = {0};
         snprintf(json, sizeof json, "{\"id\":\"yard\",\"kind\":\"rtsp\",%s}", cases[i].addresses);
-        const struct nj_live_entry_input input = {json, strlen(json), &old_entry};
+        const struct nj_live_entry_input input = {json, strlen(json), &old_entry, NULL};
         int rc = nj_live_entry_parse(&input, &object, &text, &err);
         if ((rc == 0) != cases[i].kept)
             fail_msg("%s: %s", json, err.text);
@@ -112,7 +113,7 @@ static void kinds_that_read_this_machine_are_refused(void **state)
         struct nj_config_object *object = NULL;
         char *kept = NULL;
         struct nj_error err = {0};
-        const struct nj_live_entry_input input = {texts[i], strlen(texts[i]), NULL};
+        const struct nj_live_entry_input input = {texts[i], strlen(texts[i]), NULL, NULL};
         assert_int_equal(nj_live_entry_parse(&input, &object, &kept, &err), NJ_E_INVALID);
         assert_non_null(strstr(err.text, "rtsp or snapshot"));
     }
