@@ -32,6 +32,9 @@ static int make_cpu_options(struct nj_onnx_session *session, OrtSessionOptions *
         // Spinning threads take the cores from capture and from other sessions.
         {"session.intra_op.allow_spinning", "0"},
         {"session.inter_op.allow_spinning", "0"},
+        // A network may name files with its weights. It comes from bytes, so they would be looked
+        // for where this program runs: there is no such folder.
+        {"session.model_external_initializers_file_folder_path", "/dev/null/none"},
     };
     const OrtApi *api = session->library.api;
     OrtSessionOptions *options = NULL;
