@@ -64,9 +64,10 @@ static const struct nj_option options[] = {
      .type = NJ_OPTION_INT,
      .offset = OFFSET(niceness),
      .max = 19,
-     .fallback = "5",
-     .help = "How much inference gives way to the rest of the program and the machine, so that "
-             "pictures, events and the page stay prompt when every core is busy; 0: not at all."},
+     .fallback = "0",
+     .help = "How much inference gives way to the rest of the program and the machine; with 5 the "
+             "page and backends stay prompt when every core is busy, but a lonely picture is half "
+             "a millisecond later."},
     {.name = "http_url",
      .env = "YOLO26_URL",
      .type = NJ_OPTION_TEXT,
