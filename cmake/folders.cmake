@@ -3,7 +3,7 @@
 
 # The rank table of ARCHITECTURE.md, lowest first. `cli` is the program itself.
 set(NJ_FOLDERS util config loop health net storage bus jobs frames sources detect track
-  pipeline batch analysis events realtime http app)
+  archives actions pipeline batch analysis events realtime http app)
 
 # nj_add_folder(NAME [libraries...]): src/NAME/*.c becomes nj_NAME.
 function(nj_add_folder name)

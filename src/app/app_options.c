@@ -4,7 +4,7 @@
 #include "bus/redis.h"
 #include "detect/model_cache.h"
 #include "http/http.h"
-#include "pipeline/archive.h"
+#include "archives/archive.h"
 #include "sources/streams.h"
 #include "storage/foreign.h"
 

@@ -4,7 +4,7 @@
 #define NJ_CLI_CLI_MPTA_H
 
 #include "cli/cli.h"
-#include "pipeline/archive.h"
+#include "archives/archive.h"
 
 enum { NJ_CLI_FOLDER_MAX = 512 };
 

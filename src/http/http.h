@@ -12,7 +12,7 @@
 #include "health/registry.h"
 #include "jobs/work_queue.h"
 #include "net/http_server.h"
-#include "pipeline/action.h"
+#include "actions/action.h"
 #include "pipeline/live_set.h"
 #include "realtime/realtime.h"
 #include "realtime/worker.h"

@@ -8,8 +8,8 @@
 #include "detect/model_cache.h"
 #include "detect/scheduler.h"
 #include "health/metrics.h"
-#include "pipeline/action.h"
-#include "pipeline/archive.h"
+#include "actions/action.h"
+#include "archives/archive.h"
 
 // An archive with its models loaded; counted, shared by subscriptions.
 struct nj_loaded_pipeline;

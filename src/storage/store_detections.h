@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Table detections: one object of an upload, or one track of a live source.
+// Table detections: an object seen in an upload, or a track of a live camera.
 #ifndef NJ_STORAGE_STORE_DETECTIONS_H
 #define NJ_STORAGE_STORE_DETECTIONS_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time as a parameter: monotonic for time-outs, wall for labels.
+// Clocks are handed in: the monotonic one measures, the wall clock names moments.
 #ifndef NJ_UTIL_CLOCK_H
 #define NJ_UTIL_CLOCK_H
 

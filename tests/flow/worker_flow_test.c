@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One car, two displays on one camera: the whole program with a real RTSP camera, a backend on a
 // real WebSocket, an archive with branches, and records and images on the embedded store.
-#include "pipeline/archive.h"
+#include "archives/archive.h"
 #include "tests/fake/loop_client.h"
 #include "tests/fake/rtsp_camera.h"
 #include "tests/fake/test_video.h"

@@ -3,7 +3,7 @@
 // says, written without looking at how the executor does it.
 #include "pipeline/executor.h"
 
-#include "tests/unit/pipeline/world_helper.h"
+#include "tests/fake/world/world.h"
 #include "util/buf.h"
 #include "util/mem.h"
 #include "util/rng.h"

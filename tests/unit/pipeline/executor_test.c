@@ -3,7 +3,7 @@
 #include "pipeline/executor.h"
 
 #include "tests/unit/pipeline/trace_helper.h"
-#include "tests/unit/pipeline/world_helper.h"
+#include "tests/fake/world/world.h"
 #include "util/mem.h"
 
 #include <setjmp.h>

@@ -6,7 +6,7 @@
 #include "tests/fake/postgres_server.h"
 #include "tests/fake/redis_server.h"
 #include "tests/unit/pipeline/trace_helper.h"
-#include "tests/unit/pipeline/world_helper.h"
+#include "tests/fake/world/world.h"
 
 #include <hiredis/hiredis.h>
 #include <setjmp.h>

@@ -4,7 +4,7 @@
 
 #include "frames/picture.h"
 #include "tests/unit/pipeline/trace_helper.h"
-#include "tests/unit/pipeline/world_helper.h"
+#include "tests/fake/world/world.h"
 #include "util/json_reader.h"
 #include "util/mem.h"
 

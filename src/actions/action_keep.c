@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Actions that could not be done are kept: as dead letters of the queue, or, when the program
+// stops, as work that waits. Their images become files.
+#include "actions/action_priv.h"
+
+#include "util/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool nj_action_may_pass(int rc)
+{
+    return rc == NJ_E_UNAVAILABLE || rc == NJ_E_TIMEOUT || rc == NJ_E_FULL || rc == NJ_E_IO ||
+           rc == NJ_E_NOMEM || rc == NJ_E_CONFLICT;
+}
+
+static void end_kept(struct nj_action_job *job)
+{
+    const struct nj_error why = job->error;
+    nj_action_job_end(job, why.code, &why);
+}
+
+// The row by which the image's file is known, and by which it ends.
+static int put_image_row(struct nj_action_job *job, struct nj_db *db, struct nj_error *err)
+{
+    const struct nj_action_image *image = job->image;
+    struct nj_image_row row = {.bytes = (int64_t)image->length, .created_us = nj_db_now_us(db)};
+    char replaced[1024];
+    nj_text_copy(row.key, sizeof row.key, job->kept_key);
+    nj_text_copy(row.path, sizeof row.path, image->path);
+    nj_text_copy(row.type, sizeof row.type, image->png ? "image/png" : "image/jpeg");
+    row.expires_us = row.created_us + job->runner->config.options->keep_us;
+    return nj_images_put(db, &row, replaced, err);
+}
+
+static int apply_keep(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_action_job *job = NJ_CONTAINER_OF(op, struct nj_action_job, op);
+    struct nj_work_queue *queue = job->runner->config.queue;
+    const struct nj_work_put put = {.payload = job->letter};
+    const struct nj_work_failed failed = {.payload = job->letter,
+                                          .why = &job->error,
+                                          .attempts = job->attempts,
+                                          .first_failed_us = job->first_failed_us};
+    int rc = job->kept_key[0] != '\0' ? put_image_row(job, db, err) : 0;
+    if (rc == 0)
+        rc = job->park ? nj_work_queue_put(queue, db, &put, err)
+                       : nj_work_queue_put_letter(queue, db, &failed, err);
+    return rc;
+}
+
+static void handle_kept(struct nj_store_op *op)
+{
+    struct nj_action_job *job = NJ_CONTAINER_OF(op, struct nj_action_job, op);
+    struct nj_action_runner *runner = job->runner;
+    if (op->rc != 0)
+        nj_log_at(runner->config.log, NJ_LOG_ERROR, "A failed action could not be kept and is lost",
+                  NJ_TEXT("path", job->path), NJ_TEXT("error", op->error.text));
+    else if (!job->park) {
+        runner->stats.dead++;
+        if (runner->metric_dead != NULL)
+            nj_metric_add(runner->metric_dead, 1);
+    }
+    end_kept(job);
+}
+
+static void store_kept(struct nj_action_job *job)
+{
+    struct nj_action_runner *runner = job->runner;
+    job->letter = nj_action_job_write(job);
+    job->op =
+        (struct nj_store_op){.apply = apply_keep, .done = handle_kept, .loop = runner->config.loop};
+    const int rc =
+        job->letter != NULL ? nj_store_write(runner->config.store, &job->op) : NJ_E_NOMEM;
+    if (rc != 0) {
+        job->op.rc = nj_error_set(&job->op.error, rc, "the store takes no more operations now");
+        handle_kept(&job->op);
+    }
+}
+
+static void handle_file_made(struct nj_action_job *job)
+{
+    // job->error is the step's; the reason of the failure was put aside in `write`.
+    const int file_rc = job->rc;
+    const struct nj_error why = job->write.error;
+    if (file_rc != 0) {
+        nj_log_at(job->runner->config.log, NJ_LOG_ERROR,
+                  "The image of a failed action could not be kept", NJ_TEXT("path", job->path),
+                  NJ_TEXT("error", job->error.text));
+        job->error = why;
+        end_kept(job);
+        return;
+    }
+    job->error = why;
+    store_kept(job);
+}
+
+// Only references to secrets and no image bytes go into a letter, so the image needs a file.
+static int keep_image(struct nj_action_job *job)
+{
+    char uuid[NJ_UUID_SIZE];
+    int rc = nj_random_uuid(uuid);
+    if (rc != 0)
+        return rc;
+    snprintf(job->kept_key, sizeof job->kept_key, "kept:%s", uuid);
+    if (job->image->path[0] != '\0') {
+        store_kept(job);
+        return 0;
+    }
+    job->write.error = job->error;
+    return nj_action_image_to_file(job, handle_file_made);
+}
+
+static void give_back(struct nj_action_job *job)
+{
+    struct nj_work_queue *queue = job->runner->config.queue;
+    struct nj_work_item *work = job->work;
+    job->work = NULL;
+    if (job->park || job->error.code == NJ_E_CANCELLED)
+        nj_work_queue_release(queue, work);
+    else
+        nj_work_queue_fail(queue, work, !nj_action_may_pass(job->error.code), &job->error);
+    end_kept(job);
+}
+
+void nj_action_keep(struct nj_action_job *job, bool park, int rc, const struct nj_error *why)
+{
+    job->state = NJ_ACTION_KEEPING;
+    job->park = park;
+    job->error = *why;
+    job->error.code = rc;
+    nj_timer_stop(&job->pause);
+    if (job->work != NULL)
+        give_back(job);
+    else if (job->image == NULL)
+        store_kept(job);
+    else if (keep_image(job) != 0)
+        end_kept(job);
+}
