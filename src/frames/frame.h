@@ -36,6 +36,7 @@ struct nj_frame {
     nj_us captured_wall_us;          // when the camera took it
     nj_us captured_mono_us;          // when it reached us
     uint64_t sequence;               // of its source, from 1
+    nj_us group_us; // a live keyframe's: time between keyframes; 0: another frame, or not known
 };
 
 // What a maker fills; nj_frame_create copies the description, not the pixels. `release` (may be

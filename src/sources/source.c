@@ -145,10 +145,10 @@ enum nj_source_demand nj_source_demand(struct nj_source *source)
     return sink->demand ? sink->demand(sink->context) : NJ_DEMAND_ALL;
 }
 
-bool nj_source_wanted(struct nj_source *source)
+bool nj_source_wanted(struct nj_source *source, const struct nj_source_keys *keys)
 {
     const struct nj_source_sink *sink = &source->config.sink;
-    return !sink->wanted || sink->wanted(sink->context, nj_mono_us(source->config.clock));
+    return !sink->wanted || sink->wanted(sink->context, nj_mono_us(source->config.clock), keys);
 }
 
 static void count_frame(struct nj_source *source, const struct nj_frame *seen)
@@ -191,6 +191,13 @@ void nj_source_hand_on(struct nj_source *source, struct nj_frame *frame)
     count_frame(source, frame);
     source->config.sink.frame(source->config.sink.context, frame);
     nj_frame_unref(frame);
+}
+
+void nj_source_count_decoded(struct nj_source *source)
+{
+    pthread_mutex_lock(&source->mutex);
+    source->stats.decoded++;
+    pthread_mutex_unlock(&source->mutex);
 }
 
 void nj_source_drop(struct nj_source *source)

@@ -36,11 +36,12 @@ bool nj_source_wait(struct nj_source *source, nj_us wait_us);
 enum nj_source_demand nj_source_demand(struct nj_source *source);
 // True when a frame of this moment would be taken: else it need not be made, and is counted with
 // nj_source_skip, which also tells that the source is alive.
-bool nj_source_wanted(struct nj_source *source);
+bool nj_source_wanted(struct nj_source *source, const struct nj_source_keys *keys);
 void nj_source_skip(struct nj_source *source, int32_t width, int32_t height);
 // Stamps the frame with time and number, hands it to the sink, and drops the caller's reference.
 // The caller has the only one.
 void nj_source_hand_on(struct nj_source *source, struct nj_frame *frame);
+void nj_source_count_decoded(struct nj_source *source); // one picture, handed on or not
 void nj_source_drop(struct nj_source *source);  // counts a frame that came too late to be handed on
 void nj_source_reset(struct nj_source *source); // the picture starts anew
 

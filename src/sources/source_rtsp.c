@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An RTSP camera: read, decode, hand on. Decoding is nearly all of the work, so that what nobody
-// needs is not decoded: nothing while nobody looks, keyframes alone while nothing moves.
+// needs is not decoded: nothing while nobody looks, keyframes alone while nothing moves, and what
+// lies between two wanted pictures only when the second one is: a keyframe before it makes it
+// needless.
 #include "frames/video_frame.h"
 #include "sources/rtsp_gop_priv.h"
 #include "sources/rtsp_input_priv.h"
@@ -11,6 +13,8 @@
 #include <string.h>
 
 enum {
+    DEFERRED_MAX =
+        64, // packets that wait until a picture is wanted; bounds how long that one takes
     MAX_PIXELS = 64 * 1000 * 1000,
     KEYLESS_US = 10 * NJ_US_PER_S,   // without a keyframe: the camera refreshes in stripes
     FRUITLESS_US = 15 * NJ_US_PER_S, // packets, but no picture: what it sends is no video of ours
@@ -25,9 +29,10 @@ struct player {
     AVPacket *packet;
     struct nj_rtsp_gop gop;
     struct nj_rtsp_hint hint;
+    struct nj_rtsp_rhythm rhythm;
     bool keep_gop;    // the entry wants keyframes only while nothing moves
     bool waiting_key; // what comes cannot be decoded before the next keyframe
-    bool stale;       // the decoder has not seen all packets of this group
+    bool told;        // this packet's picture was handed on, or counted as lost
     nj_us waiting_since_us;
     nj_us picture_us;      // of the last picture, or when decoding began
     nj_us hint_until_us;   // full rate until then
@@ -88,6 +93,16 @@ static int open_decoder(struct player *player, struct nj_error *err)
     return 0;
 }
 
+static bool is_wanted(const struct player *player, bool key)
+{
+    const nj_us left_us = nj_rtsp_rhythm_left(&player->rhythm, now_us(player));
+    const struct nj_source_keys keys = {
+        .next_us = key ? 0 : left_us,
+        .every_us = key || left_us > 0 ? player->rhythm.group_us : 0,
+    };
+    return nj_source_wanted(player->source, &keys);
+}
+
 static int show(struct player *player, struct nj_error *err)
 {
     AVFrame *decoded = player->decoded;
@@ -99,13 +114,15 @@ static int show(struct player *player, struct nj_error *err)
         player->height = decoded->height;
     }
     player->picture_us = now_us(player);
-    if (!nj_source_wanted(player->source)) {
-        nj_source_skip(player->source, decoded->width, decoded->height);
+    bool key = decoded->pict_type == AV_PICTURE_TYPE_I;
+    if (!is_wanted(player, key))
         return 0;
-    }
     int rc = nj_video_wrap(decoded, 1, &frame, err);
-    if (rc == 0)
+    if (rc == 0) {
+        frame->group_us = key ? player->rhythm.group_us : 0;
+        player->told = true;
         nj_source_hand_on(player->source, frame);
+    }
     return rc;
 }
 
@@ -114,6 +131,7 @@ static int receive(struct player *player, bool shown, struct nj_error *err)
 {
     int rc = 0;
     while (rc == 0 && avcodec_receive_frame(player->codec, player->decoded) >= 0) {
+        nj_source_count_decoded(player->source);
         if (shown)
             rc = show(player, err);
         av_frame_unref(player->decoded);
@@ -126,12 +144,15 @@ static int decode(struct player *player, const AVPacket *packet, bool shown, str
     int av_code = avcodec_send_packet(player->codec, packet);
     if (av_code == AVERROR(ENOMEM))
         return nj_error_set(err, NJ_E_NOMEM, "no memory to decode");
-    if (av_code < 0 && packet)
+    if (av_code < 0 && packet) {
+        player->told = true;
         nj_source_drop(player->source); // damaged on its way
+    }
     return receive(player, shown, err);
 }
 
-// A keyframe by itself: its picture comes at once, however many the decoder would hold back.
+// A keyframe by itself: its picture comes at once, however many the decoder would hold back. From
+// then on the decoder knows nothing of this group.
 static int decode_alone(struct player *player, const AVPacket *packet, struct nj_error *err)
 {
     avcodec_flush_buffers(player->codec);
@@ -139,21 +160,37 @@ static int decode_alone(struct player *player, const AVPacket *packet, struct nj
     if (rc == 0)
         rc = decode(player, NULL, true, err);
     avcodec_flush_buffers(player->codec);
+    player->gop.fed = 0;
     return rc;
 }
 
-// The decoder gets what it did not see of this group; its pictures are of the past.
-static int catch_up(struct player *player, struct nj_error *err)
+// The decoder gets all that it did not see of this group. `shown` false: nothing of it is wanted.
+static int feed(struct player *player, bool shown, struct nj_error *err)
 {
     struct nj_rtsp_gop *gop = &player->gop;
     int rc = 0;
-    avcodec_flush_buffers(player->codec);
-    for (size_t i = 0; rc == 0 && i + 1 < gop->count; i++) // the last one is the newest
-        rc = decode(player, gop->packets[i], false, err);
-    player->waiting_key = gop->count == 0;
-    player->waiting_since_us = now_us(player);
-    player->stale = false;
+    for (; rc == 0 && gop->fed < gop->count; gop->fed++)
+        rc = decode(player, gop->packets[gop->fed], shown && gop->fed + 1 == gop->count, err);
+    if (!player->keep_gop)
+        nj_rtsp_gop_clear(gop);
     return rc;
+}
+
+// Nothing can be decoded before the next keyframe.
+static void lose_group(struct player *player)
+{
+    nj_rtsp_gop_clear(&player->gop);
+    player->waiting_key = true;
+    player->waiting_since_us = now_us(player);
+}
+
+// What waited before a keyframe is needed no longer; its references are forgotten with it.
+static void begin_group(struct player *player)
+{
+    if (player->gop.fed < player->gop.count)
+        avcodec_flush_buffers(player->codec);
+    nj_rtsp_gop_clear(&player->gop);
+    player->waiting_key = false;
 }
 
 static enum nj_source_demand demand_of(struct player *player, bool key)
@@ -168,31 +205,63 @@ static enum nj_source_demand demand_of(struct player *player, bool key)
     return now_us(player) < player->hint_until_us ? NJ_DEMAND_ALL : NJ_DEMAND_KEYFRAMES;
 }
 
+// Without room for the whole group, what waits is decoded and the room used again; a decoder that
+// rests has lost its place then.
+static int keep(struct player *player, bool resting, struct nj_error *err)
+{
+    if (nj_rtsp_gop_add(&player->gop, player->packet))
+        return 0;
+    if (resting) {
+        lose_group(player);
+        return 0;
+    }
+    int rc = feed(player, false, err);
+    nj_rtsp_gop_clear(&player->gop);
+    if (rc == 0 && !nj_rtsp_gop_add(&player->gop, player->packet))
+        lose_group(player); // one packet beyond all limits
+    return rc;
+}
+
+static int take_all(struct player *player, bool key, struct nj_error *err)
+{
+    const struct nj_rtsp_gop *gop = &player->gop;
+    bool deferred =
+        player->width > 0 && gop->count - gop->fed < DEFERRED_MAX && !is_wanted(player, key);
+    int rc = 0;
+    player->told = false;
+    if (deferred)
+        player->picture_us = now_us(player);
+    else
+        rc = feed(player, true, err);
+    if (rc == 0 && !player->told && player->width > 0)
+        nj_source_skip(player->source, player->width, player->height);
+    return rc;
+}
+
 static int take_packet(struct player *player, struct nj_error *err)
 {
-    const AVPacket *packet = player->packet;
-    bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
-    if (player->keep_gop)
-        nj_rtsp_gop_add(&player->gop, packet);
+    bool key = (player->packet->flags & AV_PKT_FLAG_KEY) != 0;
     enum nj_source_demand demand = demand_of(player, key);
-    if (demand == NJ_DEMAND_NONE || (demand == NJ_DEMAND_KEYFRAMES && !key)) {
-        player->stale = true;
+    bool resting = demand != NJ_DEMAND_ALL;
+    if (resting)
         player->picture_us = now_us(player);
+    if (demand == NJ_DEMAND_NONE) {
+        player->rhythm = (struct nj_rtsp_rhythm){0};
+        lose_group(player);
         return 0;
     }
-    if (demand == NJ_DEMAND_KEYFRAMES) {
-        player->stale = true;
+    if (key) {
+        begin_group(player);
+        nj_rtsp_rhythm_note(&player->rhythm, now_us(player));
+    }
+    if (player->waiting_key && now_us(player) - player->waiting_since_us >= KEYLESS_US)
         player->waiting_key = false;
-        return decode_alone(player, packet, err);
-    }
-    int rc = player->stale ? catch_up(player, err) : 0;
-    if (rc != 0)
-        return rc;
-    bool keyless = now_us(player) - player->waiting_since_us >= KEYLESS_US;
-    if (player->waiting_key && !key && !keyless)
+    if (player->waiting_key)
         return 0;
-    player->waiting_key = false;
-    return decode(player, packet, true, err);
+    int rc = keep(player, resting, err);
+    if (rc != 0 || (resting && !key))
+        return rc;
+    return resting ? decode_alone(player, player->packet, err) : take_all(player, key, err);
 }
 
 static int play_open(struct player *player, struct nj_error *err)

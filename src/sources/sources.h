@@ -61,8 +61,10 @@ extern const struct nj_option_group nj_sources_option_group; // group "sources"
 struct nj_source_stats {
     enum nj_source_state state;
     char reason[256];
-    int code; // of the reason: enum nj_error_code; 0: none
-    uint64_t frames, dropped, restarts;
+    int code;         // of the reason: enum nj_error_code; 0: none
+    uint64_t frames;  // pictures that came
+    uint64_t decoded; // of an RTSP camera: those that were worth it
+    uint64_t dropped, restarts;
     double fps;          // over the last seconds
     nj_us last_frame_us; // wall; 0: none yet
     int32_t width, height;
@@ -75,6 +77,12 @@ enum nj_source_demand {
     NJ_DEMAND_NONE       // nobody looks; the connection stays
 };
 
+// When a stream has keyframes. Those are the cheapest pictures: none before them has to be decoded.
+struct nj_source_keys {
+    nj_us next_us;  // until the next one; 0: this is one
+    nj_us every_us; // 0: not known or irregular
+};
+
 // What a live source tells its user. Called from: its capture thread. All but `frame` may be NULL.
 struct nj_source_sink {
     void (*frame)(void *context, struct nj_frame *frame); // borrowed; take a reference to keep it
@@ -82,8 +90,8 @@ struct nj_source_sink {
         void *context); // the picture starts anew (reconnect, loop, size): forget the past
     void (*changed)(void *context); // state or reason did, or the thread is about to end
     enum nj_source_demand (*demand)(void *context); // NULL: all
-    bool (*wanted)(void *context,
-                   nj_us mono_us); // a picture of this time would be taken; NULL: yes
+    // A picture of this time would be taken; NULL: yes.
+    bool (*wanted)(void *context, nj_us mono_us, const struct nj_source_keys *keys);
     // The rules of its address now; valid as long as the source. NULL: those of the config.
     const struct nj_address_rules *(*rules)(void *context);
     void *context;

@@ -20,6 +20,11 @@ void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics
                                                  .name = "stream_frames_total",
                                                  .help = "Pictures that came",
                                                  .label = "stream"};
+    static const struct nj_metric_spec decoded = {
+        .type = NJ_COUNTER,
+        .name = "stream_decoded_total",
+        .help = "Pictures of an RTSP camera that were decoded; the others nobody wanted",
+        .label = "stream"};
     static const struct nj_metric_spec drops = {
         .type = NJ_COUNTER,
         .name = "stream_drops_total",
@@ -36,6 +41,7 @@ void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics
     stream->fps = nj_metrics_get(metrics, &fps, address);
     stream->users = nj_metrics_get(metrics, &users, address);
     stream->frames = nj_metrics_get(metrics, &frames, address);
+    stream->decoded = nj_metrics_get(metrics, &decoded, address);
     stream->drops = nj_metrics_get(metrics, &drops, address);
     stream->restarts = nj_metrics_get(metrics, &restarts, address);
 }
@@ -54,6 +60,7 @@ void nj_stream_metrics_set(struct nj_stream_metrics *stream, const struct nj_str
     nj_metric_set(stream->fps, view->stats.fps);
     nj_metric_set(stream->users, (double)view->users);
     count_up(stream->frames, &stream->frames_told, view->stats.frames);
+    count_up(stream->decoded, &stream->decoded_told, view->stats.decoded);
     count_up(stream->drops, &stream->drops_told, view->stats.dropped);
     count_up(stream->restarts, &stream->restarts_told, view->stats.restarts);
 }

@@ -6,8 +6,8 @@
 #include "sources/streams.h"
 
 struct nj_stream_metrics {
-    struct nj_metric *state, *fps, *users, *frames, *drops, *restarts; // NULL: none are kept
-    uint64_t frames_told, drops_told, restarts_told;
+    struct nj_metric *state, *fps, *users, *frames, *decoded, *drops, *restarts; // NULL: none kept
+    uint64_t frames_told, decoded_told, drops_told, restarts_told;
 };
 
 // `metrics` may be NULL.

@@ -77,16 +77,28 @@ struct nj_stream_user {
     struct nj_frame *newest;
 };
 
-// Capture thread. A picture is due with some room for uneven times.
-static bool is_due(const struct nj_stream_user *user, nj_us mono_us)
+// Capture thread. A picture is due with some room for uneven times; a keyframe that is near takes
+// its place, before or after, because it costs the decoder least.
+static bool is_due(const struct nj_stream_user *user, nj_us mono_us,
+                   const struct nj_source_keys *keys)
 {
-    return user->step_us == 0 || mono_us >= user->next_due_us - user->step_us / 8;
+    if (user->step_us == 0)
+        return true;
+    const nj_us early_us = user->next_due_us - mono_us;
+    const nj_us shorter_us = keys->every_us < user->step_us ? keys->every_us : user->step_us;
+    if (keys->every_us > 0 && keys->next_us == 0 && early_us <= shorter_us / 2)
+        return true;
+    const bool awaited =
+        keys->every_us > 0 && keys->next_us > 0 && keys->next_us - early_us <= shorter_us / 2;
+    return !awaited && early_us <= user->step_us / 8;
 }
 
-static void set_next_due(struct nj_stream_user *user, nj_us mono_us)
+// Rounds of pictures begin with a keyframe where several fit between two of them.
+static void set_next_due(struct nj_stream_user *user, const struct nj_frame *frame)
 {
+    const nj_us mono_us = frame->captured_mono_us;
     user->next_due_us += user->step_us;
-    if (user->next_due_us <= mono_us)
+    if (user->next_due_us <= mono_us || frame->group_us > user->step_us)
         user->next_due_us = mono_us + user->step_us;
 }
 
@@ -105,6 +117,7 @@ static void give(struct nj_stream_user *user, struct nj_frame *frame)
 static void handle_frame(void *context, struct nj_frame *frame)
 {
     struct stream *stream = context;
+    const struct nj_source_keys keys = {.every_us = frame->group_us};
     pthread_mutex_lock(&stream->frame_lock);
     struct nj_frame *old = stream->newest;
     stream->newest = nj_frame_ref(frame);
@@ -113,9 +126,9 @@ static void handle_frame(void *context, struct nj_frame *frame)
     pthread_mutex_lock(&stream->users_lock);
     for (struct nj_list *at = stream->users.next; at != &stream->users; at = at->next) {
         struct nj_stream_user *user = NJ_CONTAINER_OF(at, struct nj_stream_user, node);
-        if (!is_due(user, frame->captured_mono_us))
+        if (!is_due(user, frame->captured_mono_us, &keys))
             continue;
-        set_next_due(user, frame->captured_mono_us);
+        set_next_due(user, frame);
         give(user, frame);
     }
     pthread_mutex_unlock(&stream->users_lock);
@@ -150,13 +163,13 @@ static enum nj_source_demand handle_demand(void *context)
     return demand;
 }
 
-static bool handle_wanted(void *context, nj_us mono_us)
+static bool handle_wanted(void *context, nj_us mono_us, const struct nj_source_keys *keys)
 {
     struct stream *stream = context;
     bool wanted = false;
     pthread_mutex_lock(&stream->users_lock);
     for (struct nj_list *at = stream->users.next; at != &stream->users && !wanted; at = at->next)
-        wanted = is_due(NJ_CONTAINER_OF(at, struct nj_stream_user, node), mono_us);
+        wanted = is_due(NJ_CONTAINER_OF(at, struct nj_stream_user, node), mono_us, keys);
     pthread_mutex_unlock(&stream->users_lock);
     return wanted;
 }

@@ -82,7 +82,8 @@ static void read_packets(AVFormatContext *format)
     struct nj_rtsp_hint hint = {0};
     AVPacket *packet = av_packet_alloc();
     for (int i = 0; packet && i < PACKETS_MAX && av_read_frame(format, packet) >= 0; i++) {
-        nj_rtsp_gop_add(&gop, packet);
+        if (!nj_rtsp_gop_add(&gop, packet))
+            nj_rtsp_gop_clear(&gop);
         (void)nj_rtsp_hint_note(&hint, packet->size);
         av_packet_unref(packet);
     }

@@ -3,6 +3,7 @@
 #include "tests/fake/rtsp_camera.h"
 #include "tests/fake/test_video.h"
 #include "tests/unit/sources/streams_helper.h"
+#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,13 +60,18 @@ static void close_scene(struct scene *scene)
     nj_test_camera_destroy(scene->camera);
 }
 
-static void join(struct scene *scene, const char *credentials)
+static void join_at(struct scene *scene, const char *credentials, double fps)
 {
     struct nj_error err = {0};
     nj_test_camera_url(scene->camera, "rtsp", "cam", credentials, scene->url);
     scene->hub.rules = scene->rules;
-    if (nj_hub_join(&scene->hub, &scene->entry, 0, &scene->user, &err) != 0)
+    if (nj_hub_join(&scene->hub, &scene->entry, fps, &scene->user, &err) != 0)
         fail_msg("%s", err.text);
+}
+
+static void join(struct scene *scene, const char *credentials)
+{
+    join_at(scene, credentials, 0);
 }
 
 static void wait_frames(struct scene *scene, int more)
@@ -439,6 +445,31 @@ static void still_scene_decodes_keyframes_alone_until_something_moves(void **sta
     close_scene(&scene);
 }
 
+// Four groups of fifteen pictures a second; whoever wants four pictures a second gets the
+// keyframes.
+static void what_lies_between_wanted_pictures_is_not_decoded(void **state)
+{
+    static const char *const videos[] = {"small", "small-b"};
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(videos); i++) {
+        struct scene scene;
+        struct nj_source_stats before, after;
+        open_scene(&scene, NULL);
+        add_mount(&scene, (struct nj_test_camera_mount){.speed = 4}, videos[i]);
+        join_at(&scene, NULL, 4);
+        wait_frames(&scene, 6); // until the rhythm of keyframes is known
+        nj_stream_get_stats(scene.user.user, &before);
+        wait_frames(&scene, 8);
+        nj_stream_get_stats(scene.user.user, &after);
+        const uint64_t came = after.frames - before.frames;
+        const uint64_t decoded = after.decoded - before.decoded;
+        if (came < 60 || decoded * 2 > came)
+            fail_msg("%s: %llu came, %llu decoded", videos[i], (unsigned long long)came,
+                     (unsigned long long)decoded);
+        close_scene(&scene);
+    }
+}
+
 int source_rtsp_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +485,7 @@ int source_rtsp_test(void)
         cmocka_unit_test(picture_may_change_its_size),
         cmocka_unit_test(one_connection_serves_all_users),
         cmocka_unit_test(users_with_other_rules_share_the_connection),
+        cmocka_unit_test(what_lies_between_wanted_pictures_is_not_decoded),
         cmocka_unit_test(still_scene_decodes_keyframes_alone_until_something_moves),
     };
     return cmocka_run_group_tests_name("source rtsp", tests, NULL, NULL);
