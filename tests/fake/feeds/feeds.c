@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
-enum { SETTLE_TURNS = 4000, CAR_CLASS = 2, SIDE_PX = 640 };
+enum { SETTLE_TURNS = 4000, MOMENT_MS = 2, CAR_CLASS = 2, SIDE_PX = 640 };
 
 struct nj_loaded_pipeline {
     struct feeds *feeds;
@@ -340,12 +341,13 @@ static bool something_under_way(const struct feeds *feeds)
 
 void feeds_settle(struct feeds *feeds)
 {
+    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(feeds->loop)), .events = POLLIN};
     for (int i = 0; i < SETTLE_TURNS; i++) {
         if (nj_loop_turn(feeds->loop) > 0)
             continue;
         if (!something_under_way(feeds))
             return;
-        poll(NULL, 0, 1); // a thread works
+        (void)poll(&ready, 1, MOMENT_MS); // a thread works, and then posts
     }
     fail_msg("threads did not end their work");
 }
