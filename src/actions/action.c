@@ -9,15 +9,22 @@ static void find_metrics(struct nj_action_runner *runner)
 {
     static const struct nj_metric_spec actions = {.type = NJ_COUNTER,
                                                   .name = "actions_total",
-                                                  .help = "Actions of pipelines, by result; dead: "
-                                                          "of the failed, those kept as letters",
+                                                  .help = "Actions of pipelines, by result; dead, "
+                                                          "lost: of the failed, those kept as "
+                                                          "letters, those that could not be kept",
                                                   .label = "result"};
+    static const struct nj_metric_spec held = {
+        .type = NJ_GAUGE,
+        .name = "actions_held",
+        .help = "Failed actions in memory until the store takes their letters."};
     struct nj_metrics *metrics = runner->config.metrics;
     if (metrics == NULL)
         return;
     runner->metric_done = nj_metrics_get(metrics, &actions, "done");
     runner->metric_failed = nj_metrics_get(metrics, &actions, "failed");
     runner->metric_dead = nj_metrics_get(metrics, &actions, "dead");
+    runner->metric_lost = nj_metrics_get(metrics, &actions, "lost");
+    runner->metric_held = nj_metrics_get(metrics, &held, NULL);
 }
 
 // The site's servers are connected to at once, so that health tells of them before the first
@@ -51,6 +58,7 @@ int nj_action_runner_create(const struct nj_action_runner_config *config,
     nj_list_init(&runner->targets);
     nj_rng_seed(&runner->rng, (uint64_t)nj_mono_us(runner->clock));
     nj_timer_init(&runner->stop_timer, config->loop, handle_deadline);
+    nj_action_held_init(runner);
     nj_action_sweep_start(runner);
     find_metrics(runner);
     runner->lanes = nj_strmap_create(free);
@@ -88,6 +96,7 @@ static void handle_deadline(struct nj_timer *timer)
     nj_error_set(&why, NJ_E_CANCELLED, "stopping");
     while ((job = find_waiting(runner)) != NULL)
         nj_action_keep(job, true, NJ_E_CANCELLED, &why);
+    nj_action_offer_held(runner); // for the last time
     nj_action_posts_stop(runner);
     for (struct nj_list *node = runner->targets.next; node != &runner->targets; node = node->next) {
         struct nj_action_target *target = NJ_CONTAINER_OF(node, struct nj_action_target, node);
@@ -103,7 +112,8 @@ static void handle_deadline(struct nj_timer *timer)
 
 void nj_action_check_stopped(struct nj_action_runner *runner)
 {
-    if (runner->stopped == NULL || runner->job_count > 0 || runner->others > 0)
+    if (runner->stopped == NULL || runner->job_count > 0 || runner->held_count > 0 ||
+        runner->others > 0)
         return;
     void (*stopped)(void *arg) = runner->stopped;
     runner->stopped = NULL;
@@ -119,6 +129,7 @@ void nj_action_runner_stop(struct nj_action_runner *runner, nj_us deadline_us,
     runner->stopped_arg = arg;
     nj_timer_stop(&runner->sweep_timer);
     nj_work_queue_pause(runner->config.queue);
+    nj_action_offer_held(runner);
     if (nj_timer_start(&runner->stop_timer, deadline_us > 0 ? deadline_us : 0, 0) != 0)
         handle_deadline(&runner->stop_timer);
     else
@@ -132,6 +143,7 @@ void nj_action_runner_destroy(struct nj_action_runner *runner)
     nj_timer_stop(&runner->sweep_timer);
     nj_timer_stop(&runner->stop_timer);
     nj_action_posts_stop(runner);
+    nj_action_held_finish(runner);
     nj_action_targets_destroy(runner);
     nj_strmap_destroy(runner->lanes);
     free(runner);
@@ -141,6 +153,7 @@ void nj_action_runner_get_stats(struct nj_action_runner *runner, struct nj_actio
 {
     *out = runner->stats;
     out->under_way = (int64_t)runner->job_count;
+    out->held = (int64_t)runner->held_count;
     out->redis_configured = runner->config.redis->url[0] != '\0';
     out->foreign_configured = runner->config.foreign->url[0] != '\0';
     for (struct nj_list *node = runner->targets.next; node != &runner->targets; node = node->next) {

@@ -2,7 +2,8 @@
 // What a pipeline does with its results: saves images, publishes, writes records, posts. To Redis
 // and PostgreSQL where they are configured (by the site or by the archive), else to the embedded
 // store. A failing action never stops the others; after its tries it becomes a dead letter of
-// "action_queue", from where it can be requeued.
+// "action_queue", from where it can be requeued. When the store does not take the letter, it waits
+// in memory.
 #ifndef NJ_ACTIONS_ACTION_H
 #define NJ_ACTIONS_ACTION_H
 
@@ -20,7 +21,7 @@
 struct nj_action_options {
     int64_t default_expire_seconds; // of saved images without one: 3600
     int64_t max_image_bytes;
-    int64_t max_waiting; // actions under way; more are dead letters at once
+    int64_t max_waiting; // actions under way; more are dead letters at once. Also letters in memory
     nj_us http_connect_us, http_total_us;
     int64_t tries;                 // after the first: 3
     nj_us retry_us;                // doubles
@@ -47,7 +48,8 @@ struct nj_action_runner; // loop thread only
 
 int nj_action_runner_create(const struct nj_action_runner_config *config,
                             struct nj_action_runner **out, struct nj_error *err);
-// No new actions; those under way go on until `done`, at most for `deadline_us`.
+// No new actions; those under way go on until `done`, at most for `deadline_us`. Letters that the
+// store does not take even then are lost, each named in the log.
 void nj_action_runner_stop(struct nj_action_runner *runner, nj_us deadline_us,
                            void (*done)(void *arg), void *arg);
 void nj_action_runner_destroy(struct nj_action_runner *runner);
@@ -83,7 +85,8 @@ void nj_saved_image_delete(struct nj_action_runner *runner, struct nj_saved_imag
 
 struct nj_action_stats {
     int64_t under_way;
-    uint64_t done, failed, dead;
+    int64_t held;                      // failed, and in memory until the store takes their letters
+    uint64_t done, failed, dead, lost; // dead, lost: of the failed
     bool redis_configured, redis_ready, foreign_configured, foreign_ready;
 };
 void nj_action_runner_get_stats(struct nj_action_runner *runner, struct nj_action_stats *out);

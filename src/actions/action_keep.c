@@ -15,12 +15,6 @@ bool nj_action_may_pass(int rc)
            rc == NJ_E_NOMEM || rc == NJ_E_CONFLICT;
 }
 
-static void end_kept(struct nj_action_job *job)
-{
-    const struct nj_error why = job->error;
-    nj_action_job_end(job, why.code, &why);
-}
-
 // The row by which the image's file is known, and by which it ends.
 static int put_image_row(struct nj_action_job *job, struct nj_db *db, struct nj_error *err)
 {
@@ -53,63 +47,86 @@ static int apply_keep(struct nj_store_op *op, struct nj_db *db, struct nj_error 
 static void handle_kept(struct nj_store_op *op)
 {
     struct nj_action_job *job = NJ_CONTAINER_OF(op, struct nj_action_job, op);
-    struct nj_action_runner *runner = job->runner;
-    if (op->rc != 0)
-        nj_log_at(runner->config.log, NJ_LOG_ERROR, "A failed action could not be kept and is lost",
-                  NJ_TEXT("path", job->path), NJ_TEXT("error", op->error.text));
-    else if (!job->park) {
-        runner->stats.dead++;
-        if (runner->metric_dead != NULL)
-            nj_metric_add(runner->metric_dead, 1);
-    }
-    end_kept(job);
+    const struct nj_error why = op->error;
+    if (op->rc == 0)
+        nj_action_kept(job);
+    else
+        nj_action_not_kept(job, &why);
+}
+
+static void handle_refused(struct nj_call *call)
+{
+    struct nj_action_job *job = NJ_CONTAINER_OF(call, struct nj_action_job, posted);
+    handle_kept(&job->op);
+}
+
+// With the loop's next turn, so that many that are refused do not end inside each other.
+static void refuse(struct nj_action_job *job, int rc, const char *what)
+{
+    job->op.rc = nj_error_set(&job->op.error, rc, "%s", what);
+    job->posted.fn = handle_refused;
+    nj_loop_post(job->runner->config.loop, &job->posted);
 }
 
 static void store_kept(struct nj_action_job *job)
 {
     struct nj_action_runner *runner = job->runner;
-    job->letter = nj_action_job_write(job);
+    struct nj_error why = {0};
+    free(job->letter);
+    job->letter = NULL;
+    const int rc = nj_action_job_write(job, &job->letter, &why);
     job->op =
         (struct nj_store_op){.apply = apply_keep, .done = handle_kept, .loop = runner->config.loop};
-    const int rc =
-        job->letter != NULL ? nj_store_write(runner->config.store, &job->op) : NJ_E_NOMEM;
-    if (rc != 0) {
-        job->op.rc = nj_error_set(&job->op.error, rc, "the store takes no more operations now");
-        handle_kept(&job->op);
-    }
+    if (rc != 0)
+        refuse(job, rc, why.text);
+    else if (nj_store_write(runner->config.store, &job->op) != 0)
+        refuse(job, NJ_E_FULL, "the store takes no more operations now");
 }
 
 static void handle_file_made(struct nj_action_job *job)
 {
     // job->error is the step's; the reason of the failure was put aside in `write`.
-    const int file_rc = job->rc;
-    const struct nj_error why = job->write.error;
-    if (file_rc != 0) {
-        nj_log_at(job->runner->config.log, NJ_LOG_ERROR,
-                  "The image of a failed action could not be kept", NJ_TEXT("path", job->path),
-                  NJ_TEXT("error", job->error.text));
-        job->error = why;
-        end_kept(job);
+    struct nj_action_image *image = job->image;
+    const int rc = job->rc;
+    struct nj_error why = job->error;
+    job->error = job->write.error;
+    if (image->bytes != NULL) {
+        nj_frame_unref(image->frame);
+        image->frame = NULL;
+    }
+    if (rc == 0) {
+        store_kept(job);
         return;
     }
-    job->error = why;
-    store_kept(job);
+    if (image->bytes == NULL && rc != NJ_E_NOMEM)
+        why.code = NJ_E_INVALID; // the picture itself is wrong
+    nj_action_not_kept(job, &why);
 }
 
 // Only references to secrets and no image bytes go into a letter, so the image needs a file.
-static int keep_image(struct nj_action_job *job)
+static void keep_image(struct nj_action_job *job)
 {
     char uuid[NJ_UUID_SIZE];
-    int rc = nj_random_uuid(uuid);
-    if (rc != 0)
-        return rc;
-    snprintf(job->kept_key, sizeof job->kept_key, "kept:%s", uuid);
-    if (job->image->path[0] != '\0') {
-        store_kept(job);
-        return 0;
+    if (job->kept_key[0] == '\0') {
+        if (nj_random_uuid(uuid) != 0) {
+            refuse(job, NJ_E_IO, "no random bytes for the key of an image");
+            return;
+        }
+        snprintf(job->kept_key, sizeof job->kept_key, "kept:%s", uuid);
     }
     job->write.error = job->error;
-    return nj_action_image_to_file(job, handle_file_made);
+    if (job->image->path[0] != '\0')
+        store_kept(job);
+    else if (nj_action_image_to_file(job, handle_file_made) != 0)
+        refuse(job, NJ_E_NOMEM, "no memory to write an image");
+}
+
+void nj_action_keep_again(struct nj_action_job *job)
+{
+    if (job->image != NULL)
+        keep_image(job);
+    else
+        store_kept(job);
 }
 
 static void give_back(struct nj_action_job *job)
@@ -121,7 +138,8 @@ static void give_back(struct nj_action_job *job)
         nj_work_queue_release(queue, work);
     else
         nj_work_queue_fail(queue, work, !nj_action_may_pass(job->error.code), &job->error);
-    end_kept(job);
+    const struct nj_error why = job->error;
+    nj_action_job_end(job, why.code, &why);
 }
 
 void nj_action_keep(struct nj_action_job *job, bool park, int rc, const struct nj_error *why)
@@ -133,8 +151,6 @@ void nj_action_keep(struct nj_action_job *job, bool park, int rc, const struct n
     nj_timer_stop(&job->pause);
     if (job->work != NULL)
         give_back(job);
-    else if (job->image == NULL)
-        store_kept(job);
-    else if (keep_image(job) != 0)
-        end_kept(job);
+    else
+        nj_action_keep_again(job);
 }

@@ -89,7 +89,7 @@ static void write_record(const struct nj_action_record *record, struct nj_json_w
     nj_json_object_end(writer);
 }
 
-char *nj_action_job_write(const struct nj_action_job *job)
+int nj_action_job_write(const struct nj_action_job *job, char **out, struct nj_error *err)
 {
     struct nj_json_writer writer;
     struct nj_buf buf;
@@ -108,9 +108,11 @@ char *nj_action_job_write(const struct nj_action_job *job)
     write_image(job, &writer);
     write_record(job->record, &writer);
     nj_json_object_end(&writer);
-    char *text = nj_buf_take(&buf, NULL);
+    const int rc = nj_buf_failed(&buf);
+    if (rc == 0)
+        *out = nj_buf_take(&buf, NULL);
     nj_buf_finish(&buf);
-    return text;
+    return rc == 0 ? 0 : nj_error_set(err, rc, "the action does not fit into a letter");
 }
 
 static int read_text(const json_t *object, const char *key, char *out, size_t size,

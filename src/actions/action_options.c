@@ -32,7 +32,8 @@ static const struct nj_option options[] = {
      .max = 100000,
      .unit = "actions",
      .fallback = "512",
-     .help = "Actions under way at once; more become dead letters, which can be requeued."},
+     .help = "Actions under way at once; more become dead letters, which can be requeued. As many "
+             "failed ones wait in memory while the disk takes no letters."},
     {.name = "tries",
      .type = NJ_OPTION_INT,
      .offset = FIELD(tries),

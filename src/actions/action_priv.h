@@ -134,6 +134,7 @@ struct nj_action_job {
     char replaced[1024];                     // file of an older image of this key
     char *letter;                            // JSON; malloc'd
     bool park;                               // into the queue rather than among the letters
+    bool held;                               // told and counted as failed, only not kept yet
     char kept_key[NJ_ACTION_KEY_SIZE];       // of the row of its image's file, "" none
 };
 
@@ -156,11 +157,16 @@ struct nj_action_runner {
     struct nj_strmap *lanes;
     struct nj_list jobs; // every one, oldest first
     size_t job_count;
+    struct nj_list held; // failed ones that the store does not take now, oldest first
+    size_t held_count;
+    unsigned held_tries;
+    bool held_busy, held_waiting; // the first is with the store; the timer runs
+    struct nj_timer held_timer;
     struct nj_list targets;
     size_t target_count;
     struct nj_rng rng;
     struct nj_action_stats stats;
-    struct nj_metric *metric_done, *metric_failed, *metric_dead;
+    struct nj_metric *metric_done, *metric_failed, *metric_dead, *metric_lost, *metric_held;
     struct nj_timer sweep_timer;
     bool sweeping, stopping, parking;
     size_t others; // saved images asked for, sweeps: operations beside the jobs
@@ -183,6 +189,9 @@ void nj_action_job_made(struct nj_action_job *job, int rc, const struct nj_error
 void nj_action_tried(struct nj_action_job *job, int rc, const struct nj_error *why);
 // The end: tells the caller, frees, goes on with the lane. `why` may be NULL when rc is 0.
 void nj_action_job_end(struct nj_action_job *job, int rc, const struct nj_error *why);
+// The same, but the job goes on to exist, in the list `aside`, and is nobody's but its holder's.
+void nj_action_job_set_aside(struct nj_action_job *job, struct nj_list *aside);
+void nj_action_job_free(struct nj_action_job *job); // of one that was set aside
 // Work beside the jobs ended, or a job did: whether a stop is complete.
 void nj_action_check_stopped(struct nj_action_runner *runner);
 // `job->made` on the loop thread after `run` ran on libuv's pool.
@@ -234,15 +243,32 @@ void nj_action_targets_destroy(struct nj_action_runner *runner);
 // Keeps a job that could not be done among the dead letters, or (`park`) as work that waits; a job
 // that came from the queue is given back there. Ends the job.
 void nj_action_keep(struct nj_action_job *job, bool park, int rc, const struct nj_error *why);
+// Once more, for a job that is held. Ends with nj_action_kept or nj_action_not_kept, never at once.
+void nj_action_keep_again(struct nj_action_job *job);
 // Whether another try may help.
 bool nj_action_may_pass(int rc);
+// action_hold.c
+void nj_action_held_init(struct nj_action_runner *runner);
+void nj_action_held_finish(struct nj_action_runner *runner);
+// The job is in the store. Ends it.
+void nj_action_kept(struct nj_action_job *job);
+// The store does not take the job: holds it in memory, or ends it as lost.
+void nj_action_not_kept(struct nj_action_job *job, const struct nj_error *why);
+// Offers the first of those held to the store, if none is on its way there.
+void nj_action_offer_held(struct nj_action_runner *runner);
+struct nj_action_lost {
+    enum nj_action_kind kind;
+    const char *path, *session_id, *why;
+};
+// Counts and names one of which nothing is left.
+void nj_action_lose(struct nj_action_runner *runner, const struct nj_action_lost *lost);
 // action_requeue.c
 void nj_action_requeued(struct nj_work_item *item, void *arg); // handler of the queue
 // A job from the queue is done: takes it out of there. Ends the job.
 void nj_action_complete(struct nj_action_job *job);
-// action_letter.c: the resolved action as JSON and back. Write: malloc'd, NULL without memory.
+// action_letter.c: the resolved action as JSON and back. Write: malloc'd; NJ_E_NOMEM, NJ_E_TOO_BIG.
 // Read: *out may be a job on failure too, which the caller ends.
-char *nj_action_job_write(const struct nj_action_job *job);
+int nj_action_job_write(const struct nj_action_job *job, char **out, struct nj_error *err);
 int nj_action_job_read(struct nj_action_runner *runner, const json_t *payload,
                        struct nj_action_job **out, struct nj_error *err);
 

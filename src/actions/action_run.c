@@ -31,19 +31,14 @@ struct nj_action_job *nj_action_job_create(struct nj_action_runner *runner,
     return job;
 }
 
-static void job_free(struct nj_action_job *job)
+void nj_action_job_free(struct nj_action_job *job)
 {
-    struct nj_action_runner *runner = job->runner;
-    nj_timer_stop(&job->pause);
     nj_list_remove(&job->all);
-    if (job->target != NULL)
-        job->target->users--;
     nj_action_record_free(job->record);
     nj_action_image_free(job->image);
     free(job->text);
     free(job->letter);
     free(job);
-    runner->job_count--;
 }
 
 static void drop_lane(struct nj_action_runner *runner, const char *key)
@@ -85,6 +80,34 @@ static void count_end(struct nj_action_runner *runner, int rc)
         nj_metric_add(metric, 1);
 }
 
+// The job is under way no more: counted, told, out of its lane.
+static void leave(struct nj_action_job *job)
+{
+    struct nj_action_runner *runner = job->runner;
+    count_end(runner, job->rc);
+    if (job->rc != 0)
+        nj_log_at(runner->config.log, NJ_LOG_WARNING, "Action failed",
+                  NJ_TEXT("action", nj_action_kind_names[job->driver->kind]),
+                  NJ_TEXT("path", job->path), NJ_TEXT("session_id", job->order_key),
+                  NJ_TEXT("error", job->error.text));
+    leave_lane(job);
+    tell_end(job);
+    nj_timer_stop(&job->pause);
+    nj_list_remove(&job->all);
+    runner->job_count--;
+    if (job->target != NULL)
+        job->target->users--;
+    job->target = NULL;
+    job->lane = NULL;
+}
+
+static void go_on_with(struct nj_action_runner *runner, const char *key)
+{
+    struct nj_action_lane *lane = nj_strmap_get(runner->lanes, key); // it may have ended meanwhile
+    if (lane != NULL)
+        pump(lane);
+}
+
 void nj_action_job_end(struct nj_action_job *job, int rc, const struct nj_error *why)
 {
     struct nj_action_runner *runner = job->runner;
@@ -92,19 +115,18 @@ void nj_action_job_end(struct nj_action_job *job, int rc, const struct nj_error 
     memcpy(key, job->order_key, sizeof key);
     job->rc = rc;
     job->error = why != NULL ? *why : (struct nj_error){0};
-    count_end(runner, rc);
-    if (rc != 0)
-        nj_log_at(runner->config.log, NJ_LOG_WARNING, "Action failed",
-                  NJ_TEXT("action", nj_action_kind_names[job->driver->kind]),
-                  NJ_TEXT("path", job->path), NJ_TEXT("session_id", job->order_key),
-                  NJ_TEXT("error", job->error.text));
-    leave_lane(job);
-    tell_end(job);
-    job_free(job);
-    struct nj_action_lane *lane = nj_strmap_get(runner->lanes, key); // it may have ended meanwhile
-    if (lane != NULL)
-        pump(lane);
+    leave(job);
+    nj_action_job_free(job);
+    go_on_with(runner, key);
     nj_action_check_stopped(runner);
+}
+
+void nj_action_job_set_aside(struct nj_action_job *job, struct nj_list *aside)
+{
+    job->rc = job->error.code;
+    leave(job);
+    nj_list_append(aside, &job->all);
+    go_on_with(job->runner, job->order_key);
 }
 
 static int join_lane(struct nj_action_job *job)
@@ -180,7 +202,7 @@ void nj_action_job_start(struct nj_action_job *job)
     struct nj_error why;
     if (join_lane(job) != 0) {
         nj_error_set(&why, NJ_E_NOMEM, "no memory for an action");
-        nj_action_job_end(job, NJ_E_NOMEM, &why);
+        nj_action_keep(job, false, NJ_E_NOMEM, &why);
     } else if (job->image != NULL) {
         job->state = NJ_ACTION_MAKING;
         nj_action_make_image(job);
@@ -266,9 +288,12 @@ static void refuse(struct nj_action_runner *runner, struct nj_action_call *call,
                    const struct nj_error *why)
 {
     count_end(runner, rc);
-    nj_log_at(runner->config.log, NJ_LOG_WARNING, "Action failed",
-              NJ_TEXT("action", nj_action_kind_names[call->action->kind]),
-              NJ_TEXT("path", call->action->path), NJ_TEXT("error", why->text));
+    const struct nj_action_lost lost = {.kind = call->action->kind,
+                                        .path = call->action->path,
+                                        .session_id =
+                                            call->order_key != NULL ? call->order_key : "",
+                                        .why = why->text};
+    nj_action_lose(runner, &lost);
     call->rc = rc;
     call->error = *why;
     call->done(call);
