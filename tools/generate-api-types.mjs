@@ -25,6 +25,7 @@ function join(types) {
 
 function typeOf(schema, indent) {
     if (schema.$ref) return schema.$ref.split("/").pop();
+    if (schema.allOf) return schema.allOf.map((one) => typeOf(one, indent)).join(" & ");
     if (schema.enum) return join(schema.enum.map((value) => JSON.stringify(value)));
     const choices = schema.oneOf ?? schema.anyOf;
     if (choices) return join(choices.map((one) => typeOf(one, indent)));
@@ -56,7 +57,7 @@ function objectOf(schema, indent) {
 }
 
 function declare(name, schema) {
-    if (schema.properties) return `\nexport interface ${name} {\n${membersOf(schema, "").join("")}}\n`;
+    if (schema.properties && !schema.allOf) return `\nexport interface ${name} {\n${membersOf(schema, "").join("")}}\n`;
     return `\nexport type ${name} = ${typeOf(schema, "")};\n`;
 }
 

@@ -33,4 +33,13 @@ const void *nj_config_object_values(const struct nj_config_object *object);
 void nj_config_object_write(const struct nj_option_group *members, const void *values,
                             struct nj_json_writer *writer);
 
+enum nj_schema_use {
+    NJ_SCHEMA_REQUEST, // what nj_config_object_parse takes: limits, and no other members
+    NJ_SCHEMA_ANSWER,  // what nj_config_object_write gives: all members, secrets may be null
+};
+// The members as JSON schema, into an open object. Which members must be given depends on who reads
+// and is not said.
+void nj_config_object_schema(const struct nj_option_group *members, enum nj_schema_use use,
+                             struct nj_json_writer *writer);
+
 #endif

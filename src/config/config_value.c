@@ -25,15 +25,15 @@ static int fail_nomem(const struct nj_binding *binding)
     return nj_error_set(binding->binder->err, NJ_E_NOMEM, "%s: out of memory", binding->name);
 }
 
-static bool has_minimum(const struct nj_option *option)
+bool nj_option_has_minimum(const struct nj_option *option)
 {
     return option->min != 0 || option->max != 0;
 }
 
 // A table row may give a minimum alone: { .min = 1 }.
-static bool has_maximum(const struct nj_option *option)
+bool nj_option_has_maximum(const struct nj_option *option)
 {
-    return has_minimum(option) && option->max >= option->min;
+    return nj_option_has_minimum(option) && option->max >= option->min;
 }
 
 // What the limits of a text or list count; "" for numbers.
@@ -55,11 +55,11 @@ void nj_option_range_text(const struct nj_option *option, char *out, size_t size
 {
     const char *unit = option->unit ? option->unit : countable_unit(option->type);
     const char *blank = *unit ? " " : "";
-    if (has_maximum(option) && option->min == option->max)
+    if (nj_option_has_maximum(option) && option->min == option->max)
         snprintf(out, size, "%.15g%s%s", option->max, blank, unit);
-    else if (has_maximum(option))
+    else if (nj_option_has_maximum(option))
         snprintf(out, size, "%.15g to %.15g%s%s", option->min, option->max, blank, unit);
-    else if (has_minimum(option))
+    else if (nj_option_has_minimum(option))
         snprintf(out, size, "at least %.15g%s%s", option->min, blank, unit);
     else
         nj_text_copy(out, size, "");
@@ -68,8 +68,8 @@ void nj_option_range_text(const struct nj_option *option, char *out, size_t size
 int nj_value_check_range(const struct nj_binding *binding, double value)
 {
     const struct nj_option *option = binding->option;
-    bool low = has_minimum(option) && value < option->min;
-    bool high = has_maximum(option) && value > option->max;
+    bool low = nj_option_has_minimum(option) && value < option->min;
+    bool high = nj_option_has_maximum(option) && value > option->max;
     if (!low && !high)
         return 0;
     char range[NJ_CONFIG_NAME_MAX];

@@ -52,6 +52,8 @@ int nj_binding_error(const struct nj_binding *binding, const char *format, ...)
 
 // Checks a number, length or count against the option's limits.
 int nj_value_check_range(const struct nj_binding *binding, double value);
+bool nj_option_has_minimum(const struct nj_option *option);
+bool nj_option_has_maximum(const struct nj_option *option);
 // "1 to 100 s", "at least 1", or "" for an option without limits.
 void nj_option_range_text(const struct nj_option *option, char *out, size_t size);
 

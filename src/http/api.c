@@ -35,11 +35,6 @@ static bool is_reading(const char *method)
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
-static bool starts_with(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 // Bodies are JSON, and say so: a form of a foreign page cannot.
 static bool body_is_json(const struct nj_http_request *request)
 {
@@ -49,6 +44,15 @@ static bool body_is_json(const struct nj_http_request *request)
     size_t name = type != NULL ? strcspn(type, "; \t") : 0;
     return length == 0 ||
            (name == strlen("application/json") && strncasecmp(type, "application/json", name) == 0);
+}
+
+// Only what is described can be read.
+static void hand_over(struct nj_exchange *exchange)
+{
+    exchange->body = "";
+    if (exchange->route->body != NULL)
+        exchange->body = nj_http_body(exchange->request, &exchange->body_length);
+    exchange->route->handle(exchange);
 }
 
 static void dispatch(struct nj_exchange *exchange)
@@ -67,13 +71,13 @@ static void dispatch(struct nj_exchange *exchange)
     else if (!body_is_json(request))
         nj_exchange_problem(exchange, 415, "the body must be application/json");
     else
-        route->handle(exchange);
+        hand_over(exchange);
 }
 
 static void dispatch_unknown(struct nj_exchange *exchange)
 {
     const char *path = nj_http_path(exchange->request);
-    bool ours = starts_with(path, "/api/") || starts_with(path, "/ws/") || strcmp(path, "*") == 0;
+    bool ours = nj_route_is_beneath(path) || strcmp(path, "*") == 0;
     if (ours && !nj_auth_allows(exchange->api, exchange->request))
         nj_exchange_problem(exchange, 401, "give an API key, as X-API-Key for example");
     else if (ours)

@@ -97,15 +97,13 @@ static bool read_request(struct nj_exchange *exchange, struct nj_event_change *c
 {
     struct nj_error err = {.code = 0};
     json_t *root = NULL;
-    size_t length;
-    const char *body = nj_http_body(exchange->request, &length);
     if (!nj_param_id(exchange, 0, &change->id))
         return false;
     if (!read_if_match(nj_http_header(exchange->request, "If-Match"), &change->if_version)) {
         nj_exchange_problem(exchange, 412, "If-Match is no tag of this event");
         return false;
     }
-    int rc = nj_json_parse(body, length, BODY_MAX, &root, &err);
+    int rc = nj_json_parse(exchange->body, exchange->body_length, BODY_MAX, &root, &err);
     if (rc == 0)
         rc = read_body(root, change, &err);
     json_decref(root);

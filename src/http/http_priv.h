@@ -39,6 +39,8 @@ struct nj_route {
     const char *summary;                  // one sentence, for openapi
     const char *type;                     // of a good answer; NULL: JSON
     const char *schema;                   // name in the schemas of openapi; NULL: free form
+    int status;                           // of a good answer; 0: 200; 204 has no body
+    const char *body;                     // schema of the body; NULL: the route reads none
     const struct nj_route_query *queries; // ends with a NULL name; may be NULL
 };
 
@@ -58,6 +60,8 @@ struct nj_route_hit {
     char allow[64]; // of NJ_ROUTE_OTHER_METHOD
 };
 enum nj_route_match nj_route_find(const char *method, const char *path, struct nj_route_hit *out);
+// True when a route begins with the path's first part: no view of the page lies there.
+bool nj_route_is_beneath(const char *path);
 
 struct nj_vitals;
 struct nj_cleanup;
@@ -97,6 +101,8 @@ struct nj_exchange {
     const struct nj_route *route; // NULL: no route
     nj_us started_us;             // monotonic
     char params[NJ_ROUTE_PARAMS_MAX][NJ_ROUTE_PARAM_SIZE];
+    const char *body; // of a route that declares one, else ""; as long as the exchange
+    size_t body_length;
 };
 
 // auth.c

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The description of the API (OpenAPI 3.1), made from the table of routes.
+#include "config/config_object.h"
 #include "http/http_priv.h"
+#include "sources/sources.h"
 #include "util/build_info.h"
 
 #include <ctype.h>
@@ -62,10 +64,13 @@ static void write_content(struct nj_json_writer *writer, const char *type, const
 static void write_responses(struct nj_json_writer *writer, const struct nj_route *route)
 {
     bool websocket = route->type != NULL && strcmp(route->type, "websocket") == 0;
+    int status = route->status != 0 ? route->status : 200;
+    char text[8];
+    snprintf(text, sizeof text, "%d", (websocket ? 101 : status) % 1000);
     nj_json_object_begin(writer, "responses");
-    nj_json_object_begin(writer, websocket ? "101" : "200");
+    nj_json_object_begin(writer, text);
     nj_json_text(writer, "description", websocket ? "The WebSocket begins." : "As asked.");
-    if (!websocket)
+    if (!websocket && status != 204)
         write_content(writer, route->type != NULL ? route->type : "application/json",
                       route->schema);
     nj_json_object_end(writer);
@@ -102,11 +107,11 @@ static void write_operation_id(struct nj_json_writer *writer, const struct nj_ro
 
 static void write_body(struct nj_json_writer *writer, const struct nj_route *route)
 {
-    if (strcmp(route->method, "PATCH") != 0)
+    if (route->body == NULL)
         return;
     nj_json_object_begin(writer, "requestBody");
     nj_json_bool(writer, "required", true);
-    write_content(writer, "application/json", "EventPatch");
+    write_content(writer, "application/json", route->body);
     nj_json_object_end(writer);
 }
 
@@ -144,6 +149,17 @@ static void write_paths(struct nj_json_writer *writer)
     nj_json_object_end(writer);
 }
 
+// What the reader of a camera's entry takes, and what it gives back.
+static void write_source_schemas(struct nj_json_writer *writer)
+{
+    nj_json_object_begin(writer, "SourceEntry");
+    nj_config_object_schema(&nj_source_entry_group, NJ_SCHEMA_ANSWER, writer);
+    nj_json_object_end(writer);
+    nj_json_object_begin(writer, "SourceInput");
+    nj_config_object_schema(&nj_source_entry_group, NJ_SCHEMA_REQUEST, writer);
+    nj_json_object_end(writer);
+}
+
 static void write_security(struct nj_json_writer *writer)
 {
     static const char schemes[] =
@@ -156,6 +172,7 @@ static void write_security(struct nj_json_writer *writer)
     for (size_t i = 0; i < nj_openapi_schema_count; i++)
         nj_json_raw(writer, nj_openapi_schemas[i].name, nj_openapi_schemas[i].json,
                     strlen(nj_openapi_schemas[i].json));
+    write_source_schemas(writer);
     nj_json_object_end(writer);
     nj_json_raw(writer, "securitySchemes", schemes, sizeof schemes - 1);
     nj_json_object_end(writer);

@@ -366,15 +366,13 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"problem\":{\"type\":[\"string\",\"null\"]},\"live\":{\"oneOf\":[{\"$ref\":\"#/components/"
      "schemas/Live\"},{\"type\":\"null\"}]},\"entry\":{\"$ref\":\"#/components/schemas/"
      "SourceEntry\"}}}"},
-    {"SourceEntry",
-     "{\"type\":\"object\",\"required\":[\"id\",\"name\",\"kind\"],\"properties\":{\"id\":{"
-     "\"type\":\"string\"},\"name\":{\"type\":\"string\"},\"kind\":{\"type\":\"string\",\"enum\":["
-     "\"file\",\"rtsp\",\"snapshot\",\"null\"]},\"url\":{\"type\":\"string\"},\"detect_url\":{"
-     "\"type\":\"string\"},\"username\":{\"type\":[\"string\",\"null\"]},\"password\":{\"type\":["
-     "\"string\",\"null\"]},\"fps\":{\"type\":\"number\"},\"snapshot_interval_seconds\":{\"type\":"
-     "\"number\"},\"reconnect_seconds\":{\"type\":\"number\"},\"max_retries\":{\"type\":"
-     "\"integer\"},\"keyframes_when_still\":{\"type\":\"boolean\"},\"masks\":{\"type\":\"array\","
-     "\"items\":{\"type\":\"string\"}}}}"},
+    {"SourceChange",
+     "{\"allOf\":[{\"$ref\":\"#/components/schemas/SourceInput\"}],\"type\":\"object\","
+     "\"required\":[\"url\"],\"properties\":{\"kind\":{\"enum\":[\"rtsp\",\"snapshot\"]}}}"},
+    {"SourceNew",
+     "{\"allOf\":[{\"$ref\":\"#/components/schemas/SourceInput\"}],\"type\":\"object\","
+     "\"required\":[\"id\",\"url\"],\"properties\":{\"kind\":{\"enum\":[\"rtsp\","
+     "\"snapshot\"]}}}"},
     {"SourcePage", "{\"type\":\"object\",\"required\":[\"items\",\"pagination\"],\"properties\":{"
                    "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
                    "Source\"}},\"pagination\":{\"$ref\":\"#/components/schemas/Pagination\"}}}"},

@@ -58,3 +58,15 @@ enum nj_route_match nj_route_find(const char *method, const char *path, struct n
         return NJ_ROUTE_FOUND;
     return hit.allow[0] != '\0' ? NJ_ROUTE_OTHER_METHOD : NJ_ROUTE_UNKNOWN;
 }
+
+bool nj_route_is_beneath(const char *path)
+{
+    for (size_t i = 0; i < nj_route_count; i++) {
+        const char *pattern = nj_routes[i].pattern;
+        size_t first = 1 + strcspn(pattern + 1, "/");
+        if (first > 1 && strncmp(pattern, path, first) == 0 &&
+            (path[first] == '/' || path[first] == '\0'))
+            return true;
+    }
+    return false;
+}

@@ -38,7 +38,8 @@ static void start_change(struct nj_exchange *exchange, enum nj_live_change_kind 
     self->exchange = exchange;
     self->change.kind = kind;
     self->change.id = exchange->params[0];
-    self->change.json = nj_http_body(exchange->request, &self->change.length);
+    self->change.json = exchange->body;
+    self->change.length = exchange->body_length;
     self->change.done = reply;
     nj_live_set_change(live, &self->change);
 }

@@ -13,14 +13,12 @@ struct nj_source_test {
     struct nj_list link;
     struct nj_stream_trial trial;
     struct nj_exchange *exchange;
-    struct nj_config_object *object;
-    char *json;
+    struct nj_live_entry entry;
 };
 
 static void free_test(struct nj_source_test *test)
 {
-    nj_config_object_destroy(test->object);
-    free(test->json);
+    nj_live_entry_finish(&test->entry);
     free(test);
 }
 
@@ -49,13 +47,13 @@ void nj_source_tests_cancel(struct nj_api *api)
 }
 
 // A test of a camera that exists may leave its password out.
-static const struct nj_source_entry *existing(struct nj_exchange *exchange, const char *body,
-                                              size_t length)
+static const struct nj_source_entry *existing(struct nj_exchange *exchange)
 {
     struct nj_live_camera camera;
     json_t *root = NULL;
     const struct nj_source_entry *entry = NULL;
-    if (nj_json_parse(body, length, NJ_SOURCE_ENTRY_SIZE, &root, NULL) != 0)
+    if (nj_json_parse(exchange->body, exchange->body_length, NJ_SOURCE_ENTRY_SIZE, &root, NULL) !=
+        0)
         return NULL; // told by the reader of the entry
     const char *id = json_string_value(json_object_get(root, "id"));
     if (id != NULL && nj_live_set_get(exchange->api->context->live, id, &camera))
@@ -68,11 +66,11 @@ static int start_test(struct nj_exchange *exchange, struct nj_source_test *test,
                       struct nj_error *err)
 {
     const struct nj_api_context *context = exchange->api->context;
-    size_t length = 0;
-    const char *body = nj_http_body(exchange->request, &length);
-    const struct nj_live_entry_input input = {
-        .json = body, .length = length, .old = existing(exchange, body, length), .id = "test"};
-    int rc = nj_live_entry_parse(&input, &test->object, &test->json, err);
+    const struct nj_live_entry_input input = {.json = exchange->body,
+                                              .length = exchange->body_length,
+                                              .old = existing(exchange),
+                                              .id = "test"};
+    int rc = nj_live_entry_parse(&input, &test->entry, err);
     if (rc != 0)
         return rc;
     test->exchange = exchange;
@@ -80,7 +78,7 @@ static int start_test(struct nj_exchange *exchange, struct nj_source_test *test,
     test->trial.loop = context->loop;
     test->trial.rules = context->source_rules;
     return nj_stream_trial_start(&test->trial, context->streams,
-                                 nj_config_object_values(test->object), trial_us, err);
+                                 nj_config_object_values(test->entry.object), trial_us, err);
 }
 
 void nj_route_source_test(struct nj_exchange *exchange)

@@ -12,6 +12,7 @@ void nj_api_source_write(const struct nj_live_camera *camera, struct nj_json_wri
     nj_address_redact(shown.detect_url, detect_url, sizeof detect_url);
     shown.url = url;
     shown.detect_url = detect_url;
+    shown.paused = camera->paused; // what pause and resume made of it
     nj_json_text(writer, "id", shown.id);
     nj_json_bool(writer, "configured", camera->configured);
     nj_json_bool(writer, "paused", camera->paused);

@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MASKS_MAX = 16,
-    MASK_POINTS_MAX = 64,
-};
 // last_seen is for people and for "offline"; a write a frame would only wear the disk.
 static const nj_us touch_every_us = 5 * (nj_us)NJ_US_PER_S;
 
@@ -92,44 +88,16 @@ bool nj_live_end_turn(struct nj_live_pipeline *pipeline)
     return false;
 }
 
-// "x,y x,y x,y" in parts of the picture.
-static int parse_mask(const char *text, float *points, size_t *out_count)
-{
-    size_t count = 0;
-    while (*text != '\0') {
-        char *end = NULL;
-        if (count == 2 * (size_t)MASK_POINTS_MAX)
-            return NJ_E_TOO_BIG;
-        float value = strtof(text, &end);
-        if (end == text || !(value >= 0 && value <= 1)) // nor is it "nan"
-            return NJ_E_INVALID;
-        points[count++] = value;
-        text = end + strspn(end, ", ");
-    }
-    if (count < 6 || count % 2 != 0)
-        return NJ_E_INVALID;
-    *out_count = count / 2;
-    return 0;
-}
-
 static int make_motion(struct nj_live_pipeline *pipeline, struct nj_error *err)
 {
     const struct nj_source_entry *entry = pipeline->config.entry;
-    float points[MASKS_MAX][2 * MASK_POINTS_MAX];
-    struct nj_polygon masks[MASKS_MAX];
-    if (entry->masks.count > MASKS_MAX)
-        return nj_error_set(err, NJ_E_TOO_BIG, "camera %s: %zu masks, at most %d are possible",
-                            entry->id, entry->masks.count, MASKS_MAX);
-    for (size_t i = 0; i < entry->masks.count; i++) {
-        masks[i].points = points[i];
-        int rc = parse_mask(entry->masks.items[i], points[i], &masks[i].count);
-        if (rc != 0)
-            return nj_error_set(err, rc,
-                                "camera %s: mask '%s': three to %d points \"x,y x,y x,y\" in parts "
-                                "of the picture, 0 to 1",
-                                entry->id, entry->masks.items[i], MASK_POINTS_MAX);
+    struct nj_live_masks masks;
+    int rc = nj_live_masks_read(&entry->masks, &masks, err);
+    if (rc != 0) {
+        (void)nj_error_prefix(err, "camera %s", entry->id);
+        return rc;
     }
-    return nj_motion_create(pipeline->config.motion, masks, entry->masks.count, &pipeline->motion,
+    return nj_motion_create(pipeline->config.motion, masks.polygons, masks.count, &pipeline->motion,
                             err);
 }
 
@@ -194,7 +162,7 @@ int nj_live_pipeline_start(struct nj_live_pipeline *pipeline, struct nj_error *e
         .sink = {.frame = handle_frame, .reset = handle_reset, .context = pipeline},
     };
     struct nj_stream_user *user = NULL;
-    if (entry.paused || atomic_load(&pipeline->user) != NULL)
+    if (atomic_load(&pipeline->user) != NULL)
         return 0;
     if (entry.detect_url != NULL && entry.detect_url[0] != '\0')
         entry.url = entry.detect_url;

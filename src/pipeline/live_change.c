@@ -21,8 +21,7 @@ struct nj_live_work {
     struct nj_live_change *change;
     enum nj_live_change_kind kind;
     char id[NJ_CAMERA_ID_SIZE];
-    struct nj_config_object *object; // of ADD and REPLACE
-    char *json;
+    struct nj_live_entry fresh; // of ADD and REPLACE
     bool storing;
     const struct nj_source_entry *entry; // old or new one, for the store thread
     int64_t last_track;
@@ -39,8 +38,7 @@ static void finish(struct nj_live_work *work, int rc, const struct nj_error *err
     change->work = NULL;
     nj_list_remove(&work->link);
     work->set->work_count -= 1;
-    nj_config_object_destroy(work->object);
-    free(work->json);
+    nj_live_entry_finish(&work->fresh);
     free(work);
     change->done(change);
 }
@@ -61,13 +59,28 @@ static void end_change(struct nj_live_work *work, int rc, const struct nj_error 
     begin_first(set);
 }
 
+// A new camera plays, a changed one goes on as it was, when the entry does not say it.
+static bool says_paused(const struct nj_live_work *work)
+{
+    return work->kind == NJ_LIVE_PAUSE || work->fresh.paused > 0;
+}
+
+static int apply_entry(const struct nj_live_work *work, struct nj_db *db, struct nj_error *err)
+{
+    const bool add = work->kind == NJ_LIVE_ADD;
+    int rc = add ? nj_sources_insert(db, work->id, work->fresh.json, err)
+                 : nj_sources_update(db, work->id, work->fresh.json, err);
+    if (rc == 0 && (work->fresh.paused > 0 || (!add && work->fresh.paused == 0)))
+        rc = nj_sources_set_paused(db, work->id, work->fresh.paused > 0, err);
+    return rc;
+}
+
 static int apply_row(const struct nj_live_work *work, struct nj_db *db, struct nj_error *err)
 {
     switch (work->kind) {
     case NJ_LIVE_ADD:
-        return nj_sources_insert(db, work->id, work->json, err);
     case NJ_LIVE_REPLACE:
-        return nj_sources_update(db, work->id, work->json, err);
+        return apply_entry(work, db, err);
     case NJ_LIVE_REMOVE:
         return nj_sources_delete(db, work->id, err);
     case NJ_LIVE_PAUSE:
@@ -83,9 +96,9 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     int rc = apply_row(work, db, err);
     if (rc == 0)
         rc = nj_live_camera_prepare(db, work->entry, &work->last_track, err);
-    if (rc == 0 && (work->kind == NJ_LIVE_REMOVE || work->kind == NJ_LIVE_PAUSE))
+    if (rc == 0 && (work->kind == NJ_LIVE_REMOVE || says_paused(work)))
         rc = nj_cameras_set_status(db, work->id, "offline",
-                                   work->kind == NJ_LIVE_PAUSE ? "paused" : "removed", err);
+                                   says_paused(work) ? "paused" : "removed", err);
     return rc;
 }
 
@@ -95,21 +108,24 @@ static int follow(struct nj_live_work *work, struct nj_error *err)
     struct nj_live_set *set = work->set;
     struct nj_live_item *item = nj_live_item_find(set, work->id);
     if (work->kind == NJ_LIVE_ADD) {
-        const struct nj_live_item added = {
-            .object = work->object, .entry = nj_config_object_values(work->object), .version = 1};
+        const struct nj_live_item added = {.object = work->fresh.object,
+                                           .entry = nj_config_object_values(work->fresh.object),
+                                           .paused = says_paused(work),
+                                           .version = 1};
         int rc = nj_live_item_add(set, &added, err);
         if (rc != 0)
             return rc;
-        work->object = NULL;
+        work->fresh.object = NULL;
         item = nj_live_item_find(set, work->id);
     } else if (work->kind == NJ_LIVE_REMOVE) {
         nj_live_item_remove(set, item);
         return 0;
     } else if (work->kind == NJ_LIVE_REPLACE) {
         struct nj_config_object *old = item->object;
-        item->object = work->object;
+        item->object = work->fresh.object;
         item->entry = nj_config_object_values(item->object);
-        work->object = NULL;
+        item->paused = work->fresh.paused < 0 ? item->paused : says_paused(work);
+        work->fresh.object = NULL;
         nj_config_object_destroy(old);
     } else {
         item->paused = work->kind == NJ_LIVE_PAUSE;
@@ -140,7 +156,8 @@ static void handle_stored(struct nj_store_op *op)
 static void store_change(struct nj_live_work *work)
 {
     const struct nj_live_item *item = nj_live_item_find(work->set, work->id);
-    work->entry = work->object != NULL ? nj_config_object_values(work->object) : item->entry;
+    work->entry =
+        work->fresh.object != NULL ? nj_config_object_values(work->fresh.object) : item->entry;
     work->op = (struct nj_store_op){
         .apply = apply, .done = handle_stored, .loop = work->set->config.live.loop};
     work->storing = true;
@@ -202,7 +219,7 @@ static int check(struct nj_live_work *work, struct nj_error *err)
 static int try_entry(const struct nj_live_work *work, struct nj_error *err)
 {
     const struct nj_live_config *live = &work->set->config.live;
-    const struct nj_source_config config = {.entry = nj_config_object_values(work->object),
+    const struct nj_source_config config = {.entry = nj_config_object_values(work->fresh.object),
                                             .rules = live->rules,
                                             .clock = live->clock,
                                             .log = live->log};
@@ -223,10 +240,10 @@ static int read_entry(struct nj_live_work *work, struct nj_error *err)
         .old = item != NULL ? item->entry : NULL,
         .id = work->kind == NJ_LIVE_REPLACE ? work->id : NULL,
     };
-    int rc = nj_live_entry_parse(&input, &work->object, &work->json, err);
+    int rc = nj_live_entry_parse(&input, &work->fresh, err);
     if (rc != 0)
         return rc;
-    const struct nj_source_entry *entry = nj_config_object_values(work->object);
+    const struct nj_source_entry *entry = nj_config_object_values(work->fresh.object);
     if (work->kind == NJ_LIVE_REPLACE && strcmp(entry->id, work->id) != 0)
         return nj_error_set(err, NJ_E_INVALID, "source.id: an id does not change; it is %s",
                             work->id);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entries of cameras that clients give: what is allowed, and how they are kept.
 #include "net/url.h"
+#include "pipeline/live_priv.h"
 #include "pipeline/live_set.h"
 #include "util/json_reader.h"
 #include "util/text.h"
@@ -129,10 +130,7 @@ static int normalise(json_t *root, const struct nj_source_entry *old, struct nj_
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < NJ_COUNT_OF(addresses); i++)
         rc = split_login(root, addresses[i], err);
-    if (rc == 0)
-        rc = keep_secrets(root, old, err);
-    (void)json_object_del(root, "paused"); // a state, changed by pause and resume
-    return rc;
+    return rc == 0 ? keep_secrets(root, old, err) : rc;
 }
 
 // A file or generated pictures would let a client look at what lies on this machine.
@@ -145,36 +143,68 @@ static int check_kind(const struct nj_source_entry *entry, struct nj_error *err)
                         "source.kind: rtsp or snapshot; other kinds stand in the configuration");
 }
 
-int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_config_object **out,
-                        char **out_json, struct nj_error *err)
+static int check_masks(const struct nj_source_entry *entry, struct nj_error *err)
+{
+    struct nj_live_masks masks;
+    int rc = nj_live_masks_read(&entry->masks, &masks, err);
+    if (rc != 0)
+        (void)nj_error_prefix(err, "source");
+    return rc;
+}
+
+static int check_object(json_t *root, struct nj_live_entry *made, struct nj_error *err)
+{
+    int rc = 0;
+    char *text = json_dumps(root, JSON_COMPACT);
+    if (text == NULL)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for a source");
+    if (strlen(text) > ENTRY_JSON_MAX)
+        rc = nj_error_set(err, NJ_E_TOO_BIG, "source: at most %d bytes", ENTRY_JSON_MAX);
+    const struct nj_config_object_input whole = {
+        .members = &nj_source_entry_group, .json = text, .length = strlen(text)};
+    if (rc == 0)
+        rc = nj_config_object_parse(&whole, &made->object, err);
+    free(text);
+    if (rc == 0)
+        rc = check_kind(nj_config_object_values(made->object), err);
+    return rc == 0 ? check_masks(nj_config_object_values(made->object), err) : rc;
+}
+
+// Whether a camera is paused is kept beside its entry, where pause and resume change it.
+static int split_paused(json_t *root, struct nj_live_entry *made, struct nj_error *err)
+{
+    const struct nj_source_entry *entry = nj_config_object_values(made->object);
+    made->paused = json_object_get(root, "paused") == NULL ? -1 : entry->paused;
+    (void)json_object_del(root, "paused");
+    made->json = json_dumps(root, JSON_COMPACT);
+    return made->json != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a source");
+}
+
+int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_live_entry *out,
+                        struct nj_error *err)
 {
     json_t *root = NULL;
-    char *text = NULL;
-    struct nj_config_object *object = NULL;
+    struct nj_live_entry made = {.object = NULL};
     int rc = nj_json_parse(input->json, input->length, ENTRY_JSON_MAX, &root, err);
     if (rc == 0)
         rc = normalise(root, input->old, err);
     if (rc == 0)
         rc = fill_in(root, input->id, err);
-    if (rc == 0) {
-        text = json_dumps(root, JSON_COMPACT);
-        rc = text != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a source");
-    }
-    if (rc == 0 && strlen(text) > ENTRY_JSON_MAX)
-        rc = nj_error_set(err, NJ_E_TOO_BIG, "source: at most %d bytes", ENTRY_JSON_MAX);
-    const struct nj_config_object_input whole = {
-        .members = &nj_source_entry_group, .json = text, .length = text != NULL ? strlen(text) : 0};
     if (rc == 0)
-        rc = nj_config_object_parse(&whole, &object, err);
+        rc = check_object(root, &made, err);
     if (rc == 0)
-        rc = check_kind(nj_config_object_values(object), err);
+        rc = split_paused(root, &made, err);
     json_decref(root);
-    if (rc != 0) {
-        nj_config_object_destroy(object);
-        free(text);
-        return rc;
-    }
-    *out = object;
-    *out_json = text;
-    return 0;
+    if (rc != 0)
+        nj_live_entry_finish(&made);
+    else
+        *out = made;
+    return rc;
+}
+
+void nj_live_entry_finish(struct nj_live_entry *entry)
+{
+    nj_config_object_destroy(entry->object);
+    free(entry->json);
+    *entry = (struct nj_live_entry){.object = NULL};
 }

@@ -8,6 +8,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum { NJ_LIVE_MASKS_MAX = 16, NJ_LIVE_MASK_POINTS_MAX = 64 }; // of one camera
+
+struct nj_live_masks {
+    struct nj_polygon polygons[NJ_LIVE_MASKS_MAX]; // into points
+    float points[NJ_LIVE_MASKS_MAX][2 * NJ_LIVE_MASK_POINTS_MAX];
+    size_t count;
+};
+
+// NJ_E_INVALID names the mask ("masks[1] ...") and what is allowed.
+int nj_live_masks_read(const struct nj_text_list *masks, struct nj_live_masks *out,
+                       struct nj_error *err);
+
 // A track that has its row. Belongs to whoever owns the inference (one job at a time).
 struct nj_live_row {
     bool used;

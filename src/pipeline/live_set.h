@@ -47,7 +47,7 @@ size_t nj_live_set_count(const struct nj_live_set *set);
 
 enum nj_live_change_kind {
     NJ_LIVE_ADD,
-    NJ_LIVE_REPLACE, // a password that is not given stays
+    NJ_LIVE_REPLACE, // a password that is not given stays, and whether it is paused
     NJ_LIVE_REMOVE,
     NJ_LIVE_PAUSE,
     NJ_LIVE_RESUME
@@ -75,11 +75,16 @@ struct nj_live_entry_input {
     const struct nj_source_entry *old; // whose password stays when none is given; may be NULL
     const char *id;                    // where the entry has none; NULL: it must have one
 };
+struct nj_live_entry {
+    struct nj_config_object *object; // a struct nj_source_entry
+    char *json;                      // as it is kept: without `paused`, with its secrets
+    int paused;                      // 0 or 1; -1: not said
+};
 // Reads an entry that a client gave: kinds rtsp and snapshot only, user and password of the address
-// moved to their members. The caller owns *out and frees *out_json, the entry as it is kept.
-// NJ_E_INVALID also when an address names another host than the old one did, or none with TLS,
-// because a kept secret goes nowhere else.
-int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_config_object **out,
-                        char **out_json, struct nj_error *err);
+// moved to their members. NJ_E_INVALID names the member; also when an address names another host
+// than the old one did, or none with TLS, because a kept secret goes nowhere else.
+int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_live_entry *out,
+                        struct nj_error *err);
+void nj_live_entry_finish(struct nj_live_entry *entry); // accepts a zeroed one
 
 #endif

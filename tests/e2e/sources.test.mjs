@@ -26,7 +26,7 @@ before(async () => {
     await camera.tell(`mount yard ${testVideo("small")} auth=digest user=watch password=s3cret`);
     await camera.tell(`mount hall ${testVideo("small")} snapshots`);
     daemon = await Daemon.start({
-        set: ["sources.list=[{\"id\":\"lobby\",\"kind\":\"null\",\"path\":\"64x64x50\"}]"],
+        set: ["sources.list=[{\"id\":\"lobby\",\"kind\":\"null\",\"path\":\"64x64x50\"},{\"id\":\"attic\",\"kind\":\"null\",\"path\":\"64x64x5000\",\"paused\":true}]"],
     });
 });
 
@@ -95,6 +95,8 @@ describe("the API of live cameras", () => {
             [{ id: "x", kind: "rtsp", url: camera.url("yard"), password: "file:/etc/passwd" }, "in the configuration only"],
             [{ id: "Not an id", kind: "rtsp", url: camera.url("yard") }, "id"],
             [{ id: "x", kind: "rtsp", url: camera.url("yard"), fpss: 3 }, "fps"],
+            [{ id: "x", kind: "rtsp", url: camera.url("yard"), masks: ["0,0 1,0"] }, "source: masks[0]"],
+            [{ id: "x", kind: "rtsp", url: camera.url("yard"), paused: "perhaps" }, "source.paused"],
             [{ id: "x", kind: "rtsp", url: "rtsp://169.254.169.254/latest" }, "169.254"],
             [[], "object"],
         ];
@@ -108,6 +110,43 @@ describe("the API of live cameras", () => {
         }
         assert.equal((await send("DELETE", "/api/sources/lobby")).status, 403);
         assert.equal((await send("DELETE", "/api/sources/nobody")).status, 404);
+    });
+
+    test("a camera can be added paused, and a change pauses or lets it play", async () => {
+        const entry = { id: "shed", kind: "rtsp", url: camera.url("yard", "watch:s3cret") };
+        const added = await send("POST", "/api/sources", { ...entry, paused: true });
+        assert.equal(added.status, 201);
+        assert.equal((await added.json()).paused, true);
+        const named = await send("PUT", "/api/sources/shed", { ...entry, name: "Shed" }).then((response) => response.json());
+        assert.deepEqual([named.paused, named.entry.paused, named.live], [true, true, null], "not said: as it was");
+        assert.equal((await send("POST", "/api/sources/shed/resume")).status, 200);
+        await isActive("shed");
+        const paused = await send("PUT", "/api/sources/shed", { ...entry, paused: true }).then((response) => response.json());
+        assert.deepEqual([paused.paused, paused.live], [true, null]);
+        assert.equal((await send("PUT", "/api/sources/shed", { ...entry, paused: false })).status, 200);
+        await isActive("shed");
+        assert.equal((await send("DELETE", "/api/sources/shed")).status, 204);
+    });
+
+    test("a camera that the configuration pauses can be resumed", async () => {
+        assert.equal((await sourceOf("attic")).paused, true);
+        assert.equal((await send("POST", "/api/sources/attic/resume")).status, 200);
+        await isActive("attic");
+    });
+
+    test("whatever reads a body says so in the description", async () => {
+        const { paths } = await daemon.json("/openapi.json");
+        const readers = [];
+        for (const [path, methods] of Object.entries(paths)) {
+            for (const [method, operation] of Object.entries(methods)) {
+                if (method === "get") continue;
+                const response = await send(method.toUpperCase(), `${path.replace(/\{\w+\}/g, "1")}?dry_run=true`, { nonsense: 1 });
+                await response.text();
+                assert.equal(response.status === 400, operation.requestBody !== undefined, `${method} ${path}: ${response.status}`);
+                if (operation.requestBody) readers.push(`${method} ${path}`);
+            }
+        }
+        assert.deepEqual(readers.sort(), ["patch /api/events/{id}", "post /api/sources", "post /api/sources/test", "put /api/sources/{id}"]);
     });
 
     test("a removed camera is gone, what it saw stays", async () => {

@@ -3,6 +3,7 @@
 #include "config/config_object.h"
 #include "tests/unit/config/options_helper.h"
 #include "util/buf.h"
+#include "util/json_reader.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
@@ -76,6 +77,46 @@ static void secrets_of_clients_cannot_name_files_or_the_environment(void **state
     }
 }
 
+static json_t *schema_of(const struct nj_option_group *members, enum nj_schema_use use)
+{
+    struct nj_buf out;
+    struct nj_json_writer writer;
+    nj_buf_init(&out, 1 << 16);
+    nj_json_init(&writer, &out);
+    nj_json_object_begin(&writer, NULL);
+    nj_config_object_schema(members, use, &writer);
+    nj_json_object_end(&writer);
+    json_t *root = json_loadb(out.data, out.length, 0, NULL);
+    nj_buf_finish(&out);
+    assert_non_null(root);
+    return root;
+}
+
+static void schema_says_what_the_reader_takes(void **state)
+{
+    (void)state;
+    json_t *root = schema_of(&batch_group, NJ_SCHEMA_REQUEST), *secrets;
+    const char *type = NULL, *choice = NULL;
+    double minimum = -1;
+    int others = 1;
+    assert_int_equal(json_unpack(root, "{s:b,s:{s:{s:s,s:F},s:{s:[s]}}}", "additionalProperties",
+                                 &others, "properties", "max_detections", "type", &type, "minimum",
+                                 &minimum, "mode", "enum", &choice),
+                     0);
+    assert_int_equal(others, 0);
+    assert_string_equal(type, "integer");
+    assert_true(minimum == 1);
+    assert_string_equal(choice, "fast");
+    assert_null(json_object_get(root, "required"));
+    json_decref(root);
+    root = schema_of(&server_group, NJ_SCHEMA_ANSWER);
+    assert_int_equal(json_unpack(root, "{s:{s:{s:o}}}", "properties", "password", "type", &secrets),
+                     0);
+    assert_string_equal(json_string_value(json_array_get(secrets, 1)), "null");
+    assert_int_equal(json_array_size(json_object_get(root, "required")), server_group.count);
+    json_decref(root);
+}
+
 static void written_objects_hide_secrets(void **state)
 {
     (void)state;
@@ -105,6 +146,7 @@ int config_object_test(void)
         cmocka_unit_test(given_members_and_defaults_fill_the_struct),
         cmocka_unit_test(mistakes_name_the_member),
         cmocka_unit_test(secrets_of_clients_cannot_name_files_or_the_environment),
+        cmocka_unit_test(schema_says_what_the_reader_takes),
         cmocka_unit_test(written_objects_hide_secrets),
     };
     return cmocka_run_group_tests_name("config_object", config_object, NULL, NULL);

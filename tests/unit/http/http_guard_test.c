@@ -246,6 +246,11 @@ static void methods_and_bodies_that_do_not_fit_are_refused(void **state)
         {"GET", "/api/nothing", "", NULL, 404, ""},
         {"GET", "/api/events/1/x", "", NULL, 404, ""},
         {"GET", "/api/cameras/", "", NULL, 404, ""},
+        {"GET", "/api", "", NULL, 404, ""},
+        {"GET", "/camera/door", "", NULL, 404, ""},
+        {"GET", "/ws/nothing", "", NULL, 404, ""},
+        {"GET", "/health/more", "", NULL, 404, ""},
+        {"GET", "/cameras", "", NULL, 200, ""}, // may be a view of the page
         {"HEAD", "/api/cameras", "", NULL, 200, ""},
     };
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
@@ -256,6 +261,19 @@ static void methods_and_bodies_that_do_not_fit_are_refused(void **state)
         if (answer->status != cases[i].status || strcmp(allow, cases[i].allow) != 0)
             fail_msg("%zu: %d %s", i, answer->status, allow);
     }
+}
+
+static void id_that_is_too_long_is_a_problem_and_no_page(void **state)
+{
+    enum { ID_LENGTH = 3000 };
+    char path[ID_LENGTH + 32] = "/camera/", type[64];
+    size_t used = strlen(path);
+    memset(path + used, 'c', ID_LENGTH);
+    memcpy(path + used + ID_LENGTH, "/image", sizeof "/image");
+    const struct nj_answer *answer = http_get(*state, path);
+    assert_int_equal(answer->status, 404);
+    assert_string_equal(nj_answer_header(answer, "Content-Type", type, sizeof type),
+                        "application/problem+json");
 }
 
 static void every_answer_has_the_security_headers(void **state)
@@ -292,6 +310,8 @@ int http_guard_test(void)
         cmocka_unit_test_setup_teardown(foreign_pages_may_not_change_or_listen, setup_hosts,
                                         http_teardown),
         cmocka_unit_test_setup_teardown(methods_and_bodies_that_do_not_fit_are_refused, http_setup,
+                                        http_teardown),
+        cmocka_unit_test_setup_teardown(id_that_is_too_long_is_a_problem_and_no_page, http_setup,
                                         http_teardown),
         cmocka_unit_test_setup_teardown(every_answer_has_the_security_headers, http_setup,
                                         http_teardown),

@@ -205,6 +205,24 @@ static void check_answer(struct http_fixture *fixture, const struct nj_route *ro
     json_decref(root);
 }
 
+// A body is described where one is read, by a schema that stands beside it.
+static void check_body(const json_t *operation, const struct nj_route *route,
+                       const json_t *description)
+{
+    const char *schema = NULL;
+    json_error_t why;
+    json_t *body = json_object_get(operation, "requestBody");
+    assert_int_equal(body != NULL, route->body != NULL);
+    if (body == NULL)
+        return;
+    if (json_unpack_ex(body, &why, 0, "{s:{s:{s:{s:s}}}}", "content", "application/json", "schema",
+                       "$ref", &schema) != 0)
+        fail_msg("%s: %s", route->pattern, why.text);
+    assert_string_equal(strrchr(schema, '/') + 1, route->body);
+    const json_t *schemas = json_object_get(json_object_get(description, "components"), "schemas");
+    assert_non_null(json_object_get(schemas, route->body));
+}
+
 static void every_route_is_described_and_answers_as_described(void **state)
 {
     struct http_fixture *fixture = *state;
@@ -223,7 +241,9 @@ static void every_route_is_described_and_answers_as_described(void **state)
         for (size_t k = 0; nj_routes[i].method[k] != '\0'; k++)
             method[k] = (char)(nj_routes[i].method[k] | 0x20);
         const json_t *path = json_object_get(paths, nj_routes[i].pattern);
-        assert_non_null(json_object_get(json_object_get(path, method), "operationId"));
+        const json_t *operation = json_object_get(path, method);
+        assert_non_null(json_object_get(operation, "operationId"));
+        check_body(operation, &nj_routes[i], description);
         check_answer(fixture, &nj_routes[i], description);
     }
     json_decref(description);

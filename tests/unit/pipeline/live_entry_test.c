@@ -47,19 +47,17 @@ static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
          NULL, "http://cam/s.jpg", "z", "y"},
     };
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
-        struct nj_config_object *object = NULL;
-        char *kept = NULL;
+        struct nj_live_entry made = {.object = NULL};
         struct nj_error err = {0};
         const struct nj_live_entry_input input = {cases[i].json, strlen(cases[i].json),
                                                   cases[i].old, "yard"};
-        if (nj_live_entry_parse(&input, &object, &kept, &err) != 0)
+        if (nj_live_entry_parse(&input, &made, &err) != 0)
             fail_msg("%s: %s", cases[i].json, err.text);
-        const struct nj_source_entry *entry = nj_config_object_values(object);
+        const struct nj_source_entry *entry = nj_config_object_values(made.object);
         assert_string_equal(entry->url, cases[i].url);
         assert_string_equal(entry->username, cases[i].username);
         assert_string_equal(entry->password, cases[i].password);
-        nj_config_object_destroy(object);
-        free(kept);
+        nj_live_entry_finish(&made);
     }
 }
 
@@ -83,21 +81,20 @@ static void kept_secrets_go_to_no_other_host(void **state)
     };
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         char json[256];
-        struct nj_config_object *object = NULL;
-        char *text = NULL;
+        struct nj_live_entry made = {.object = NULL};
         struct nj_error err = {0};
         snprintf(json, sizeof json, "{\"id\":\"yard\",\"kind\":\"rtsp\",%s}", cases[i].addresses);
         const struct nj_live_entry_input input = {json, strlen(json), &old_entry, NULL};
-        int rc = nj_live_entry_parse(&input, &object, &text, &err);
+        int rc = nj_live_entry_parse(&input, &made, &err);
         if ((rc == 0) != cases[i].kept)
             fail_msg("%s: %s", json, err.text);
         if (rc != 0)
             assert_non_null(strstr(err.text, "source.password"));
         else if (strstr(json, "elsewhere") != NULL && strstr(json, "watch") == NULL)
             assert_string_equal(
-                ((const struct nj_source_entry *)nj_config_object_values(object))->username, "");
-        nj_config_object_destroy(object);
-        free(text);
+                ((const struct nj_source_entry *)nj_config_object_values(made.object))->username,
+                "");
+        nj_live_entry_finish(&made);
     }
 }
 
@@ -110,12 +107,57 @@ static void kinds_that_read_this_machine_are_refused(void **state)
         "{\"id\":\"x\"}",
     };
     for (size_t i = 0; i < NJ_COUNT_OF(texts); i++) {
-        struct nj_config_object *object = NULL;
-        char *kept = NULL;
+        struct nj_live_entry made = {.object = NULL};
         struct nj_error err = {0};
         const struct nj_live_entry_input input = {texts[i], strlen(texts[i]), NULL, NULL};
-        assert_int_equal(nj_live_entry_parse(&input, &object, &kept, &err), NJ_E_INVALID);
+        assert_int_equal(nj_live_entry_parse(&input, &made, &err), NJ_E_INVALID);
         assert_non_null(strstr(err.text, "rtsp or snapshot"));
+    }
+}
+
+static void wrong_masks_are_refused_by_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *masks, *words;
+    } cases[] = {
+        {"[\"0,0 1,0\"]", "source: masks[0] '0,0 1,0': three to 64 points"},
+        {"[\"0,0 1,0 1,1\",\"0,0 1,0 2,2\"]", "source: masks[1]"},
+        {"[\"nonsense\"]", "source: masks[0]"},
+        {"[1]", "masks"},
+        {"[\"0,0 1,0 1,1\"]", NULL},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        char json[256];
+        struct nj_live_entry made = {.object = NULL};
+        struct nj_error err = {0};
+        snprintf(json, sizeof json, "{\"id\":\"x\",\"url\":\"rtsp://cam/1\",\"masks\":%s}",
+                 cases[i].masks);
+        const struct nj_live_entry_input input = {json, strlen(json), NULL, NULL};
+        int rc = nj_live_entry_parse(&input, &made, &err);
+        if (rc != (cases[i].words != NULL ? NJ_E_INVALID : 0) ||
+            (rc != 0 && strstr(err.text, cases[i].words) == NULL))
+            fail_msg("%s: %d %s", json, rc, err.text);
+        nj_live_entry_finish(&made);
+    }
+}
+
+static void paused_is_told_apart_from_not_said_and_not_kept_in_the_entry(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *member;
+        int paused;
+    } cases[] = {{"", -1}, {",\"paused\":true", 1}, {",\"paused\":false", 0}};
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        char json[128];
+        struct nj_live_entry made = {.object = NULL};
+        snprintf(json, sizeof json, "{\"id\":\"x\",\"url\":\"rtsp://cam/1\"%s}", cases[i].member);
+        const struct nj_live_entry_input input = {json, strlen(json), NULL, NULL};
+        assert_int_equal(nj_live_entry_parse(&input, &made, NULL), 0);
+        assert_int_equal(made.paused, cases[i].paused);
+        assert_null(strstr(made.json, "paused"));
+        nj_live_entry_finish(&made);
     }
 }
 
@@ -125,6 +167,8 @@ int live_entry_test(void)
         cmocka_unit_test(secrets_go_where_they_belong_and_stay_when_not_given),
         cmocka_unit_test(kept_secrets_go_to_no_other_host),
         cmocka_unit_test(kinds_that_read_this_machine_are_refused),
+        cmocka_unit_test(wrong_masks_are_refused_by_place),
+        cmocka_unit_test(paused_is_told_apart_from_not_said_and_not_kept_in_the_entry),
     };
     return cmocka_run_group_tests_name("live_entry", live_entry, NULL, NULL);
 }

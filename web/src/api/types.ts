@@ -454,21 +454,53 @@ export interface Source {
     entry: SourceEntry;
 }
 
+export type SourceChange = SourceInput;
+
 export interface SourceEntry {
     id: string;
     name: string;
     kind: "file" | "rtsp" | "snapshot" | "null";
+    path: string;
+    url: string;
+    detect_url: string;
+    username: string | null;
+    password: string | null;
+    tls_verify: boolean;
+    snapshot_interval_seconds: number;
+    connect_timeout_seconds: number;
+    reconnect_seconds: number;
+    max_retries: number;
+    keyframes_when_still: boolean;
+    paused: boolean;
+    loop: boolean;
+    paced: boolean;
+    fps: number;
+    masks: string[];
+}
+
+export interface SourceInput {
+    id?: string;
+    name?: string;
+    kind?: "file" | "rtsp" | "snapshot" | "null";
+    path?: string;
     url?: string;
     detect_url?: string;
-    username?: string | null;
-    password?: string | null;
-    fps?: number;
+    username?: string;
+    password?: string;
+    tls_verify?: boolean;
     snapshot_interval_seconds?: number;
+    connect_timeout_seconds?: number;
     reconnect_seconds?: number;
     max_retries?: number;
     keyframes_when_still?: boolean;
+    paused?: boolean;
+    loop?: boolean;
+    paced?: boolean;
+    fps?: number;
     masks?: string[];
 }
+
+export type SourceNew = SourceInput;
 
 export interface SourcePage {
     items: Source[];
