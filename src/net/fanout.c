@@ -15,16 +15,14 @@
 enum { NJ_FANOUT_TAG_SIZE = 48 };
 
 struct frame {
-    unsigned references; // the ring's and those of streams that hold a rest of it
-    size_t length;
+    struct nj_websocket_message *message; // the ring's reference
     char tag[NJ_FANOUT_TAG_SIZE];
-    char bytes[]; // header and payload
 };
 
 struct nj_fanout {
     struct nj_loop *loop;
     struct nj_fanout_options options;
-    struct frame **ring;
+    struct frame *ring;
     uint64_t tail, head; // numbers of the oldest message and of the next
     uint64_t flushed;    // all clients were offered what is before
     size_t bytes;
@@ -34,22 +32,15 @@ struct nj_fanout {
     struct nj_fanout_stats stats;
 };
 
-static void unref_frame(void *owned)
-{
-    struct frame *frame = owned;
-    if (--frame->references == 0)
-        free(frame);
-}
-
 static struct frame *frame_at(const struct nj_fanout *fanout, uint64_t number)
 {
-    return fanout->ring[number % fanout->options.ring_messages];
+    return &fanout->ring[number % fanout->options.ring_messages];
 }
 
 static void free_fanout(struct nj_fanout *fanout)
 {
     for (; fanout->tail < fanout->head; fanout->tail++)
-        unref_frame(frame_at(fanout, fanout->tail));
+        nj_websocket_message_unref(frame_at(fanout, fanout->tail)->message);
     free(fanout->ring);
     free(fanout);
 }
@@ -72,9 +63,10 @@ static void gather(const struct nj_fanout *fanout, struct nj_websocket *socket, 
     while (batch->next < fanout->head && batch->count < NJ_STREAM_IOV_MAX) {
         struct frame *frame = frame_at(fanout, batch->next);
         if (!member->wants || member->wants(socket, frame->tag)) {
-            batch->buffers[batch->count] = uv_buf_init(frame->bytes, (unsigned)frame->length);
+            struct nj_websocket_message *message = frame->message;
+            batch->buffers[batch->count] = uv_buf_init(message->bytes, (unsigned)message->length);
             batch->numbers[batch->count++] = batch->next;
-            batch->bytes += frame->length;
+            batch->bytes += message->length;
         }
         batch->next++;
     }
@@ -87,12 +79,9 @@ static void queue_rest(struct nj_fanout *fanout, struct nj_websocket *socket,
     unsigned i = 0;
     while (written >= batch->buffers[i].len)
         written -= batch->buffers[i++].len;
-    struct frame *frame = frame_at(fanout, batch->numbers[i]);
     socket->member.cursor = batch->numbers[i] + 1;
     fanout->stats.delivered += i + 1;
-    frame->references++;
-    nj_stream_queue(socket->stream, frame->bytes + written, frame->length - written, frame,
-                    unref_frame);
+    nj_websocket_queue_rest(socket, frame_at(fanout, batch->numbers[i])->message, written);
 }
 
 void nj_fanout_flush_socket(struct nj_websocket *socket)
@@ -210,21 +199,6 @@ void nj_fanout_leave(struct nj_websocket *socket)
     nj_list_remove(&member->node);
 }
 
-static struct frame *encode(const char *tag, const char *text, size_t length)
-{
-    uint8_t header[NJ_WEBSOCKET_HEADER_MAX_BYTES];
-    size_t header_length = nj_websocket_frame_header(header, NJ_WEBSOCKET_TEXT, length);
-    struct frame *frame = malloc(sizeof(*frame) + header_length + length);
-    if (!frame)
-        return NULL;
-    frame->references = 1;
-    frame->length = header_length + length;
-    nj_text_copy(frame->tag, sizeof(frame->tag), tag);
-    memcpy(frame->bytes, header, header_length);
-    memcpy(frame->bytes + header_length, text, length);
-    return frame;
-}
-
 static void make_room(struct nj_fanout *fanout, size_t length)
 {
     while (fanout->tail < fanout->head &&
@@ -232,9 +206,9 @@ static void make_room(struct nj_fanout *fanout, size_t length)
             fanout->bytes + length > fanout->options.ring_bytes)) {
         if (fanout->tail >= fanout->flushed)
             flush_all(fanout); // nobody is slow who was not yet offered the message
-        struct frame *oldest = frame_at(fanout, fanout->tail++);
+        struct nj_websocket_message *oldest = frame_at(fanout, fanout->tail++)->message;
         fanout->bytes -= oldest->length;
-        unref_frame(oldest);
+        nj_websocket_message_unref(oldest);
     }
 }
 
@@ -242,12 +216,14 @@ int nj_fanout_publish(struct nj_fanout *fanout, const char *tag, const char *tex
 {
     if (length > fanout->options.ring_bytes)
         return NJ_E_TOO_BIG;
-    struct frame *frame = encode(tag, text, length);
-    if (!frame)
+    struct nj_websocket_message *message = nj_websocket_message_create(text, length);
+    if (!message)
         return NJ_E_NOMEM;
-    make_room(fanout, frame->length);
-    fanout->ring[fanout->head++ % fanout->options.ring_messages] = frame;
-    fanout->bytes += frame->length;
+    make_room(fanout, message->length);
+    struct frame *frame = frame_at(fanout, fanout->head++);
+    frame->message = message;
+    nj_text_copy(frame->tag, sizeof(frame->tag), tag);
+    fanout->bytes += message->length;
     fanout->stats.published++;
     if (!fanout->flush_posted) {
         fanout->flush_posted = true;

@@ -191,17 +191,80 @@ struct nj_websocket *nj_websocket_create(struct nj_loop *loop,
     return socket;
 }
 
-int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t length)
+// 0: the socket may be sent so much.
+static int check_room(struct nj_websocket *socket, size_t length)
 {
     if (socket->state != NJ_WEBSOCKET_OPEN || socket->stream->closing)
         return NJ_E_CANCELLED;
     size_t queued = socket->stream->queued_bytes;
     bool full = length > socket->max_queued_bytes || queued > socket->max_queued_bytes - length;
-    if (full && !nj_stream_idle(socket->stream)) {
-        nj_websocket_close(socket, NJ_WEBSOCKET_POLICY, "too slow");
-        return NJ_E_FULL;
-    }
-    return send_frame(socket, NJ_WEBSOCKET_TEXT, text, length);
+    if (!full || nj_stream_idle(socket->stream))
+        return 0;
+    nj_websocket_close(socket, NJ_WEBSOCKET_POLICY, "too slow");
+    return NJ_E_FULL;
+}
+
+int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t length)
+{
+    int rc = check_room(socket, length);
+    return rc != 0 ? rc : send_frame(socket, NJ_WEBSOCKET_TEXT, text, length);
+}
+
+size_t nj_websocket_queued_bytes(const struct nj_websocket *socket)
+{
+    return socket->stream->queued_bytes;
+}
+
+struct nj_websocket_message *nj_websocket_message_create(const char *text, size_t length)
+{
+    uint8_t header[NJ_WEBSOCKET_HEADER_MAX_BYTES];
+    size_t header_length = nj_websocket_frame_header(header, NJ_WEBSOCKET_TEXT, length);
+    struct nj_websocket_message *message = malloc(sizeof(*message) + header_length + length);
+    if (!message)
+        return NULL;
+    message->references = 1;
+    message->length = header_length + length;
+    memcpy(message->bytes, header, header_length);
+    memcpy(message->bytes + header_length, text, length);
+    return message;
+}
+
+void nj_websocket_message_unref(struct nj_websocket_message *message)
+{
+    if (message && --message->references == 0)
+        free(message);
+}
+
+size_t nj_websocket_message_bytes(const struct nj_websocket_message *message)
+{
+    return message->length;
+}
+
+static void release_message(void *owned)
+{
+    nj_websocket_message_unref(owned);
+}
+
+int nj_websocket_queue_rest(struct nj_websocket *socket, struct nj_websocket_message *message,
+                            size_t done)
+{
+    message->references++;
+    return nj_stream_queue(socket->stream, message->bytes + done, message->length - done, message,
+                           release_message);
+}
+
+int nj_websocket_send_message(struct nj_websocket *socket, struct nj_websocket_message *message)
+{
+    int rc = check_room(socket, message->length);
+    if (rc != 0)
+        return rc;
+    uv_buf_t buffer = {.base = message->bytes, .len = message->length};
+    long written = nj_stream_try(socket->stream, &buffer, 1);
+    if (written < 0)
+        return NJ_E_IO;
+    if ((size_t)written == message->length)
+        return 0;
+    return nj_websocket_queue_rest(socket, message, (size_t)written);
 }
 
 nj_us nj_websocket_last_received_us(const struct nj_websocket *socket)

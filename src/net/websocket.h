@@ -36,8 +36,19 @@ int nj_websocket_accept(struct nj_http_request *request, const struct nj_websock
 // A private message to one client; it may overtake ring messages of this tick. NJ_E_FULL closes it
 // as too slow; NJ_E_CANCELLED: it is closing.
 int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t length);
+
+// One text for many: encoded once, its bytes shared by all sockets that have not taken them yet.
+struct nj_websocket_message;
+// The caller's reference to a copy of `text`; NULL without memory.
+struct nj_websocket_message *nj_websocket_message_create(const char *text, size_t length);
+void nj_websocket_message_unref(struct nj_websocket_message *message); // accepts NULL
+size_t nj_websocket_message_bytes(const struct nj_websocket_message *message);
+// As nj_websocket_send. The message stays the caller's; what must wait has its own reference.
+int nj_websocket_send_message(struct nj_websocket *socket, struct nj_websocket_message *message);
+
 // Sends a close frame, waits a moment for the peer's, then closes. `closed` is still called.
 void nj_websocket_close(struct nj_websocket *socket, int code, const char *reason);
+size_t nj_websocket_queued_bytes(const struct nj_websocket *socket);    // a slow client's, so far
 nj_us nj_websocket_last_received_us(const struct nj_websocket *socket); // monotonic
 void *nj_websocket_user(const struct nj_websocket *socket);
 void nj_websocket_set_user(struct nj_websocket *socket, void *user);

@@ -18,6 +18,12 @@ enum nj_websocket_state {
     NJ_WEBSOCKET_CLOSED   // both are; the rest of the output goes out
 };
 
+struct nj_websocket_message { // loop thread only
+    unsigned references;
+    size_t length;
+    char bytes[]; // header and payload
+};
+
 struct nj_fanout_member {
     struct nj_fanout *fanout; // NULL: in none
     struct nj_list node;
@@ -44,6 +50,9 @@ struct nj_websocket *nj_websocket_create(struct nj_loop *loop,
                                          const struct nj_websocket_options *options,
                                          const struct nj_websocket_handlers *handlers);
 extern const struct nj_stream_owner nj_websocket_stream_calls;
+// What the socket did not take of a message, from its byte `done`, to the stream's queue.
+int nj_websocket_queue_rest(struct nj_websocket *socket, struct nj_websocket_message *message,
+                            size_t done);
 
 // fanout.c
 void nj_fanout_leave(struct nj_websocket *socket); // harmless when in none

@@ -13,7 +13,7 @@
 
 enum { SOCKET_LIMIT_TIMES = 4, BURST_SECONDS = 10 };
 
-// The first report after a change follows at once; all changes of a moment are one report.
+// All changes of a moment are one report.
 static const nj_us soon_us = 20 * (nj_us)NJ_US_PER_MS;
 // Who sends too much is told so, but not more often.
 static const nj_us refused_every_us = NJ_US_PER_S;
@@ -44,38 +44,6 @@ static const struct nj_metric_spec delay_spec = {
     .bounds = delay_bounds,
     .bound_count = NJ_COUNT_OF(delay_bounds),
 };
-
-static nj_us now_us(const struct nj_worker *worker)
-{
-    return nj_mono_us(nj_loop_clock(worker->config.loop));
-}
-
-static struct nj_subscriptions *subscriptions_of(const struct nj_worker *worker)
-{
-    return worker->config.subscriptions(worker->config.context);
-}
-
-static struct nj_worker_connection *connection_of(struct nj_list *node)
-{
-    return NJ_CONTAINER_OF(node, struct nj_worker_connection, node);
-}
-
-void nj_worker_send(struct nj_worker *worker, const char *subscription, const struct nj_buf *text)
-{
-    const struct nj_subscriptions *subscriptions = subscriptions_of(worker);
-    if (nj_buf_failed(text) != 0) {
-        nj_log_at(worker->config.log, NJ_LOG_ERROR, "A message to backends was not made",
-                  NJ_TEXT("error", nj_error_name(nj_buf_failed(text))));
-        return;
-    }
-    for (struct nj_list *at = worker->connections.next; at != &worker->connections; at = at->next) {
-        struct nj_worker_connection *connection = connection_of(at);
-        if (subscription == NULL ||
-            (subscriptions != NULL &&
-             nj_subscriptions_owns(subscriptions, connection->owner, subscription)))
-            nj_websocket_send(connection->socket, text->data, text->length); // or it is closing
-    }
-}
 
 static void send_error(struct nj_worker *worker, enum nj_worker_code code, const char *message,
                        const char *subscription)
@@ -111,40 +79,17 @@ static void tell_vitals(struct nj_worker *worker)
     }
 }
 
-static void send_reports(struct nj_worker *worker)
-{
-    struct nj_buf buf;
-    if (worker->count == 0)
-        return;
-    nj_buf_init(&buf, NJ_WORKER_TEXT_MAX);
-    nj_worker_write_report(worker, &buf);
-    nj_worker_send(worker, NULL, &buf);
-    nj_buf_finish(&buf);
-}
-
 static void handle_report(struct nj_timer *timer)
 {
     struct nj_worker *worker = NJ_CONTAINER_OF(timer, struct nj_worker, report);
-    const nj_us late_us = now_us(worker) - worker->report_due_us;
+    const nj_us late_us = nj_worker_now_us(worker) - worker->report_due_us;
     const nj_us period_us = worker->config.options->report_us;
     if (worker->metric_delay != NULL)
         nj_metric_observe(worker->metric_delay, (double)(late_us > 0 ? late_us : 0) / NJ_US_PER_S);
     // Beats that a busy loop missed are skipped, by the timer and here.
     worker->report_due_us += (late_us / period_us + 1) * period_us;
-    send_reports(worker);
+    nj_worker_report_now(worker, true);
     tell_vitals(worker);
-}
-
-static void handle_soon(struct nj_timer *timer)
-{
-    send_reports(NJ_CONTAINER_OF(timer, struct nj_worker, soon));
-}
-
-static void report_soon(struct nj_worker *worker)
-{
-    // Without memory for the timer the next beat tells it.
-    if (!worker->stopped && !nj_timer_active(&worker->soon))
-        (void)nj_timer_start(&worker->soon, soon_us, 0);
 }
 
 static void on_detected(void *context, const struct nj_subscription_view *view,
@@ -163,7 +108,8 @@ static void on_state(void *context, const struct nj_subscription_view *view,
 {
     struct nj_worker *worker = context;
     const struct nj_source_stats *stream = &view->stream;
-    report_soon(worker);
+    worker->changed = true;
+    nj_worker_report_soon(worker, soon_us);
     if (part == NJ_PART_MODEL && view->model_rc != 0)
         send_error(worker, nj_worker_code_of_model(view->model_rc), view->model_error,
                    view->spec->id);
@@ -212,11 +158,12 @@ int nj_worker_create(const struct nj_worker_config *config, struct nj_worker **o
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the worker's protocol");
     worker->config = *config;
     worker->next_owner = 1;
+    worker->reported_us = INT64_MIN / 2; // none yet
     nj_list_init(&worker->connections);
     nj_timer_init(&worker->report, config->loop, handle_report);
-    nj_timer_init(&worker->soon, config->loop, handle_soon);
+    nj_timer_init(&worker->soon, config->loop, nj_worker_handle_soon);
     make_metrics(worker);
-    worker->report_due_us = now_us(worker) + config->options->report_us;
+    worker->report_due_us = nj_worker_now_us(worker) + config->options->report_us;
     if (nj_timer_start(&worker->report, config->options->report_us, config->options->report_us) !=
         0) {
         free(worker);
@@ -235,7 +182,7 @@ void nj_worker_stop(struct nj_worker *worker)
     nj_timer_stop(&worker->soon);
     struct nj_list *node = worker->connections.next;
     while (node != &worker->connections) { // closing is never done within the call
-        struct nj_worker_connection *connection = connection_of(node);
+        struct nj_worker_connection *connection = nj_worker_connection_of(node);
         node = node->next;
         nj_websocket_close(connection->socket, 1001, "server is stopping");
     }
@@ -248,7 +195,7 @@ void nj_worker_destroy(struct nj_worker *worker)
         return;
     nj_worker_stop(worker);
     while ((node = nj_list_pop(&worker->connections)) != NULL)
-        connection_of(node)->worker = NULL; // freed when its socket is gone
+        nj_worker_connection_of(node)->worker = NULL; // freed when its socket is gone
     free(worker);
 }
 
@@ -259,14 +206,23 @@ size_t nj_worker_connections(const struct nj_worker *worker)
 
 static void answer_socket(void *arg, const char *text, size_t length)
 {
-    nj_websocket_send(arg, text, length);
+    struct nj_worker_connection *connection = arg;
+    nj_websocket_send(connection->socket, text, length);
+    nj_worker_bound_queues(connection->worker);
+}
+
+static void answer_report(void *arg)
+{
+    struct nj_worker_connection *connection = arg;
+    connection->wants_report = true;
+    nj_worker_report_soon(connection->worker, 0);
 }
 
 // True when the connection may send one more message now.
 static bool spend(struct nj_worker_connection *connection)
 {
     const double rate = connection->worker->config.options->messages_per_second;
-    const nj_us at_us = now_us(connection->worker);
+    const nj_us at_us = nj_worker_now_us(connection->worker);
     const double most = rate * BURST_SECONDS > 1 ? rate * BURST_SECONDS : 1;
     connection->allowance += (double)(at_us - connection->refilled_us) / NJ_US_PER_S * rate;
     connection->refilled_us = at_us;
@@ -281,12 +237,12 @@ static bool spend(struct nj_worker_connection *connection)
 static void refuse_rate(struct nj_worker_connection *connection)
 {
     struct nj_worker *worker = connection->worker;
-    const nj_us at_us = now_us(worker);
+    const nj_us at_us = nj_worker_now_us(worker);
     if (connection->refused_us > 0 && at_us - connection->refused_us < refused_every_us)
         return;
     connection->refused_us = at_us;
     const struct nj_worker_turn turn = {
-        worker, connection->owner, {answer_socket, connection->socket}};
+        worker, connection->owner, {answer_socket, answer_report, connection}};
     nj_worker_refuse(&turn, NJ_WORKER_RATE_LIMITED, "too many messages; this one was not read",
                      NULL);
 }
@@ -295,11 +251,12 @@ static void on_message(struct nj_websocket *socket, const char *text, size_t len
 {
     struct nj_worker_connection *connection = arg;
     struct nj_worker *worker = connection->worker;
+    (void)socket;
     if (worker == NULL || worker->stopped)
         return;
     if (spend(connection))
         nj_worker_handle(worker, connection->owner, text, length,
-                         (struct nj_worker_answer){answer_socket, socket});
+                         (struct nj_worker_answer){answer_socket, answer_report, connection});
     else
         refuse_rate(connection);
 }
@@ -316,7 +273,7 @@ static void on_closed(struct nj_websocket *socket, int code, void *arg)
     struct nj_worker *worker = connection->worker;
     (void)socket;
     if (worker != NULL) {
-        struct nj_subscriptions *subscriptions = subscriptions_of(worker);
+        struct nj_subscriptions *subscriptions = nj_worker_subscriptions(worker);
         nj_list_remove(&connection->node);
         worker->count--;
         count_connections(worker);
@@ -344,16 +301,6 @@ static bool refuse_unserved(struct nj_worker *worker, struct nj_http_request *re
     return true;
 }
 
-static void greet(struct nj_worker_connection *connection)
-{
-    struct nj_buf buf;
-    nj_buf_init(&buf, NJ_WORKER_TEXT_MAX);
-    nj_worker_write_report(connection->worker, &buf);
-    if (nj_buf_failed(&buf) == 0)
-        nj_websocket_send(connection->socket, buf.data, buf.length);
-    nj_buf_finish(&buf);
-}
-
 void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
                       const char *subprotocol)
 {
@@ -366,13 +313,13 @@ void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
     }
     const struct nj_websocket_options options = {
         .max_message_bytes = SOCKET_LIMIT_TIMES * (size_t)worker->config.options->max_message_bytes,
-        .max_queued_bytes = NJ_WORKER_QUEUE_BYTES,
+        .max_queued_bytes = (size_t)worker->config.options->max_queued_bytes,
         .subprotocol = subprotocol,
     };
     const struct nj_websocket_handlers handlers = {on_message, on_closed, connection};
     connection->worker = worker;
     connection->owner = worker->next_owner++;
-    connection->refilled_us = now_us(worker);
+    connection->refilled_us = nj_worker_now_us(worker);
     connection->allowance = worker->config.options->messages_per_second * BURST_SECONDS;
     if (nj_websocket_accept(request, &options, &handlers, &connection->socket, NULL) != 0) {
         free(connection);
@@ -383,5 +330,5 @@ void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
     count_connections(worker);
     nj_log_at(worker->config.log, NJ_LOG_INFO, "A backend connected",
               NJ_INT("connection", (int64_t)connection->owner));
-    greet(connection);
+    answer_report(connection);
 }

@@ -70,12 +70,6 @@ static const struct nj_worker_member patch_result_members[] = {
 
 static const struct nj_worker_member no_members[] = {{.name = NULL}};
 
-static struct nj_subscriptions *subscriptions_of(const struct nj_worker_turn *turn)
-{
-    const struct nj_worker_config *config = &turn->worker->config;
-    return config->subscriptions(config->context);
-}
-
 static void answer_buf(const struct nj_worker_turn *turn, struct nj_buf *buf)
 {
     if (nj_buf_failed(buf) == 0)
@@ -105,7 +99,8 @@ static void handle_subscribe(const struct nj_worker_turn *turn, struct nj_worker
         nj_worker_refuse(turn, code, err.text, args->spec.id);
         return;
     }
-    int rc = nj_subscriptions_add(subscriptions_of(turn), turn->owner, &args->spec, &err);
+    int rc =
+        nj_subscriptions_add(nj_worker_subscriptions(turn->worker), turn->owner, &args->spec, &err);
     if (rc != 0)
         nj_worker_refuse(turn, nj_worker_code_of(rc), err.text, args->spec.id);
     else
@@ -115,19 +110,12 @@ static void handle_subscribe(const struct nj_worker_turn *turn, struct nj_worker
 static void handle_unsubscribe(const struct nj_worker_turn *turn, struct nj_worker_args *args)
 {
     struct nj_error err = {0};
-    int rc = nj_subscriptions_remove(subscriptions_of(turn), turn->owner, args->spec.id, &err);
+    int rc = nj_subscriptions_remove(nj_worker_subscriptions(turn->worker), turn->owner,
+                                     args->spec.id, &err);
     if (rc != 0)
         nj_worker_refuse(turn, nj_worker_code_of(rc), err.text, args->spec.id);
     else
         acknowledge(turn, "unsubscribeAck", args->spec.id);
-}
-
-static void send_report(const struct nj_worker_turn *turn)
-{
-    struct nj_buf buf;
-    nj_buf_init(&buf, NJ_WORKER_TEXT_MAX);
-    nj_worker_write_report(turn->worker, &buf);
-    answer_buf(turn, &buf);
 }
 
 static int read_entry(const json_t *entry, struct nj_worker_args *args,
@@ -174,7 +162,8 @@ static int set_list(const struct nj_worker_turn *turn, const json_t *list,
     }
     rc = read_entries(list, scratch, specs, out_code, err);
     if (rc == 0) {
-        rc = nj_subscriptions_set(subscriptions_of(turn), turn->owner, specs, count, err);
+        rc = nj_subscriptions_set(nj_worker_subscriptions(turn->worker), turn->owner, specs, count,
+                                  err);
         *out_code = nj_worker_code_of(rc);
     }
     free(specs);
@@ -194,14 +183,14 @@ static void handle_list(const struct nj_worker_turn *turn, struct nj_worker_args
     if (set_list(turn, args->list, scratch, &code, &err) != 0)
         nj_worker_refuse(turn, code, err.text, NULL);
     else
-        send_report(turn);
+        turn->answer.report(turn->answer.arg);
     free(scratch);
 }
 
 static void handle_request(const struct nj_worker_turn *turn, struct nj_worker_args *args)
 {
     (void)args;
-    send_report(turn);
+    turn->answer.report(turn->answer.arg);
 }
 
 // The display that is meant; false: the message was refused.
@@ -224,7 +213,7 @@ static void handle_session(const struct nj_worker_turn *turn, struct nj_worker_a
     const char *id = args->session.text[0] != '\0' ? args->session.text : NULL;
     if (!find_display(turn, args))
         return;
-    int rc = nj_subscriptions_set_session(subscriptions_of(turn), args->display, id,
+    int rc = nj_subscriptions_set_session(nj_worker_subscriptions(turn->worker), args->display, id,
                                           args->session.is_number, &err);
     if (rc != 0)
         nj_worker_refuse(turn, NJ_WORKER_UNKNOWN_DISPLAY, err.text, NULL);
@@ -238,7 +227,8 @@ static void handle_stage(const struct nj_worker_turn *turn, struct nj_worker_arg
     const char *stage = args->stage.text[0] != '\0' ? args->stage.text : NULL;
     if (!find_display(turn, args))
         return;
-    if (nj_subscriptions_set_stage(subscriptions_of(turn), args->display, stage, &err) != 0)
+    if (nj_subscriptions_set_stage(nj_worker_subscriptions(turn->worker), args->display, stage,
+                                   &err) != 0)
         nj_worker_refuse(turn, NJ_WORKER_UNKNOWN_DISPLAY, err.text, NULL);
 }
 
@@ -269,7 +259,7 @@ static void handle_patch(const struct nj_worker_turn *turn, struct nj_worker_arg
     }
     char *patch = json_dumps(args->data, JSON_COMPACT);
     int rc = patch == NULL ? nj_error_set(&err, NJ_E_NOMEM, "no memory for a session")
-                           : nj_subscriptions_patch_session(subscriptions_of(turn),
+                           : nj_subscriptions_patch_session(nj_worker_subscriptions(turn->worker),
                                                             args->session.text, patch, &err);
     free(patch);
     answer_patch(turn, &args->session, rc != 0 ? err.text : NULL);
@@ -336,7 +326,7 @@ static void handle_row(const struct nj_worker_turn *turn, size_t row, const json
         nj_worker_refuse(turn, NJ_WORKER_INVALID_MEMBER, "payload: must be an object", NULL);
     else if (nj_worker_read_members(rows[row].members, &source, args, &code, &err) != 0)
         nj_worker_refuse(turn, code, err.text, args->spec.id);
-    else if (subscriptions_of(turn) == NULL)
+    else if (nj_worker_subscriptions(turn->worker) == NULL)
         nj_worker_refuse(turn, NJ_WORKER_STOPPING, "the worker is starting or stopping", NULL);
     else
         rows[row].handle(turn, args);

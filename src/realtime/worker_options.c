@@ -30,6 +30,15 @@ static const struct nj_option options[] = {
      .fallback = "1048576",
      .help = "Longest message of a backend. A longer one is answered with an error; one of four "
              "times this length closes the WebSocket with 1009."},
+    {.name = "max_queued_bytes",
+     .type = NJ_OPTION_INT,
+     .offset = MEMBER(max_queued_bytes),
+     .min = 1048576,
+     .max = 4294967296,
+     .unit = "bytes",
+     .fallback = "67108864",
+     .help = "What may wait for all backends together that read more slowly than they are sent; "
+             "beyond it the slowest is closed with 1008."},
     {.name = "messages_per_second",
      .type = NJ_OPTION_NUMBER,
      .offset = MEMBER(messages_per_second),

@@ -9,9 +9,9 @@
 #include "util/list.h"
 
 enum {
-    NJ_WORKER_TEXT_MAX = 8 << 20,     // of what we send: a report of all subscriptions
-    NJ_WORKER_QUEUE_BYTES = 32 << 20, // a backend that is further behind is closed
-    NJ_WORKER_TYPES = 10,             // kinds of messages that may come
+    NJ_WORKER_TEXT_MAX = 8 << 20, // of what we send: a report of all subscriptions
+    NJ_WORKER_TYPES = 10,         // kinds of messages that may come
+    NJ_WORKER_CLOSE_SLOW = 1008,  // code for a backend that does not read
 };
 
 struct nj_worker_connection {
@@ -21,6 +21,8 @@ struct nj_worker_connection {
     uint64_t owner;
     double allowance; // messages that may still come now
     nj_us refilled_us, refused_us;
+    bool wants_report; // with the next one that is made
+    bool closing;      // too slow
 };
 
 struct nj_worker {
@@ -29,7 +31,8 @@ struct nj_worker {
     size_t count;
     uint64_t next_owner;
     struct nj_timer report, soon;
-    nj_us report_due_us;
+    nj_us report_due_us, reported_us;
+    bool changed; // the next report is for everybody
     bool stopped;
     struct nj_worker_vitals told; // what the last report said
     bool has_told;
@@ -37,6 +40,21 @@ struct nj_worker {
     struct nj_metric *metric_messages[NJ_WORKER_TYPES + 1]; // the last: unknown types
     struct nj_metric *metric_patches[2];                    // results: failed, succeeded
 };
+
+static inline nj_us nj_worker_now_us(const struct nj_worker *worker)
+{
+    return nj_mono_us(nj_loop_clock(worker->config.loop));
+}
+
+static inline struct nj_subscriptions *nj_worker_subscriptions(const struct nj_worker *worker)
+{
+    return worker->config.subscriptions(worker->config.context);
+}
+
+static inline struct nj_worker_connection *nj_worker_connection_of(struct nj_list *node)
+{
+    return NJ_CONTAINER_OF(node, struct nj_worker_connection, node);
+}
 
 // Whom a message belongs to and who hears the answer.
 struct nj_worker_turn {
@@ -147,8 +165,15 @@ void nj_worker_write_patch(const struct nj_session *session, const char *detecti
                            struct nj_buf *out);
 void nj_worker_write_session_id(const char *id, bool is_number, struct nj_json_writer *writer);
 
-// worker.c: sends to every connection that holds the subscription; NULL: to all.
+// worker_send.c: to every connection that holds the subscription; NULL: to all.
 void nj_worker_send(struct nj_worker *worker, const char *subscription, const struct nj_buf *text);
+// Whoever reads least is closed until all of them together leave no more unread than is allowed.
+void nj_worker_bound_queues(struct nj_worker *worker);
+// A stateReport to all, or to those who want one.
+void nj_worker_report_now(struct nj_worker *worker, bool to_all);
+void nj_worker_report_soon(struct nj_worker *worker, nj_us pause_us); // after the pause, or later
+void nj_worker_handle_soon(struct nj_timer *timer);
+
 // worker_patch.c: what is known of the display's car goes to its session.
 void nj_worker_patch_sessions(struct nj_worker *worker, const char *display);
 

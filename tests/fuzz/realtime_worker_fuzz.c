@@ -2,7 +2,7 @@
 // Messages of a backend, one a line: every one is answered by nothing or by JSON, and what was
 // subscribed can be reported. Streams and archives are never there.
 #include "pipeline/subscriptions_priv.h"
-#include "realtime/worker.h"
+#include "realtime/worker_priv.h"
 #include "util/json_reader.h"
 
 #include <stdint.h>
@@ -74,6 +74,7 @@ static void make(void)
     static const struct nj_worker_options protocol = {.report_us = 2 * NJ_US_PER_S,
                                                       .max_connections = 1,
                                                       .max_message_bytes = 1 << 20,
+                                                      .max_queued_bytes = 1 << 20,
                                                       .messages_per_second = 1,
                                                       .patch_session = true};
     check(nj_loop_create(nj_clock_real(), &loop, NULL) == 0);
@@ -94,12 +95,22 @@ static void on_answer(void *arg, const char *text, size_t length)
     json_decref(root);
 }
 
+static void on_report(void *arg)
+{
+    struct nj_buf report;
+    nj_buf_init(&report, ANSWER_MAX);
+    nj_worker_write_report(worker, &report);
+    check(nj_buf_failed(&report) == 0);
+    on_answer(arg, report.data, report.length);
+    nj_buf_finish(&report);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char state[] = "{\"type\":\"requestState\"}",
                       none[] = "{\"type\":\"setSubscriptionList\",\"subscriptions\":[]}";
     const char *at = (const char *)data, *end = at + size;
-    const struct nj_worker_answer to = {on_answer, NULL};
+    const struct nj_worker_answer to = {on_answer, on_report, NULL};
     uint64_t owner = 1;
     if (worker == NULL)
         make();

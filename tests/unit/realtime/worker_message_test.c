@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages of a backend: what each must be, what is answered, and what reaches the subscriptions.
-#include "realtime/worker.h"
+#include "realtime/worker_priv.h"
 #include "tests/fake/feeds/feeds.h"
 #include "util/file.h"
 #include "util/json_reader.h"
@@ -47,6 +47,7 @@ static int setup(void **state)
     world->options = (struct nj_worker_options){.report_us = 2 * NJ_US_PER_S,
                                                 .max_connections = 4,
                                                 .max_message_bytes = LIMIT,
+                                                .max_queued_bytes = 1 << 20,
                                                 .messages_per_second = 10,
                                                 .patch_session = true};
     const struct nj_worker_config config = {
@@ -82,12 +83,23 @@ static void on_answer(void *arg, const char *text, size_t length)
     world->answers++;
 }
 
+static void on_report(void *arg)
+{
+    struct world *world = arg;
+    struct nj_buf report;
+    nj_buf_init(&report, LIMIT);
+    nj_worker_write_report(world->worker, &report);
+    assert_int_equal(nj_buf_failed(&report), 0);
+    on_answer(world, report.data, report.length);
+    nj_buf_finish(&report);
+}
+
 static const char *say_bytes(struct world *world, const char *text, size_t length)
 {
     world->answer[0] = '\0';
     world->answers = 0;
     nj_worker_handle(world->worker, OWNER, text, length,
-                     (struct nj_worker_answer){on_answer, world});
+                     (struct nj_worker_answer){on_answer, on_report, world});
     feeds_settle(world->feeds);
     return world->answer;
 }

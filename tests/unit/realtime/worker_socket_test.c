@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Backends on real sockets: reports in time, who hears what, limits, and coming back.
-#include "realtime/worker.h"
+#include "realtime/worker_priv.h"
 #include "tests/fake/feeds/feeds.h"
 #include "tests/fake/loop_client.h"
 
@@ -14,7 +14,7 @@
 
 int worker_socket_test(void);
 
-enum { MESSAGE_LIMIT = 4096, TEXT_SIZE = 64 << 10 };
+enum { MESSAGE_LIMIT = 4096, TEXT_SIZE = 256 << 10, MANY = 200, BEATS_MAX = 500 };
 
 struct place {
     struct feeds *feeds;
@@ -26,6 +26,7 @@ struct place {
     char text[TEXT_SIZE];
 };
 
+static const nj_us report_gap_us = 100 * (nj_us)NJ_US_PER_MS; // from one report to the next
 static const struct nj_rect car = {200, 200, 150, 100}, none = {0, 0, 0, 0};
 
 #define SUBSCRIBE(id)                                                                              \
@@ -71,6 +72,7 @@ static int setup_with(void **state, bool payload_form)
     place->options = (struct nj_worker_options){.report_us = 2 * NJ_US_PER_S,
                                                 .max_connections = 2,
                                                 .max_message_bytes = MESSAGE_LIMIT,
+                                                .max_queued_bytes = 32 << 20,
                                                 .messages_per_second = 1,
                                                 .payload_form = payload_form,
                                                 .patch_session = true};
@@ -139,6 +141,7 @@ static void expect(struct place *place, size_t client, const char *part)
 
 static void come(struct place *place, size_t client)
 {
+    feeds_advance(place->feeds, report_gap_us);
     nj_loop_client_open(&place->clients[client], place->feeds->loop,
                         nj_http_server_port(place->server));
     nj_ws_open(&place->clients[client], "/", "");
@@ -157,14 +160,106 @@ static void report_comes_at_once_and_every_two_seconds_to_all(void **state)
     struct place *place = *state;
     come(place, 0);
     come(place, 1);
-    feeds_advance(place->feeds, 1900 * (nj_us)NJ_US_PER_MS);
+    feeds_advance(place->feeds, 1900 * (nj_us)NJ_US_PER_MS - 2 * report_gap_us);
     assert_string_equal(next(place, 0), "");
-    feeds_advance(place->feeds, 100 * (nj_us)NJ_US_PER_MS);
+    feeds_advance(place->feeds, report_gap_us);
     expect(place, 0, "\"cpuUsage\":75.5,\"memoryUsage\":40,\"gpuUsage\":null,");
     expect(place, 1, "{\"type\":\"stateReport\"");
     feeds_advance(place->feeds, 2 * (nj_us)NJ_US_PER_S);
     expect(place, 0, "{\"type\":\"stateReport\"");
     assert_string_equal(next(place, 0), "");
+}
+
+static void requests_of_a_moment_are_one_report_to_those_who_asked(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    feeds_advance(place->feeds, 500 * (nj_us)NJ_US_PER_MS);
+    come(place, 1); // has made a report just now
+    for (int i = 0; i < 5; i++)
+        nj_ws_send(&place->clients[1], "{\"type\":\"requestState\"}");
+    assert_string_equal(next(place, 1), "");
+    nj_fake_clock_advance(&place->feeds->clock, report_gap_us - 1);
+    assert_string_equal(next(place, 1), "");
+    nj_fake_clock_advance(&place->feeds->clock, 1);
+    expect(place, 1, "{\"type\":\"stateReport\"");
+    assert_string_equal(next(place, 1), "");
+    assert_string_equal(next(place, 0), "");
+    feeds_advance(place->feeds, 500 * (nj_us)NJ_US_PER_MS);
+    nj_ws_send(&place->clients[0], "{\"type\":\"requestState\"}");
+    expect(place, 0, "{\"type\":\"stateReport\""); // at once, after such a pause
+}
+
+static void subscribe_many(struct place *place)
+{
+    for (int i = 0; i < MANY; i++) {
+        char id[NJ_SUBSCRIPTION_ID_SIZE];
+        snprintf(id, sizeof id, "display-%0100d;c%d", i, i);
+        const struct nj_subscription_spec spec = feeds_spec(id);
+        assert_int_equal(nj_subscriptions_add(place->feeds->subscriptions, 77, &spec, NULL), 0);
+    }
+    feeds_settle(place->feeds);
+}
+
+// Reports until the kernel takes no more for this client.
+static int report_until_deaf(struct place *place)
+{
+    struct nj_worker *worker = place->worker;
+    const struct nj_worker_connection *connection =
+        nj_worker_connection_of(worker->connections.next);
+    int beats = 0;
+    for (; nj_websocket_queued_bytes(connection->socket) == 0 && beats < BEATS_MAX; beats++)
+        feeds_advance(place->feeds, place->options.report_us);
+    assert_true(beats < BEATS_MAX);
+    return beats;
+}
+
+static void who_does_not_read_gets_the_newest_report_and_not_each(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    subscribe_many(place);
+    int beats = report_until_deaf(place);
+    place->vitals.cpu = 33;
+    feeds_advance(place->feeds, 2 * place->options.report_us); // one may wait, and its rest
+    const size_t queued =
+        nj_websocket_queued_bytes(nj_worker_connection_of(place->worker->connections.next)->socket);
+    feeds_advance(place->feeds, 50 * place->options.report_us);
+    assert_int_equal(
+        nj_websocket_queued_bytes(nj_worker_connection_of(place->worker->connections.next)->socket),
+        queued);
+    place->vitals.cpu = 11;
+    int reports = 0;
+    while (strncmp(next(place, 0), "{\"type\":\"stateReport\"", 21) == 0)
+        reports++;
+    assert_in_range(reports, beats, beats + 4);
+    feeds_advance(place->feeds, place->options.report_us);
+    expect(place, 0, "\"cpuUsage\":11,"); // it hears again
+}
+
+static void slowest_backend_is_closed_when_too_much_waits(void **state)
+{
+    struct place *place = *state;
+    come(place, 0);
+    come(place, 1);
+    subscribe_many(place);
+    // The newest connection stands last in the list; only the first one is deaf.
+    for (int i = 0; i < BEATS_MAX; i++) {
+        struct nj_websocket *deaf =
+            nj_worker_connection_of(place->worker->connections.next)->socket;
+        if (nj_websocket_queued_bytes(deaf) > 0)
+            break;
+        feeds_advance(place->feeds, place->options.report_us);
+        pass_over(place, 1);
+    }
+    place->options.max_queued_bytes = 1;
+    feeds_advance(place->feeds, place->options.report_us);
+    expect(place, 1, "{\"type\":\"stateReport\"");
+    const char *text = next(place, 0);
+    for (int i = 0; i < BEATS_MAX && text[0] == '{'; i++)
+        text = next(place, 0);
+    assert_string_equal(text, "close 1008");
+    assert_string_equal(next(place, 1), "");
 }
 
 static void detection_reaches_those_who_hold_the_subscription(void **state)
@@ -253,16 +348,16 @@ static void too_many_messages_are_refused_once_a_second(void **state)
     struct place *place = *state;
     come(place, 0);
     for (int i = 0; i < 10; i++) { // what may come in one go
-        nj_ws_send(&place->clients[0], "{\"type\":\"requestState\"}");
-        expect(place, 0, "stateReport");
+        nj_ws_send(&place->clients[0], "{}");
+        expect(place, 0, "invalid_message");
     }
     for (int i = 0; i < 5; i++)
-        nj_ws_send(&place->clients[0], "{\"type\":\"requestState\"}");
+        nj_ws_send(&place->clients[0], "{}");
     expect(place, 0, "\"code\":\"rate_limited\"");
     assert_string_equal(next(place, 0), "");
     feeds_advance(place->feeds, 1500 * (nj_us)NJ_US_PER_MS);
-    nj_ws_send(&place->clients[0], "{\"type\":\"requestState\"}");
-    expect(place, 0, "stateReport");
+    nj_ws_send(&place->clients[0], "{}");
+    expect(place, 0, "invalid_message");
 }
 
 static void long_message_is_refused_and_a_huge_one_closes(void **state)
@@ -292,7 +387,7 @@ static void archive_that_is_wrong_is_told_at_once(void **state)
            "{\"type\":\"error\",\"code\":\"archive_invalid\",\"exception\":"
            "\"ModelLoadError\",\"message\":\"the archive is not there\","
            "\"subscriptionIdentifier\":\"d1;c1\"}");
-    feeds_advance(place->feeds, 50 * (nj_us)NJ_US_PER_MS);
+    feeds_advance(place->feeds, report_gap_us);
     expect(place, 0, "\"modelState\":\"error\",\"modelError\":\"the archive is not there\"");
 }
 
@@ -309,7 +404,7 @@ static void stream_that_fails_is_told_at_once(void **state)
     snprintf(user->stats.reason, sizeof user->stats.reason, "gave up");
     user->sink.state(user->sink.context, &user->stats);
     expect(place, 0, "\"code\":\"stream_failed\"");
-    feeds_advance(place->feeds, 50 * (nj_us)NJ_US_PER_MS);
+    feeds_advance(place->feeds, report_gap_us);
     expect(place, 0, "\"online\":false,\"streamState\":\"failed\",\"streamError\":\"gave up\"");
 }
 
@@ -355,6 +450,9 @@ int worker_socket_test(void)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(report_comes_at_once_and_every_two_seconds_to_all),
+        CASE(requests_of_a_moment_are_one_report_to_those_who_asked),
+        CASE(who_does_not_read_gets_the_newest_report_and_not_each),
+        CASE(slowest_backend_is_closed_when_too_much_waits),
         CASE(detection_reaches_those_who_hold_the_subscription),
         CASE(session_that_gets_its_id_is_sent_the_car),
         cmocka_unit_test_setup_teardown(payload_form_is_the_older_one, setup_payload, teardown),
