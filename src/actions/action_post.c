@@ -1,15 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// http_post: one thread with an HTTP client of its own, in front of it a bounded queue.
+// http_post: one thread with an HTTP client of its own. A name that is looked up may hold it for
+// long, so it has copies of all that it needs and can be left behind.
 #include "actions/action_priv.h"
 
 #include "net/http_client.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     ANSWER_MAX = 65536, // bytes of an answer, which nobody reads
     STATUS_TIMEOUT = 408,
     STATUS_TOO_MANY = 429,
+};
+
+struct nj_action_poster {
+    atomic_size_t references; // the runner's and the thread's
+    struct nj_loop *loop;
+    nj_us connect_us, total_us;
+    struct nj_address_rules rules;
+    struct nj_cancel cancel;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock; // of what follows
+    pthread_cond_t wake;
+    struct nj_list jobs;           // that wait: their `turn`; as many as the runner takes
+    struct nj_action_job *current; // with the thread
+    bool closed;                   // the thread ends, and what it still finds out is nobody's
+};
+
+// What the thread has of a job.
+struct post {
+    char url[NJ_ACTION_CHANNEL_SIZE];
+    char *body; // malloc'd
+    size_t length;
+    bool json;
 };
 
 static int judge_status(int status, struct nj_error *err)
@@ -21,30 +47,27 @@ static int judge_status(int status, struct nj_error *err)
                         status);
 }
 
-static int post(struct nj_action_job *job, struct nj_http_client *client, struct nj_error *err)
+static int post(const struct nj_action_poster *poster, const struct post *post,
+                struct nj_http_client *client, struct nj_error *err)
 {
     static const char *const schemes[] = {"http", "https", NULL};
-    const struct nj_action_runner *runner = job->runner;
-    const struct nj_action_options *options = runner->config.options;
-    const char *const headers[] = {job->text_is_json ? "Content-Type: application/json"
-                                                     : "Content-Type: text/plain; charset=utf-8",
+    const char *const headers[] = {post->json ? "Content-Type: application/json"
+                                              : "Content-Type: text/plain; charset=utf-8",
                                    NULL};
     const struct nj_http_call call = {.method = "POST",
-                                      .url = job->channel,
+                                      .url = post->url,
                                       .headers = headers,
-                                      .body = job->text,
-                                      .body_length = job->text_length,
-                                      .connect_timeout_us = options->http_connect_us,
-                                      .total_timeout_us = options->http_total_us,
+                                      .body = post->body,
+                                      .body_length = post->length,
+                                      .connect_timeout_us = poster->connect_us,
+                                      .total_timeout_us = poster->total_us,
                                       .max_response_bytes = ANSWER_MAX,
-                                      .cancel = &runner->post_cancel,
-                                      .rules = &options->rules};
+                                      .cancel = &poster->cancel,
+                                      .rules = &poster->rules};
     struct nj_buf answer;
     int status = 0;
     nj_buf_init(&answer, ANSWER_MAX);
-    int rc = nj_cancel_fired(&runner->post_cancel)
-                 ? nj_error_set(err, NJ_E_CANCELLED, "stopping")
-                 : nj_address_check_url(&options->rules, job->channel, schemes, err);
+    int rc = nj_address_check_url(&poster->rules, post->url, schemes, err);
     rc = rc != 0 ? rc : nj_http_client_call(client, &call, &status, &answer, err);
     rc = rc != 0 ? rc : judge_status(status, err);
     nj_buf_finish(&answer);
@@ -70,62 +93,141 @@ static void handle_posted(struct nj_call *call)
     nj_action_tried(job, job->rc, &why);
 }
 
+static void end_cancelled(struct nj_action_job *job)
+{
+    job->rc = nj_error_set(&job->error, NJ_E_CANCELLED, "stopping");
+    handle_posted(&job->posted);
+}
+
+// The next job, with what is needed of it. False: closed.
+static bool take(struct nj_action_poster *poster, struct post *out)
+{
+    pthread_mutex_lock(&poster->lock);
+    while (nj_list_empty(&poster->jobs) && !poster->closed)
+        pthread_cond_wait(&poster->wake, &poster->lock);
+    const bool some = !poster->closed;
+    if (some) {
+        struct nj_action_job *job =
+            NJ_CONTAINER_OF(nj_list_pop(&poster->jobs), struct nj_action_job, turn);
+        poster->current = job;
+        memcpy(out->url, job->channel, sizeof out->url);
+        out->json = job->text_is_json;
+        out->length = job->text_length;
+        out->body = malloc(job->text_length + 1);
+        if (out->body != NULL)
+            memcpy(out->body, job->text, job->text_length);
+    }
+    pthread_mutex_unlock(&poster->lock);
+    return some;
+}
+
+static void give(struct nj_action_poster *poster, int rc, const struct nj_error *why)
+{
+    pthread_mutex_lock(&poster->lock);
+    struct nj_action_job *job = poster->current;
+    poster->current = NULL;
+    if (job != NULL) { // else it was ended meanwhile
+        job->rc = rc;
+        job->error = *why;
+        job->posted.fn = handle_posted;
+        nj_loop_post(poster->loop, &job->posted);
+    }
+    pthread_mutex_unlock(&poster->lock);
+}
+
+static void unref(struct nj_action_poster *poster)
+{
+    if (atomic_fetch_sub(&poster->references, 1) > 1)
+        return;
+    nj_address_rules_finish(&poster->rules);
+    pthread_cond_destroy(&poster->wake);
+    pthread_mutex_destroy(&poster->lock);
+    free(poster);
+}
+
 static void post_main(void *arg)
 {
-    struct nj_action_runner *runner = arg;
+    struct nj_action_poster *poster = arg;
     struct nj_http_client *client = NULL;
-    struct nj_error why = {0};
-    const int ready = nj_http_client_create(&client, &why);
-    void *item = NULL;
-    while (nj_queue_pop(runner->posts, -1, &item) == 0) {
-        struct nj_action_job *job = item;
-        job->error = why;
-        job->rc = ready != 0 ? ready : post(job, client, &job->error);
-        job->posted.fn = handle_posted;
-        nj_loop_post(runner->config.loop, &job->posted);
+    struct nj_error none = {0};
+    struct post one;
+    const int ready = nj_http_client_create(&client, &none);
+    while (take(poster, &one)) {
+        struct nj_error why = none;
+        int rc = ready;
+        if (rc == 0 && one.body == NULL)
+            rc = nj_error_set(&why, NJ_E_NOMEM, "no memory for a post");
+        rc = rc != 0 ? rc : post(poster, &one, client, &why);
+        free(one.body);
+        give(poster, rc, &why);
     }
     nj_http_client_destroy(client);
+    unref(poster);
 }
 
 void nj_action_try_post(struct nj_action_job *job)
 {
-    struct nj_action_runner *runner = job->runner;
+    struct nj_action_poster *poster = job->runner->poster;
     struct nj_breaker *breaker = job->target != NULL ? job->target->breaker : NULL;
     struct nj_error why = {0};
-    int rc = breaker != NULL ? nj_breaker_enter(breaker, &why) : 0;
-    if (rc == 0) {
-        rc = nj_queue_push(runner->posts, job, 0);
-        if (rc != 0) {
-            nj_error_set(&why, rc, "too many posts wait");
-            if (breaker != NULL)
-                nj_breaker_cancelled(breaker);
-        }
-    }
-    if (rc != 0)
+    const int rc = breaker != NULL ? nj_breaker_enter(breaker, &why) : 0;
+    if (rc != 0) {
         nj_action_tried(job, rc, &why);
+        return;
+    }
+    pthread_mutex_lock(&poster->lock);
+    nj_list_append(&poster->jobs, &job->turn);
+    pthread_cond_signal(&poster->wake);
+    pthread_mutex_unlock(&poster->lock);
 }
 
 int nj_action_posts_start(struct nj_action_runner *runner, struct nj_error *err)
 {
-    const struct nj_queue_options options = {
-        .max_items = 2 * (size_t)runner->config.options->max_waiting, .policy = NJ_QUEUE_REJECT};
-    int rc = nj_queue_create(&options, &runner->posts);
+    const struct nj_action_options *options = runner->config.options;
+    struct nj_action_poster *poster = calloc(1, sizeof *poster);
+    if (poster == NULL || nj_address_rules_copy(&options->rules, &poster->rules) != 0 ||
+        pthread_mutex_init(&poster->lock, NULL) != 0) {
+        if (poster != NULL)
+            nj_address_rules_finish(&poster->rules);
+        free(poster);
+        return nj_error_set(err, NJ_E_NOMEM, "no memory for posts");
+    }
+    pthread_cond_init(&poster->wake, NULL);
+    nj_list_init(&poster->jobs);
+    nj_cancel_init(&poster->cancel, NULL);
+    poster->loop = runner->config.loop;
+    poster->connect_us = options->http_connect_us;
+    poster->total_us = options->http_total_us;
+    atomic_init(&poster->references, 2);
+    runner->poster = poster;
+    const int rc = nj_thread_start(&poster->thread, "nj-actions", post_main, poster, err);
+    poster->started = rc == 0;
     if (rc != 0)
-        return nj_error_set(err, rc, "no memory for the queue of posts");
-    nj_cancel_init(&runner->post_cancel, NULL);
-    rc = nj_thread_start(&runner->post_thread, "nj-actions", post_main, runner, err);
-    runner->post_started = rc == 0;
+        unref(poster); // the thread's
     return rc;
 }
 
 void nj_action_posts_stop(struct nj_action_runner *runner)
 {
-    nj_cancel_fire(&runner->post_cancel);
-    if (runner->posts != NULL)
-        nj_queue_close(runner->posts);
-    if (runner->post_started)
-        nj_thread_join(runner->post_thread);
-    runner->post_started = false;
-    nj_queue_destroy(runner->posts);
-    runner->posts = NULL;
+    struct nj_action_poster *poster = runner->poster;
+    struct nj_list *node;
+    if (poster == NULL)
+        return;
+    runner->poster = NULL;
+    nj_cancel_fire(&poster->cancel);
+    pthread_mutex_lock(&poster->lock);
+    struct nj_action_job *current = poster->current;
+    poster->current = NULL;
+    poster->closed = true;
+    pthread_cond_signal(&poster->wake);
+    pthread_mutex_unlock(&poster->lock);
+    if (current != NULL)
+        (void)pthread_detach(poster->thread);
+    else if (poster->started)
+        nj_thread_join(poster->thread);
+    if (current != NULL)
+        end_cancelled(current);
+    while ((node = nj_list_pop(&poster->jobs)) != NULL)
+        end_cancelled(NJ_CONTAINER_OF(node, struct nj_action_job, turn));
+    unref(poster);
 }

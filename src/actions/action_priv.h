@@ -4,7 +4,6 @@
 #ifndef NJ_ACTIONS_ACTION_PRIV_H
 #define NJ_ACTIONS_ACTION_PRIV_H
 
-#include "loop/queue.h"
 #include "actions/action.h"
 #include "storage/store_records.h"
 #include "util/digest.h"
@@ -86,6 +85,7 @@ struct nj_action_lane { // of one session
 };
 
 struct nj_action_driver;
+struct nj_action_poster;
 
 enum nj_action_state {
     NJ_ACTION_MAKING,  // its image is being encoded or read
@@ -129,6 +129,7 @@ struct nj_action_job {
     struct nj_foreign_write write;
     struct nj_store_op op;
     struct nj_call posted;
+    struct nj_list turn; // among the posts that wait
     uv_work_t uv;
     void (*made)(struct nj_action_job *job); // after `uv`
     char replaced[1024];                     // file of an older image of this key
@@ -173,10 +174,7 @@ struct nj_action_runner {
     struct nj_timer stop_timer;
     void (*stopped)(void *arg);
     void *stopped_arg;
-    struct nj_queue *posts; // of the http thread
-    pthread_t post_thread;
-    bool post_started;
-    struct nj_cancel post_cancel;
+    struct nj_action_poster *poster; // the http thread; NULL: stopped
 };
 
 // action_run.c

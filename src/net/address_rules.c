@@ -3,6 +3,7 @@
 #include "net/address_rules.h"
 
 #include "net/url.h"
+#include "util/mem.h"
 #include "util/text.h"
 
 #include <arpa/inet.h>
@@ -10,6 +11,7 @@
 #include <netdb.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -375,4 +377,31 @@ void nj_address_redact(const char *url, char *out, size_t size)
         return;
     add(out, size, "?", 1);
     add_query(out, size, start + plain + 1);
+}
+
+int nj_address_rules_copy(const struct nj_address_rules *rules, struct nj_address_rules *out)
+{
+    const size_t count = rules->allowed.count;
+    struct nj_address_rules copy = *rules;
+    const char **items = calloc(count > 0 ? count : 1, sizeof *items);
+    copy.allowed = (struct nj_text_list){items, count};
+    if (items == NULL)
+        return NJ_E_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        items[i] = nj_strdup(rules->allowed.items[i]);
+        if (items[i] == NULL) {
+            nj_address_rules_finish(&copy);
+            return NJ_E_NOMEM;
+        }
+    }
+    *out = copy;
+    return 0;
+}
+
+void nj_address_rules_finish(struct nj_address_rules *rules)
+{
+    for (size_t i = 0; i < rules->allowed.count && rules->allowed.items != NULL; i++)
+        free((void *)(uintptr_t)rules->allowed.items[i]);
+    free((void *)(uintptr_t)rules->allowed.items);
+    rules->allowed = (struct nj_text_list){NULL, 0};
 }

@@ -20,6 +20,10 @@ struct nj_address_rules {
     struct nj_text_list allowed; // further hosts or networks: "cam1.lan", "10.0.0.0/8"
 };
 
+// A copy that outlives the settings it came from; finish frees what it holds. NJ_E_NOMEM.
+int nj_address_rules_copy(const struct nj_address_rules *rules, struct nj_address_rules *out);
+void nj_address_rules_finish(struct nj_address_rules *rules);
+
 // Rows of an option table for the rules that lie `base` bytes into the struct; the names are those
 // that errors tell.
 #define NJ_ADDRESS_RULE_OPTIONS(base, loopback_too, public_too)                                    \

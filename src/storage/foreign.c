@@ -94,11 +94,23 @@ static int check_url(struct nj_foreign *foreign, const char *url, struct nj_erro
                : nj_error_set(err, NJ_E_INVALID, "PostgreSQL URL: its host is too long");
 }
 
-static void release(struct nj_foreign *foreign)
+static void wipe(const char *secret)
 {
+    if (secret != NULL)
+        explicit_bzero((void *)(uintptr_t)secret, strlen(secret));
+    free((void *)(uintptr_t)secret);
+}
+
+static void unref(struct nj_foreign *foreign)
+{
+    if (atomic_fetch_sub(&foreign->references, 1) > 1)
+        return;
     for (size_t i = 0; i < foreign->lane_count; i++)
-        nj_foreign_lane_join(&foreign->lanes[i]);
+        nj_foreign_lane_finish(&foreign->lanes[i]);
     nj_foreign_tables_destroy(foreign->tables);
+    wipe(foreign->options.url);
+    wipe(foreign->options.password);
+    nj_address_rules_finish(&foreign->rules);
     if (foreign->stop_fd >= 0)
         close(foreign->stop_fd);
     pthread_cond_destroy(&foreign->ended);
@@ -113,32 +125,61 @@ static void stop_now(struct nj_foreign *foreign)
         return; // only when it was written before: it stays readable
 }
 
+// The thread may end before anyone counts it.
+static int start_lane(struct nj_foreign_lane *lane, struct nj_error *err)
+{
+    struct nj_foreign *foreign = lane->foreign;
+    atomic_fetch_add(&foreign->references, 1);
+    pthread_mutex_lock(&foreign->lock);
+    foreign->running += 1;
+    pthread_mutex_unlock(&foreign->lock);
+    const int rc = nj_foreign_lane_start(lane, err);
+    if (rc == 0) {
+        foreign->lane_count += 1;
+        return 0;
+    }
+    pthread_mutex_lock(&foreign->lock);
+    foreign->running -= 1; // it has no thread
+    pthread_mutex_unlock(&foreign->lock);
+    atomic_fetch_sub(&foreign->references, 1);
+    return rc;
+}
+
 static int start_lanes(struct nj_foreign *foreign, struct nj_error *err)
 {
     char random[2 * NAME_RANDOM_BYTES + 1];
     int rc = nj_random_hex(random, NAME_RANDOM_BYTES);
     if (rc != 0)
         return nj_error_set(err, rc, "PostgreSQL %s: no random bytes", foreign->shown);
-    size_t count = (size_t)foreign->config.options->connections;
+    size_t count = (size_t)foreign->options.connections;
     for (size_t i = 0; rc == 0 && i < count && i < NJ_FOREIGN_LANES_MAX; i++) {
         struct nj_foreign_lane *lane = &foreign->lanes[i];
         lane->foreign = foreign;
         lane->index = i;
-        lane->link = (struct nj_foreign_link){.options = foreign->config.options,
+        lane->link = (struct nj_foreign_link){.options = &foreign->options,
                                               .shown = foreign->shown,
                                               .rules = foreign->config.rules,
                                               .host = foreign->host,
                                               .stop_fd = foreign->stop_fd};
         snprintf(lane->link.name, sizeof lane->link.name, "nightjar-%s-%zu", random, i);
-        rc = nj_foreign_lane_start(lane, err);
-        if (rc != 0)
-            break;
-        foreign->lane_count += 1;
-        pthread_mutex_lock(&foreign->lock);
-        foreign->running += 1;
-        pthread_mutex_unlock(&foreign->lock);
+        rc = start_lane(lane, err);
     }
     return rc;
+}
+
+static int copy_settings(struct nj_foreign *foreign, const struct nj_foreign_config *config,
+                         struct nj_error *err)
+{
+    const struct nj_foreign_options *from = config->options;
+    foreign->options = *from;
+    foreign->options.url = nj_strdup(from->url);
+    foreign->options.password = nj_strdup(from->password != NULL ? from->password : "");
+    int rc = foreign->options.url != NULL && foreign->options.password != NULL ? 0 : NJ_E_NOMEM;
+    if (rc == 0 && config->rules != NULL) {
+        rc = nj_address_rules_copy(config->rules, &foreign->rules);
+        foreign->config.rules = &foreign->rules;
+    }
+    return rc == 0 ? 0 : nj_error_set(err, rc, "PostgreSQL: no memory");
 }
 
 int nj_foreign_create(const struct nj_foreign_config *config, struct nj_foreign **out,
@@ -148,6 +189,8 @@ int nj_foreign_create(const struct nj_foreign_config *config, struct nj_foreign 
     if (foreign == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "PostgreSQL: no memory");
     foreign->config = *config;
+    foreign->config.options = &foreign->options;
+    atomic_init(&foreign->references, 1);
     foreign->stop_fd = -1;
     nj_text_copy(foreign->name, sizeof foreign->name, config->name);
     int rc = check_url(foreign, config->options->url, err);
@@ -162,8 +205,9 @@ int nj_foreign_create(const struct nj_foreign_config *config, struct nj_foreign 
         return nj_error_set(err, rc, "PostgreSQL: no memory");
     }
     init_meters(foreign);
+    rc = copy_settings(foreign, config, err);
     foreign->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (foreign->stop_fd < 0)
+    if (rc == 0 && foreign->stop_fd < 0)
         rc = nj_error_errno(err, errno, "PostgreSQL %s", foreign->shown);
     if (rc == 0 && (rc = nj_foreign_tables_create(&foreign->tables)) != 0)
         nj_error_set(err, rc, "PostgreSQL: no memory");
@@ -183,6 +227,19 @@ void nj_foreign_lane_ended(struct nj_foreign *foreign)
     foreign->running -= 1;
     pthread_cond_signal(&foreign->ended);
     pthread_mutex_unlock(&foreign->lock);
+    unref(foreign);
+}
+
+// Those of lanes that are left to themselves.
+static void cancel_all(struct nj_foreign *foreign, struct nj_foreign_write *writes)
+{
+    struct nj_error error;
+    nj_error_set(&error, NJ_E_CANCELLED, "PostgreSQL %s: the program stops", foreign->shown);
+    while (writes != NULL) {
+        struct nj_foreign_write *write = writes;
+        writes = write->next;
+        nj_foreign_settle(foreign, write, &error);
+    }
 }
 
 void nj_foreign_destroy(struct nj_foreign *foreign, nj_us deadline_us)
@@ -202,9 +259,11 @@ void nj_foreign_destroy(struct nj_foreign *foreign, nj_us deadline_us)
     pthread_mutex_unlock(&foreign->lock);
     if (foreign->stop_fd >= 0)
         stop_now(foreign);
+    for (size_t i = 0; i < foreign->lane_count; i++)
+        cancel_all(foreign, nj_foreign_lane_stop(&foreign->lanes[i]));
     if (foreign->meters.metrics != NULL)
         nj_metric_set(foreign->meters.connected, 0);
-    release(foreign);
+    unref(foreign);
 }
 
 // Writes of one key go the same way; those without one take turns.

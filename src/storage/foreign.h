@@ -25,14 +25,14 @@ struct nj_foreign_options {
 extern const struct nj_option_group nj_foreign_option_group; // group "postgresql"
 
 struct nj_foreign_config {
-    const struct nj_foreign_options *options; // outlives the writer
+    const struct nj_foreign_options *options; // copied
     const char *name;                         // for logs, metrics, thread names
     struct nj_loop *loop;
     struct nj_breaker *breaker; // may be NULL
     struct nj_metrics *metrics; // may be NULL
     struct nj_log *log;
     // Of a server that a stranger named: the addresses of its host are judged, and one that was is
-    // connected to. Outlives the writer; NULL: the site's own server, and nothing is judged.
+    // connected to. Copied; NULL: the site's own server, and nothing is judged.
     const struct nj_address_rules *rules;
 };
 
@@ -41,9 +41,10 @@ struct nj_foreign; // submit and get_stats are explicitly thread-safe
 // Begins to connect; a server that is away is no error here. NJ_E_INVALID: URL (also an empty one).
 int nj_foreign_create(const struct nj_foreign_config *config, struct nj_foreign **out,
                       struct nj_error *err);
-// Gives writes under way until `deadline_us` (real time from now), then ends them with
-// NJ_E_CANCELLED (whether a server that was asked already carries them out is not known); joins.
-// `done` comes with the loop's next turns. Accepts NULL.
+// Gives writes under way until `deadline_us` (real time from now; 0: does not wait), then ends them
+// with NJ_E_CANCELLED (whether a server that was asked already carries them out is not known).
+// A connection that is being made, where libpq may be looking up a name, ends by itself later, and
+// touches nothing of the caller's any more. `done` comes with the loop's next turns. Accepts NULL.
 void nj_foreign_destroy(struct nj_foreign *foreign, nj_us deadline_us);
 
 enum nj_foreign_kind {

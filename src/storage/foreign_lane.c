@@ -12,7 +12,7 @@
 enum { DOUBLINGS = 6, SQL_MAX = 1 << 20 };
 static const double jitter = 0.25;
 
-struct batch {
+struct nj_foreign_batch {
     struct nj_foreign_write *writes[NJ_FOREIGN_BATCH];
     bool touch[NJ_FOREIGN_BATCH];   // the table has "updated_at"
     bool missing[NJ_FOREIGN_BATCH]; // there is no such row
@@ -22,6 +22,7 @@ struct batch {
     size_t failed;     // whom the server refused; `limit`: nobody by name
     bool looked_again; // at tables that were gone
     bool fresh;        // the connection is no older than the batch
+    bool abandoned;    // none of `writes` may be touched, nor what is outside
     struct nj_error error;
     struct nj_foreign_statement statement;
     struct nj_rng rng;
@@ -41,7 +42,7 @@ void nj_foreign_lane_push(struct nj_foreign_lane *lane, struct nj_foreign_write 
 }
 
 // False: closing, and nothing waits. An empty batch: it is time for the beat.
-static bool take(struct nj_foreign_lane *lane, struct batch *batch)
+static bool take(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     batch->count = 0;
     batch->at = 0;
@@ -63,13 +64,40 @@ static bool take(struct nj_foreign_lane *lane, struct batch *batch)
     return more;
 }
 
-static enum nj_foreign_fate open_link(struct nj_foreign_lane *lane, struct batch *batch)
+// From here to come_back the thread touches nothing but its link. False: it may not go.
+static bool go_away(struct nj_foreign_lane *lane)
+{
+    pthread_mutex_lock(&lane->lock);
+    lane->away = !lane->stopped;
+    bool may = lane->away;
+    pthread_mutex_unlock(&lane->lock);
+    return may;
+}
+
+// False: abandoned meanwhile.
+static bool come_back(struct nj_foreign_lane *lane)
+{
+    pthread_mutex_lock(&lane->lock);
+    lane->away = false;
+    bool wanted = !lane->abandoned;
+    pthread_mutex_unlock(&lane->lock);
+    return wanted;
+}
+
+static enum nj_foreign_fate open_link(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     if (lane->link.conn != NULL)
         return NJ_FOREIGN_DONE;
     bool again = lane->connected_once;
     batch->fresh = true;
-    if (nj_foreign_link_open(&lane->link, &batch->error) != 0)
+    if (!go_away(lane)) {
+        nj_error_set(&batch->error, NJ_E_CANCELLED, "PostgreSQL %s: the program stops",
+                     lane->link.shown);
+        return NJ_FOREIGN_AGAIN;
+    }
+    int rc = nj_foreign_link_open(&lane->link, &batch->error);
+    batch->abandoned = !come_back(lane);
+    if (rc != 0 || batch->abandoned)
         return NJ_FOREIGN_AGAIN;
     lane->connected_once = true;
     if (again)
@@ -77,7 +105,7 @@ static enum nj_foreign_fate open_link(struct nj_foreign_lane *lane, struct batch
     return NJ_FOREIGN_DONE;
 }
 
-static enum nj_foreign_fate send_all(struct nj_foreign_lane *lane, struct batch *batch)
+static enum nj_foreign_fate send_all(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     struct nj_foreign_statement *statement = &batch->statement;
     for (size_t i = batch->at; i < batch->limit; i++) {
@@ -96,7 +124,8 @@ static enum nj_foreign_fate send_all(struct nj_foreign_lane *lane, struct batch 
 }
 
 // The statements that follow a refused one are passed over by the server.
-static enum nj_foreign_fate receive_all(struct nj_foreign_lane *lane, struct batch *batch)
+static enum nj_foreign_fate receive_all(struct nj_foreign_lane *lane,
+                                        struct nj_foreign_batch *batch)
 {
     enum nj_foreign_fate fate = NJ_FOREIGN_DONE;
     struct nj_error ignored;
@@ -118,7 +147,8 @@ static enum nj_foreign_fate receive_all(struct nj_foreign_lane *lane, struct bat
     return fate != NJ_FOREIGN_DONE ? fate : end;
 }
 
-static enum nj_foreign_fate try_together(struct nj_foreign_lane *lane, struct batch *batch)
+static enum nj_foreign_fate try_together(struct nj_foreign_lane *lane,
+                                         struct nj_foreign_batch *batch)
 {
     batch->failed = batch->limit;
     enum nj_foreign_fate fate = open_link(lane, batch);
@@ -133,7 +163,7 @@ static enum nj_foreign_fate try_together(struct nj_foreign_lane *lane, struct ba
     return fate == NJ_FOREIGN_DONE ? receive_all(lane, batch) : fate;
 }
 
-static void settle_until(struct nj_foreign_lane *lane, struct batch *batch, size_t end,
+static void settle_until(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch, size_t end,
                          const struct nj_error *error)
 {
     struct nj_error missing;
@@ -154,7 +184,7 @@ static void settle_until(struct nj_foreign_lane *lane, struct batch *batch, size
 }
 
 // The server refused one: it alone fails, in its turn.
-static void handle_refused(struct nj_foreign_lane *lane, struct batch *batch)
+static void handle_refused(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     if (batch->failed == batch->limit && batch->limit - batch->at > 1)
         batch->limit = batch->at + (batch->limit - batch->at) / 2; // it was their end together
@@ -164,7 +194,7 @@ static void handle_refused(struct nj_foreign_lane *lane, struct batch *batch)
         settle_until(lane, batch, batch->at + 1, &batch->error);
 }
 
-static void cancel_rest(struct nj_foreign_lane *lane, struct batch *batch)
+static void cancel_rest(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     struct nj_error error;
     nj_error_set(&error, NJ_E_CANCELLED, "PostgreSQL %s: the program stops", lane->link.shown);
@@ -172,7 +202,7 @@ static void cancel_rest(struct nj_foreign_lane *lane, struct batch *batch)
 }
 
 // The connection or the server's state failed: those whose tries are used up end, the others wait.
-static void handle_again(struct nj_foreign_lane *lane, struct batch *batch)
+static void handle_again(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     const struct nj_foreign_options *options = lane->link.options;
     const struct nj_backoff backoff = {
@@ -212,7 +242,7 @@ static void report(struct nj_foreign_lane *lane, enum nj_foreign_fate fate,
         nj_breaker_success(breaker);
 }
 
-static void step(struct nj_foreign_lane *lane, struct batch *batch)
+static void step(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     struct nj_breaker *breaker = lane->foreign->config.breaker;
     if (breaker != NULL && nj_breaker_enter(breaker, &batch->error) != 0) {
@@ -220,6 +250,8 @@ static void step(struct nj_foreign_lane *lane, struct batch *batch)
         return;
     }
     enum nj_foreign_fate fate = try_together(lane, batch);
+    if (batch->abandoned)
+        return;
     report(lane, fate, &batch->error);
     if (fate == NJ_FOREIGN_GONE && !batch->looked_again) {
         batch->looked_again = true;
@@ -238,11 +270,13 @@ static void step(struct nj_foreign_lane *lane, struct batch *batch)
 }
 
 // Nothing to write: is the server there?
-static void beat(struct nj_foreign_lane *lane, struct batch *batch)
+static void beat(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     if (lane->index > 0 && lane->link.conn == NULL)
         return; // the first lane tries for all
     enum nj_foreign_fate fate = open_link(lane, batch);
+    if (batch->abandoned)
+        return;
     if (fate == NJ_FOREIGN_DONE)
         fate = nj_foreign_link_ask(&lane->link, "SELECT 1", NULL, NULL, &batch->error);
     if (fate != NJ_FOREIGN_AGAIN || batch->error.code != NJ_E_CANCELLED)
@@ -252,15 +286,18 @@ static void beat(struct nj_foreign_lane *lane, struct batch *batch)
 static void run(void *arg)
 {
     struct nj_foreign_lane *lane = arg;
-    struct batch batch = {.count = 0};
+    struct nj_foreign_batch batch = {.count = 0};
     nj_buf_init(&batch.statement.sql, SQL_MAX);
+    pthread_mutex_lock(&lane->lock);
+    lane->batch = &batch;
+    pthread_mutex_unlock(&lane->lock);
     nj_rng_seed(&batch.rng, (uint64_t)nj_mono_us(nj_clock_real()) ^ (uint64_t)(uintptr_t)lane);
     if (lane->index == 0)
         beat(lane, &batch); // so that a wrong setting shows at once
-    while (take(lane, &batch)) {
+    while (!batch.abandoned && take(lane, &batch)) {
         if (batch.count == 0)
             beat(lane, &batch);
-        while (batch.at < batch.count)
+        while (!batch.abandoned && batch.at < batch.count)
             step(lane, &batch);
     }
     nj_foreign_link_close(&lane->link);
@@ -299,12 +336,41 @@ void nj_foreign_lane_close(struct nj_foreign_lane *lane)
     pthread_mutex_unlock(&lane->lock);
 }
 
-void nj_foreign_lane_join(struct nj_foreign_lane *lane)
+// The writes of a lane that is away, in their order.
+static struct nj_foreign_write *take_writes(struct nj_foreign_lane *lane)
+{
+    struct nj_foreign_write *all = lane->first;
+    const struct nj_foreign_batch *batch = lane->batch;
+    for (size_t i = batch->count; i > batch->at; i--) {
+        batch->writes[i - 1]->next = all;
+        all = batch->writes[i - 1];
+    }
+    lane->first = lane->last = NULL;
+    return all;
+}
+
+struct nj_foreign_write *nj_foreign_lane_stop(struct nj_foreign_lane *lane)
+{
+    struct nj_foreign_write *left = NULL;
+    if (!lane->started)
+        return NULL;
+    pthread_mutex_lock(&lane->lock);
+    lane->stopped = true;
+    bool away = lane->abandoned = lane->away;
+    if (away)
+        left = take_writes(lane);
+    pthread_mutex_unlock(&lane->lock);
+    if (away)
+        (void)pthread_detach(lane->thread);
+    else
+        nj_thread_join(lane->thread);
+    return left;
+}
+
+void nj_foreign_lane_finish(struct nj_foreign_lane *lane)
 {
     if (!lane->started)
         return;
-    nj_thread_join(lane->thread);
     pthread_cond_destroy(&lane->wake);
     pthread_mutex_destroy(&lane->lock);
-    lane->started = false;
 }

@@ -122,14 +122,23 @@ struct nj_foreign_lane {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct nj_foreign_write *first, *last; // that wait
+    struct nj_foreign_batch *batch;        // what the thread has taken
     bool closing;                          // ends when nothing waits
-    struct nj_foreign_link link;           // of the thread
-    bool connected_once;                   // of the thread
+    bool away;                             // connecting: libpq may look up a name for long
+    bool stopped;                          // must not go away any more
+    bool
+        abandoned; // while it was away: its writes are taken, and nothing outside is there any more
+    struct nj_foreign_link link; // of the thread
+    bool connected_once;         // of the thread
 };
+struct nj_foreign_batch;
 int nj_foreign_lane_start(struct nj_foreign_lane *lane, struct nj_error *err);
 void nj_foreign_lane_push(struct nj_foreign_lane *lane, struct nj_foreign_write *write);
 void nj_foreign_lane_close(struct nj_foreign_lane *lane);
-void nj_foreign_lane_join(struct nj_foreign_lane *lane);
+// Ends the thread: waits for it (all that it waits for watches the stop), or, when it is away,
+// leaves it to die by itself. Returns the writes it can settle no more.
+struct nj_foreign_write *nj_foreign_lane_stop(struct nj_foreign_lane *lane);
+void nj_foreign_lane_finish(struct nj_foreign_lane *lane); // of one without a thread
 
 // foreign.c
 struct nj_foreign_meters {
@@ -137,7 +146,11 @@ struct nj_foreign_meters {
     struct nj_metric *connected, *reconnects, *waiting;
 };
 struct nj_foreign {
+    atomic_size_t references; // the owner's, and one for each lane that runs
     struct nj_foreign_config config;
+    struct nj_foreign_options
+        options; // a copy, as the rules: lanes may outlive those of the config
+    struct nj_address_rules rules;
     char name[NJ_FOREIGN_NAME_SIZE], shown[256], host[256];
     int stop_fd;
     struct nj_foreign_tables *tables;
@@ -161,6 +174,7 @@ void nj_foreign_settle(struct nj_foreign *foreign, struct nj_foreign_write *writ
 // The newest that is known of the server; `error` NULL: it works. Logs a change.
 void nj_foreign_note(struct nj_foreign *foreign, const struct nj_error *error);
 void nj_foreign_note_reconnect(struct nj_foreign *foreign);
+// The thread's last word.
 void nj_foreign_lane_ended(struct nj_foreign *foreign);
 
 #endif

@@ -2,6 +2,8 @@
 // The foreign writer while its server is killed, frozen or away: each write is carried out or told
 // to have failed, order is kept, the loop goes on, and waiting has an end.
 #include "tests/unit/storage/foreign_helper.h"
+
+#include "tests/fake/held_names.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
@@ -374,6 +376,66 @@ static void retries_that_wait_end_with_the_writer(void **state)
     assert_int_equal(put.write.rc, NJ_E_CANCELLED);
 }
 
+// What libpq does by itself, and what is done for it where addresses are judged.
+static void name_that_is_looked_up_holds_nobody_up(void **state)
+{
+    struct nj_foreign_fixture *f = *state;
+    const struct nj_address_rules rules = {.private_networks = true};
+    const size_t threads = nj_names_threads();
+    f->options.url = "postgresql://u@database.held.test:5432/d";
+    for (int judged = 0; judged < 2; judged++) {
+        f->rules = judged != 0 ? &rules : NULL;
+        f->options.connections = 1;
+        nj_names_hold();
+        nj_foreign_open(f);
+        nj_names_until_asked(1);
+        struct nj_put *puts = send_many(f, MANY);
+        nj_us begun = nj_mono_us(nj_clock_real());
+        nj_foreign_destroy(f->foreign, 0);
+        nj_us took = nj_mono_us(nj_clock_real()) - begun;
+        f->foreign = NULL;
+        nj_loop_turn(f->loop);
+        for (int i = 0; i < MANY; i++) {
+            assert_int_equal(puts[i].ended, 1);
+            assert_int_equal(puts[i].write.rc, NJ_E_CANCELLED);
+        }
+        free(puts); // nobody looks at them any more
+        nj_names_release();
+        nj_names_until_threads(threads);
+        assert_true(took < NJ_US_PER_S);
+    }
+}
+
+// The batch that the lane has taken, and those that came behind it, end in their order.
+static void writes_of_a_lane_that_connects_end_with_it(void **state)
+{
+    struct nj_foreign_fixture *f = *state;
+    const size_t threads = nj_names_threads();
+    struct nj_put puts[3];
+    f->options.url = "postgresql://u@database.held.test:5432/d";
+    f->options.connections = 1;
+    f->options.retry_us = NJ_US_PER_MS;
+    nj_foreign_open(f); // not held yet: the first look ends at once
+    nj_put_init(&puts[0], f, NJ_FOREIGN_INSERT, "0");
+    assert_int_equal(nj_put(&puts[0]), NJ_E_UNAVAILABLE);
+    nj_names_hold();
+    for (int i = 0; i < 3; i++) {
+        nj_put_init(&puts[i], f, NJ_FOREIGN_INSERT, "0");
+        assert_int_equal(nj_put_send(&puts[i]), 0);
+        if (i == 0)
+            nj_names_until_asked(1); // it is with the lane
+    }
+    nj_foreign_destroy(f->foreign, 0);
+    f->foreign = NULL;
+    nj_loop_turn(f->loop);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(puts[i].ended, 1);
+        assert_int_equal(puts[i].write.rc, NJ_E_CANCELLED);
+    }
+    nj_names_release();
+    nj_names_until_threads(threads);
+}
+
 static void host_that_the_rules_forbid_is_told_at_once_and_not_tried_again(void **state)
 {
     struct nj_foreign_fixture *f = *state;
@@ -433,6 +495,8 @@ int foreign_faults_test(void)
         CASE(postgres_end_waits_for_what_can_be_written),
         CASE(postgres_end_cancels_what_hangs_at_its_deadline),
         CASE(retries_that_wait_end_with_the_writer),
+        CASE(name_that_is_looked_up_holds_nobody_up),
+        CASE(writes_of_a_lane_that_connects_end_with_it),
         CASE(host_that_the_rules_forbid_is_told_at_once_and_not_tried_again),
         CASE(postgres_address_that_was_judged_is_the_one_connected_to),
     };
