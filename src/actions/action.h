@@ -74,7 +74,8 @@ void nj_action_run(struct nj_action_runner *runner, struct nj_action_call *call)
 struct nj_saved_image {
     void (*done)(struct nj_saved_image *image);
     char key[512];
-    int rc; // NJ_E_NOT_FOUND, NJ_E_UNAVAILABLE, ...
+    int rc;        // NJ_E_NOT_FOUND, NJ_E_UNAVAILABLE, ...
+    bool at_redis; // that is where it failed, not in the store
     struct nj_error error;
     void *bytes; // malloc'd, the caller's; of get
     size_t length;

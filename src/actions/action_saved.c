@@ -37,6 +37,7 @@ static void end(struct saved_work *work, int rc, const struct nj_error *why)
     image->error = (struct nj_error){0};
     if (rc != 0 && why != NULL)
         image->error = *why;
+    image->at_redis = rc != 0 && work->target != NULL;
     free(work);
     runner->others--;
     image->done(image);

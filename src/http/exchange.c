@@ -157,15 +157,47 @@ static int status_of(int rc)
     return 500;
 }
 
+// What lies behind a 5xx is for the log: it may name files of this machine.
+static void log_failure(const struct nj_exchange *exchange, int rc, const struct nj_error *err)
+{
+    nj_log_at(
+        exchange->api->context->log, NJ_LOG_WARNING, "Request failed",
+        NJ_TEXT("path", nj_http_path(exchange->request)),
+        NJ_TEXT("error", err != NULL && err->text[0] != '\0' ? err->text : nj_error_name(rc)));
+}
+
+void nj_exchange_unserved(struct nj_exchange *exchange, const char *detail, int rc,
+                          const struct nj_error *err)
+{
+    log_failure(exchange, rc, err);
+    nj_exchange_problem(exchange, 503, detail);
+}
+
+void nj_exchange_store_error(struct nj_exchange *exchange, int rc, const struct nj_error *err)
+{
+    struct nj_store *store = exchange->api->context->store;
+    struct nj_store_stats stats = {.read_only = false};
+    if (store != NULL)
+        nj_store_get_stats(store, &stats);
+    if (stats.read_only && (rc == NJ_E_FULL || rc == NJ_E_DENIED || rc == NJ_E_IO))
+        nj_exchange_unserved(exchange,
+                             "The disk of the database is full or cannot be written. Make room "
+                             "there; writing goes on by itself.",
+                             rc, err);
+    else if (rc == NJ_E_FULL)
+        nj_exchange_unserved(exchange,
+                             "As many operations wait for the database as store.max_queued allows. "
+                             "Ask again in a moment.",
+                             rc, err);
+    else
+        nj_exchange_error(exchange, rc, err);
+}
+
 void nj_exchange_error(struct nj_exchange *exchange, int rc, const struct nj_error *err)
 {
     int status = status_of(rc);
-    // What lies behind a 5xx is for the log: it may name files of this machine.
     if (status >= 500)
-        nj_log_at(
-            exchange->api->context->log, NJ_LOG_WARNING, "Request failed",
-            NJ_TEXT("path", nj_http_path(exchange->request)),
-            NJ_TEXT("error", err != NULL && err->text[0] != '\0' ? err->text : nj_error_name(rc)));
+        log_failure(exchange, rc, err);
     nj_exchange_problem(exchange, status,
                         status < 500 && err != NULL && err->text[0] != '\0' ? err->text : NULL);
 }

@@ -144,6 +144,11 @@ void nj_exchange_problem_with(struct nj_exchange *exchange, int status, const ch
                               struct nj_http_field header);
 // The problem that belongs to an error of a part below.
 void nj_exchange_error(struct nj_exchange *exchange, int rc, const struct nj_error *err);
+// The same for an operation of the store: says what is full, and what helps.
+void nj_exchange_store_error(struct nj_exchange *exchange, int rc, const struct nj_error *err);
+// 503 with a detail for the client; the error is for the log.
+void nj_exchange_unserved(struct nj_exchange *exchange, const char *detail, int rc,
+                          const struct nj_error *err);
 // 503: this part is not there.
 void nj_exchange_missing(struct nj_exchange *exchange, const char *part);
 // The exchange ends as upgraded; whoever takes the request answers it.

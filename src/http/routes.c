@@ -41,6 +41,11 @@ static const struct nj_route_query detection_queries[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct nj_route_query saved_image_queries[] = {
+    {"key", "string", "Key of the image, percent-encoded; must be given."},
+    {NULL, NULL, NULL},
+};
+
 static const struct nj_route_query snapshot_queries[] = {
     {"width", "integer", "Largest width of a live picture in pixels, 16 to 16384."},
     {NULL, NULL, NULL},
@@ -129,12 +134,22 @@ const struct nj_route nj_routes[] = {
     GET("/api/events/{id}/detections", nj_route_event_detections, .schema = "DetectionPage",
         .queries = page_queries, .summary = "Detections of an event, newest first."),
     {.method = "DELETE",
+     .pattern = "/api/images",
+     .handle = nj_route_image_delete,
+     .schema = "ImageDeleted",
+     .queries = saved_image_queries,
+     .summary = "Deletes an image that a pipeline saved, whatever is in its key."},
+    GET("/api/images", nj_route_image_get, .type = "image/*", .queries = saved_image_queries,
+        .summary = "An image that a pipeline saved, whatever is in its key."),
+    {.method = "DELETE",
      .pattern = "/api/images/{key}",
      .handle = nj_route_image_delete,
      .schema = "ImageDeleted",
      .summary = "Deletes an image that a pipeline saved."},
     GET("/api/images/{key}", nj_route_image_get, .type = "image/*",
-        .summary = "An image that a pipeline saved, JPEG or PNG, until its time is over."),
+        .summary =
+            "An image that a pipeline saved, JPEG or PNG, until its time is over. A key with "
+            "a slash is asked for by /api/images?key=."),
     GET("/api/logs", nj_route_log_list, .schema = "LogPage", .queries = log_queries,
         .summary = "The newest lines of the log, newest last."),
     GET("/api/metrics", nj_route_metrics_show, .type = "text/plain",

@@ -19,7 +19,7 @@ static void submit(struct nj_store_call *call)
     int rc = call->write ? nj_store_write(store, &call->op) : nj_store_read(store, &call->op);
     if (rc == 0)
         return;
-    nj_exchange_error(call->exchange, rc, NULL);
+    nj_exchange_store_error(call->exchange, rc, NULL);
     release(call);
 }
 
@@ -31,7 +31,7 @@ static void on_done(struct nj_store_op *op)
     else if (call->failed != NULL)
         call->failed(call);
     else
-        nj_exchange_error(call->exchange, op->rc, &op->error);
+        nj_exchange_store_error(call->exchange, op->rc, &op->error);
     if (call->again)
         submit(call);
     else

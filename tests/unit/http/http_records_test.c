@@ -13,9 +13,11 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -202,7 +204,7 @@ static int put_image(struct nj_db *db, void *arg, struct nj_error *err)
 }
 
 // Saves the image for an hour; its path in `out`.
-static void save_image(struct saved *saved, char out[1024])
+static void save_image_as(struct saved *saved, const char *key, char out[1024])
 {
     const struct nj_media_picture picture = {.camera_id = "pipeline",
                                              .wall_us = nj_wall_us(&saved->http->clock.clock),
@@ -212,10 +214,15 @@ static void save_image(struct saved *saved, char out[1024])
     assert_int_equal(nj_media_write(saved->http->media, &picture, out, 1024, NULL), 0);
     struct nj_image_row row = {.bytes = sizeof image_bytes, .created_us = picture.wall_us};
     row.expires_us = row.created_us + 3600 * (nj_us)NJ_US_PER_S;
-    snprintf(row.key, sizeof row.key, "%s", image_key);
+    snprintf(row.key, sizeof row.key, "%s", key);
     snprintf(row.path, sizeof row.path, "%s", out);
     snprintf(row.type, sizeof row.type, "image/png");
     http_write(saved->http, put_image, &row);
+}
+
+static void save_image(struct saved *saved, char out[1024])
+{
+    save_image_as(saved, image_key, out);
 }
 
 static void image_is_read_by_its_key_until_its_time_is_over(void **state)
@@ -252,6 +259,56 @@ static void image_is_deleted_with_its_file(void **state)
     assert_int_equal(stat(path, &file), -1);
     http_expect(http_ask(saved->http, "DELETE", url, "", NULL), 404, "no image");
     http_expect(http_get(saved->http, url), 404, "no image");
+}
+
+static void image_whose_key_has_slashes_is_asked_for_by_query(void **state)
+{
+    static const char url[] = "/api/images?key=inference%3Ad1/2025-09-12%2F22%3A16%3Ff+%26.png";
+    struct saved *saved = *state;
+    char path[1024];
+    save_image_as(saved, "inference:d1/2025-09-12/22:16?f &.png", path);
+    const struct nj_answer *answer = http_get(saved->http, url);
+    assert_int_equal(answer->status, 200);
+    assert_memory_equal(answer->body, image_bytes, sizeof image_bytes);
+    http_expect(http_get(saved->http, "/api/images?key=inference%3Ad1"), 404, "no image");
+    http_expect(http_get(saved->http, "/api/images"), 400, "key");
+    http_expect(http_get(saved->http, "/api/images?key="), 400, "key");
+    http_expect(http_ask(saved->http, "DELETE", url, "", NULL), 200, "\"success\":true");
+    http_expect(http_get(saved->http, url), 404, "no image");
+}
+
+// The file cannot grow, which is a full disk for the database.
+static void image_that_a_full_disk_cannot_delete_says_so(void **state)
+{
+    struct saved *saved = *state;
+    struct rlimit before, none;
+    char path[1024], url[256], body[512] = "";
+    save_image(saved, path);
+    snprintf(url, sizeof url, "/api/images/%s", image_key);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    const struct nj_answer *answer = http_ask(saved->http, "DELETE", url, "", NULL);
+    const int status = answer->status;
+    snprintf(body, sizeof body, "%.*s", (int)answer->length, answer->body);
+    (void)setrlimit(RLIMIT_FSIZE, &before);
+    (void)signal(SIGXFSZ, handler);
+    assert_int_equal(status, 503);
+    assert_non_null(strstr(body, "The disk of the database is full"));
+    assert_non_null(strstr(body, "Make room"));
+    assert_null(strstr(body, "/tmp"));
+    http_expect(http_ask(saved->http, "DELETE", url, "", NULL), 200, "\"success\":true");
+}
+
+static void redis_that_is_away_is_told_with_what_to_do(void **state)
+{
+    struct saved *saved = *state;
+    if (!nj_redis_server_installed())
+        skip();
+    nj_redis_server_kill(&saved->server);
+    http_expect(http_get(saved->http, "/api/images/none"), 503, "Redis, where the image may be");
 }
 
 static void image_of_a_long_key_is_found(void **state)
@@ -310,7 +367,11 @@ int http_records_test(void)
                                         http_teardown),
         SAVED(image_is_read_by_its_key_until_its_time_is_over),
         SAVED(image_is_deleted_with_its_file),
+        SAVED(image_whose_key_has_slashes_is_asked_for_by_query),
+        SAVED(image_that_a_full_disk_cannot_delete_says_so),
         SAVED(image_of_a_long_key_is_found),
+        cmocka_unit_test_setup_teardown(redis_that_is_away_is_told_with_what_to_do, redis_setup,
+                                        saved_teardown),
         cmocka_unit_test_setup_teardown(
             redis_values_that_are_no_images_are_neither_shown_nor_deleted, redis_setup,
             saved_teardown),
