@@ -6,7 +6,11 @@
 #include "util/build_info.h"
 #include "util/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { ADDRESS_SIZE = 320 }; // a host name, scheme and port
 
 int nj_app_create(const struct nj_app_config *config, struct nj_app **out, struct nj_error *err)
 {
@@ -15,6 +19,7 @@ int nj_app_create(const struct nj_app_config *config, struct nj_app **out, struc
         return nj_error_set(err, NJ_E_NOMEM, "out of memory");
     app->loop = config->loop;
     app->log = config->log;
+    app->log = nj_app_component_log(app, "app");
     app->config = nj_config_ref(config->config);
     app->first = nj_config_ref(config->config);
     app->reload = config->reload;
@@ -38,6 +43,16 @@ static void stop_from(struct nj_app *app, size_t first)
     }
 }
 
+// Where the page is, as a browser takes it.
+static void write_address(const struct nj_app *app, char out[ADDRESS_SIZE])
+{
+    const struct nj_http_server_options *server =
+        nj_config_get(app->config, &nj_http_server_option_group);
+    const bool is_ipv6 = strchr(server->host, ':') != NULL;
+    snprintf(out, ADDRESS_SIZE, "http://%s%s%s:%d/", is_ipv6 ? "[" : "", server->host,
+             is_ipv6 ? "]" : "", nj_app_port(app));
+}
+
 int nj_app_start(struct nj_app *app, struct nj_error *err)
 {
     while (app->started < nj_service_count) {
@@ -55,8 +70,9 @@ int nj_app_start(struct nj_app *app, struct nj_error *err)
         stop_from(app, 0);
         return nj_error_set(err, rc, "out of memory");
     }
-    nj_log_at(app->log, NJ_LOG_INFO, "Nightjar is ready", NJ_TEXT("version", nj_build_stamp()),
-              NJ_INT("port", nj_app_port(app)),
+    char address[ADDRESS_SIZE];
+    write_address(app, address);
+    nj_log_at(app->log, NJ_LOG_INFO, "Nightjar is ready", NJ_TEXT("address", address),
               NJ_INT("cameras", (int64_t)nj_live_set_count(app->live)));
     return 0;
 }

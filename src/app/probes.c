@@ -125,12 +125,13 @@ static void probe_worker(void *arg, struct nj_health_report *out)
     nj_subscriptions_get_stats(app->subscriptions, &stats);
     if (stats.models_failed > 0) {
         out->status = NJ_HEALTH_DEGRADED;
-        snprintf(out->message, sizeof out->message, "%zu archives could not be loaded.",
-                 stats.models_failed);
+        snprintf(out->message, sizeof out->message, "%zu archive%s could not be loaded.",
+                 stats.models_failed, stats.models_failed == 1 ? "" : "s");
     } else if (stats.online < stats.subscriptions) {
         out->status = NJ_HEALTH_DEGRADED;
-        snprintf(out->message, sizeof out->message, "%zu of %zu subscriptions have no picture.",
-                 stats.subscriptions - stats.online, stats.subscriptions);
+        snprintf(out->message, sizeof out->message, "%zu of %zu subscription%s without a picture.",
+                 stats.subscriptions - stats.online, stats.subscriptions,
+                 stats.subscriptions == 1 ? "" : "s");
     }
 }
 

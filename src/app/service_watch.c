@@ -31,7 +31,7 @@ static void tell(struct nj_service_watch *watch, const char *name,
     const char *status = nj_health_status_name(report->status);
     nj_log_at(config->log, report->status == NJ_HEALTH_HEALTHY ? NJ_LOG_INFO : NJ_LOG_WARNING,
               "A service changed its status", NJ_TEXT("service", name), NJ_TEXT("status", status),
-              NJ_TEXT("message", report->message));
+              NJ_TEXT("reason", report->message[0] != '\0' ? report->message : NULL));
     struct nj_outbox outbox;
     nj_outbox_init(&outbox);
     // Without memory nobody is told; the health page still says it.

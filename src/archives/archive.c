@@ -86,6 +86,16 @@ static int parse_manifest(const struct nj_archive *archive, const char *path, co
     return rc;
 }
 
+void nj_archive_shorten_error(const struct nj_archive *archive, struct nj_error *err)
+{
+    const size_t length = strlen(archive->folder);
+    char *at = err != NULL ? strstr(err->text, archive->folder) : NULL;
+    for (; at != NULL; at = strstr(at, archive->folder)) {
+        const size_t cut = length + (at[length] == '/');
+        memmove(at, at + cut, strlen(at + cut) + 1);
+    }
+}
+
 static int check_model(struct nj_spec_node *node, void *arg)
 {
     const struct model_check *check = arg;
@@ -104,6 +114,7 @@ static int check_model(struct nj_spec_node *node, void *arg)
                             node->path, name, node->model_file);
     const int rc = parse_manifest(archive, manifest, weights, check->err);
     if (rc != 0) {
+        nj_archive_shorten_error(archive, check->err);
         nj_error_prefix(check->err, "%s: %s", node->path, name);
         return rc;
     }

@@ -43,6 +43,8 @@ struct nj_archive {                  // immutable, counted
 // referenced, also before other programs that share the cache. Blocking.
 int nj_archive_open(const struct nj_archive_options *options, const char *path,
                     struct nj_archive **out, struct nj_error *err);
+// Files of the archive are named in the error as in the archive, not by their place in the cache.
+void nj_archive_shorten_error(const struct nj_archive *archive, struct nj_error *err);
 struct nj_archive *nj_archive_ref(struct nj_archive *archive); // explicitly thread-safe
 void nj_archive_unref(struct nj_archive *archive);             // explicitly thread-safe
 

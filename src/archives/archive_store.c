@@ -184,7 +184,9 @@ static int fail_root(const char *path, struct nj_error *err)
 static bool is_text_below(const struct nj_archive_options *options, const char *path)
 {
     for (size_t i = 0; i < options->roots.count; i++) {
-        if (nj_path_is_below(path, options->roots.items[i]))
+        char root[PATH_MAX];
+        if (nj_path_is_below(path, options->roots.items[i]) ||
+            (realpath(options->roots.items[i], root) != NULL && nj_path_is_below(path, root)))
             return true;
     }
     return false;

@@ -4,6 +4,7 @@
 
 #include "app/app.h"
 #include "util/mem.h"
+#include "util/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,21 @@ int nj_cli_fail(const char *command, int code, const char *text)
 {
     fprintf(stderr, "nightjar %s: %s\n", command, text);
     return code;
+}
+
+int nj_cli_unknown(const char *command, const char *word, const char *const *names)
+{
+    const char *nearest = NULL, *blank = command[0] != '\0' ? " " : "";
+    unsigned distance = 3; // further away is no likely slip
+    for (; *names != NULL; names++) {
+        unsigned d = nj_text_distance(word, *names);
+        nearest = d < distance ? *names : nearest;
+        distance = d < distance ? d : distance;
+    }
+    fprintf(stderr, "nightjar%s%s: no command '%s'%s%s%s; see nightjar%s%s --help\n", blank,
+            command, word, nearest != NULL ? ", did you mean '" : "",
+            nearest != NULL ? nearest : "", nearest != NULL ? "'" : "", blank, command);
+    return NJ_EXIT_USAGE;
 }
 
 static void take_out(int *argc, char **argv, int index, int count)

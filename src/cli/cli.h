@@ -37,6 +37,11 @@ int nj_cli_config_load(const struct nj_cli_config *config, struct nj_config **ou
 // "nightjar NAME: text" on standard error; returns `code`.
 int nj_cli_fail(const char *command, int code, const char *text);
 
+// "nightjar: no command 'frob'; ..." on standard error, with the nearest of `names`
+// (NULL-terminated). `command` is "" or the command whose word is meant ("mpta"). Returns
+// NJ_EXIT_USAGE.
+int nj_cli_unknown(const char *command, const char *word, const char *const *names);
+
 // True when `flag` ("--json") stands in argv; it is taken out.
 bool nj_cli_flag(int *argc, char **argv, const char *flag);
 // Value of "--name VALUE" or "--name=VALUE", taken out; NULL when absent. A missing value is "".

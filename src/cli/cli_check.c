@@ -12,32 +12,42 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int check_address(const struct nj_config *config, struct nj_error *err)
+enum { FOUND_SIZE = 512 };
+
+// Each writes what it found into `found`, where that says more than "ok".
+static int check_address(const struct nj_config *config, char found[FOUND_SIZE],
+                         struct nj_error *err)
 {
-    return nj_api_check_address(nj_config_get(config, &nj_api_option_group),
-                                nj_config_get(config, &nj_http_server_option_group), err);
+    const struct nj_http_server_options *server =
+        nj_config_get(config, &nj_http_server_option_group);
+    snprintf(found, FOUND_SIZE, "%s, port %lld", server->host, (long long)server->port);
+    return nj_api_check_address(nj_config_get(config, &nj_api_option_group), server, err);
 }
 
 // A folder that is not there yet is made at the start.
-static int check_folder(const struct nj_config *config, struct nj_error *err)
+static int check_folder(const struct nj_config *config, char found[FOUND_SIZE],
+                        struct nj_error *err)
 {
     const struct nj_folder_options *folder = nj_config_get(config, &nj_folder_option_group);
+    snprintf(found, FOUND_SIZE, "%s", folder->root);
     if (access(folder->root, R_OK | X_OK) == 0 || errno == ENOENT)
         return 0;
     return nj_error_errno(err, errno, "folder.root: '%s' cannot be read", folder->root);
 }
 
-static int check_store(const struct nj_config *config, struct nj_error *err)
+static int check_store(const struct nj_config *config, char found[FOUND_SIZE], struct nj_error *err)
 {
+    const struct nj_store_options *options = nj_config_get(config, &nj_store_option_group);
     struct nj_store *store = NULL;
-    int rc =
-        nj_store_open(nj_config_get(config, &nj_store_option_group), nj_clock_real(), &store, err);
+    snprintf(found, FOUND_SIZE, "%s", options->path);
+    int rc = nj_store_open(options, nj_clock_real(), &store, err);
     nj_store_close(store);
     return rc;
 }
 
 // Loads the model; a detector service is asked whether it could work now.
-static int check_detector(const struct nj_config *config, struct nj_error *err)
+static int check_detector(const struct nj_config *config, char found[FOUND_SIZE],
+                          struct nj_error *err)
 {
     struct nj_detector *detector = NULL;
     struct nj_detector_thread *thread = NULL;
@@ -48,6 +58,9 @@ static int check_detector(const struct nj_config *config, struct nj_error *err)
         rc = nj_detector_thread_create(detector, &thread, err);
     if (rc == 0)
         rc = nj_detector_probe(thread, err);
+    if (rc == 0)
+        snprintf(found, FOUND_SIZE, "%s on %s", nj_detector_model(detector)->name,
+                 nj_detector_device(detector));
     nj_detector_thread_destroy(thread);
     nj_detector_destroy(detector);
     return rc;
@@ -55,7 +68,7 @@ static int check_detector(const struct nj_config *config, struct nj_error *err)
 
 static const struct check {
     const char *name;
-    int (*run)(const struct nj_config *config, struct nj_error *err);
+    int (*run)(const struct nj_config *config, char found[FOUND_SIZE], struct nj_error *err);
 } checks[] = {
     {"address", check_address},
     {"upload folder", check_folder},
@@ -68,9 +81,10 @@ static int run_checks(const struct nj_config *config)
     int failed = 0;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         struct nj_error err = {0};
-        int rc = checks[i].run(config, &err);
-        printf("%-14s %s%s%s\n", checks[i].name, rc == 0 ? "ok" : "FAILED", rc == 0 ? "" : ": ",
-               err.text);
+        char found[FOUND_SIZE] = "";
+        int rc = checks[i].run(config, found, &err);
+        printf("%-14s %s: %s\n", checks[i].name, rc == 0 ? "ok" : "FAILED",
+               rc == 0 ? found : err.text);
         failed |= rc != 0;
     }
     return failed ? NJ_EXIT_FAILED : NJ_EXIT_OK;

@@ -25,6 +25,7 @@ static int print_show(int argc, char **argv, struct nj_buf *out, struct nj_error
 
 int nj_cli_config(int argc, char **argv)
 {
+    static const char *const names[] = {"example", "markdown", "help", "show", NULL};
     const char *what = argc > 1 ? argv[1] : "help";
     struct nj_error err = {0};
     struct nj_buf out;
@@ -39,7 +40,7 @@ int nj_cli_config(int argc, char **argv)
     else if (strcmp(what, "show") == 0)
         rc = print_show(argc, argv, &out, &err);
     else
-        rc = nj_error_set(&err, NJ_E_INVALID, "'%s': example, markdown, help or show", what);
+        return nj_cli_unknown("config", what, names); // nothing was written yet
     if (rc == 0 && nj_buf_failed(&out) == 0)
         fwrite(out.data, 1, out.length, stdout);
     nj_buf_finish(&out);

@@ -101,6 +101,14 @@ static const struct word {
     {"run", nj_cli_mpta_run},
 };
 
+static int unknown_word(const char *name)
+{
+    const char *names[NJ_COUNT_OF(words) + 1] = {NULL};
+    for (size_t i = 0; i < NJ_COUNT_OF(words); i++)
+        names[i] = words[i].name;
+    return nj_cli_unknown("mpta", name, names);
+}
+
 static const struct word *find_word(int argc, char **argv)
 {
     for (size_t i = 0; argc > 1 && i < NJ_COUNT_OF(words); i++) {
@@ -154,6 +162,8 @@ int nj_cli_mpta(int argc, char **argv)
     struct nj_config *config = NULL;
     struct nj_error err = {0};
     const struct word *word = find_word(argc, argv);
+    if (word == NULL && argc > 1 && argv[1][0] != '-')
+        return unknown_word(argv[1]);
     if (word == NULL) {
         const bool asked =
             argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);

@@ -141,7 +141,8 @@ int nj_cli_mpta_check(const struct nj_cli_mpta *mpta, int argc, char **argv, str
     print_servers(archive->spec);
     rc = print_node(&checking, &archive->spec->root);
     if (rc == 0)
-        printf("%zu models, %" PRId64 " bytes\n", archive->spec->node_count, checking.bytes);
+        printf("%zu model%s, %" PRId64 " bytes\n", archive->spec->node_count,
+               archive->spec->node_count == 1 ? "" : "s", checking.bytes);
     for (size_t i = 0; i < archive->spec->warnings.count; i++)
         printf("warning: %s\n", archive->spec->warnings.items[i]);
     nj_archive_unref(archive);

@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 #include "util/build_info.h"
 #include "util/mem.h"
-#include "util/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,19 +56,10 @@ static int run_command(const struct nj_cli_command *command, int argc, char **ar
 
 static int unknown_command(const char *name)
 {
-    const char *nearest = NULL;
-    unsigned distance = 3; // further away is no likely slip
-    for (size_t i = 0; i < NJ_COUNT_OF(commands); i++) {
-        unsigned d = nj_text_distance(name, commands[i].name);
-        if (d < distance) {
-            distance = d;
-            nearest = commands[i].name;
-        }
-    }
-    fprintf(stderr, "nightjar: no command '%s'%s%s%s; see nightjar --help\n", name,
-            nearest != NULL ? ", did you mean '" : "", nearest != NULL ? nearest : "",
-            nearest != NULL ? "'" : "");
-    return NJ_EXIT_USAGE;
+    const char *names[NJ_COUNT_OF(commands) + 1] = {NULL};
+    for (size_t i = 0; i < NJ_COUNT_OF(commands); i++)
+        names[i] = commands[i].name;
+    return nj_cli_unknown("", name, names);
 }
 
 // Whoever starts the program with standard files closed would have its log written into whatever is

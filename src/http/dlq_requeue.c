@@ -82,7 +82,8 @@ static void reply(struct nj_store_call *call)
         call->again = true;
         return;
     }
-    snprintf(message, sizeof message, "%zu jobs put back%s%s", self->total_moved,
+    snprintf(message, sizeof message, "%zu job%s put back%s%s", self->total_moved,
+             self->total_moved == 1 ? "" : "s",
              self->total_stuck > 0 ? "; those that wait again already stay" : "",
              self->full ? "; the queue is full" : "");
     nj_log_at(call->exchange->api->context->log, NJ_LOG_INFO, "Dead letters put back by hand",

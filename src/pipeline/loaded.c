@@ -161,8 +161,10 @@ static int load_node(struct nj_loaded_pipeline *pipeline, const struct nj_spec_n
                                 &node->detector, err);
     rc = rc != 0 ? rc : find_wanted(node, err);
     rc = rc != 0 ? rc : make_initial(node, err);
-    if (rc != 0)
+    if (rc != 0) {
+        nj_archive_shorten_error(pipeline->archive, err);
         return nj_error_prefix(err, "%s (%s)", spec->path, spec->model_id);
+    }
     for (size_t i = 0; i < spec->branch_count && rc == 0; i++)
         rc = load_node(pipeline, &spec->branches[i], err);
     return rc;

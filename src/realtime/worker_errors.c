@@ -57,7 +57,7 @@ void nj_worker_write_error(struct nj_worker *worker, enum nj_worker_code code, c
     if (worker->config.metrics != NULL)
         nj_metric_add(nj_metrics_get(worker->config.metrics, &errors_spec, row->code), 1);
     nj_log_at(worker->config.log, NJ_LOG_DEBUG, "A backend was told an error",
-              NJ_TEXT("code", row->code), NJ_TEXT("message", message));
+              NJ_TEXT("code", row->code), NJ_TEXT("reason", message));
     nj_json_init(&writer, out);
     nj_json_object_begin(&writer, NULL);
     nj_json_text(&writer, "type", "error");

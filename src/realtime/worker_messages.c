@@ -272,7 +272,7 @@ static void handle_patch_result(const struct nj_worker_turn *turn, struct nj_wor
         nj_metric_add(worker->metric_patches[args->success], 1);
     nj_log_at(worker->config.log, args->success ? NJ_LOG_DEBUG : NJ_LOG_WARNING,
               "A backend answered patchSession", NJ_TEXT("session_id", args->session.text),
-              NJ_TEXT("message", args->message));
+              NJ_TEXT("text", args->message));
 }
 
 static const struct {

@@ -65,7 +65,8 @@ struct nj_log_fields {
     size_t count;
 };
 
-// `log` NULL discards. `message` is a fixed text ("Batch closed"); what varies goes into fields.
+// `log` NULL discards. `message` is a fixed text ("Batch closed"); what varies goes into fields,
+// whose keys are none of the line's own (timestamp level component message source build).
 void nj_log_write(struct nj_log *log, enum nj_log_level level, struct nj_log_place place,
                   const char *message, struct nj_log_fields fields);
 

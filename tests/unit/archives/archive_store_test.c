@@ -7,6 +7,7 @@
 #include "tests/fake/world/zip.h"
 #include "util/mem.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -417,6 +418,17 @@ static void credentials_stay_out_of_errors(void **state)
     assert_non_null(strstr(err.text, "127.0.0.1"));
 }
 
+static void a_missing_file_below_a_root_is_told_however_the_root_is_written(void **state)
+{
+    struct world *world = *state;
+    char root[PATH_MAX], absent[PATH_MAX];
+    snprintf(root, sizeof root, "%s/.", world->root);
+    snprintf(absent, sizeof absent, "%s/absent.mpta", world->root);
+    world->roots[0] = root;
+    assert_refuses(world, absent, NJ_E_NOT_FOUND, "absent.mpta");
+    world->roots[0] = world->root;
+}
+
 static void files_below_the_roots_are_taken(void **state)
 {
     struct world *world = *state;
@@ -515,6 +527,7 @@ int archive_store_test(void)
         CASE(redirects_are_followed_and_judged_again),
         CASE(addresses_of_other_kinds_are_refused),
         CASE(credentials_stay_out_of_errors),
+        CASE(a_missing_file_below_a_root_is_told_however_the_root_is_written),
         CASE(files_below_the_roots_are_taken),
         CASE(files_make_room_for_one_another_too),
     };

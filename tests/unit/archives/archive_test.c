@@ -253,6 +253,18 @@ static void a_nul_does_not_shorten_a_name(void **state)
     assert_refused(*state, &zip, NJ_E_INVALID, "there is no pipeline.json");
 }
 
+static void errors_name_files_as_the_archive_does(void **state)
+{
+    (void)state;
+    static char folder[] = "/cache/4f2a";
+    const struct nj_archive archive = {.folder = folder};
+    struct nj_error err = {0};
+    nj_error_set(&err, NJ_E_INVALID, "/cache/4f2a/a.onnx: not /cache/4f2a/b.onnx, /cache/4f2a");
+    nj_archive_shorten_error(&archive, &err);
+    assert_string_equal(err.text, "a.onnx: not b.onnx, ");
+    nj_archive_shorten_error(&archive, NULL);
+}
+
 static void a_bomb_is_refused_by_its_ratio(void **state)
 {
     const size_t length = 8 << 20;
@@ -529,6 +541,7 @@ int archive_test(void)
         cmocka_unit_test_setup_teardown(what_somebody_damaged_is_unpacked_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_attack_is_refused_and_nothing_written, set_up,
                                         tear_down),
+        cmocka_unit_test(errors_name_files_as_the_archive_does),
         cmocka_unit_test_setup_teardown(a_nul_does_not_shorten_a_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bomb_is_refused_by_its_ratio, set_up, tear_down),
         cmocka_unit_test_setup_teardown(entries_that_are_too_much_together_are_refused, set_up,

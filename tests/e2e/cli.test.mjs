@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of the program: what it says to a slip, what check finds, and the log's first line.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { Daemon, program } from "./daemon.mjs";
+
+const folder = mkdtempSync(join(tmpdir(), "nightjar-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function call(...words) {
+    const { status, stdout, stderr } = spawnSync(program, words, { cwd: folder, encoding: "utf8", timeout: 30000 });
+    return { status, stdout, stderr };
+}
+
+describe("the words of the program", () => {
+    test("a slip is named with the nearest command", () => {
+        for (const [words, says] of [
+            [["runn"], "no command 'runn', did you mean 'run'; see nightjar --help"],
+            [["mpta", "chekc"], "no command 'chekc', did you mean 'check'; see nightjar mpta --help"],
+            [["mpta", "frob"], "no command 'frob'; see nightjar mpta --help"],
+            [["config", "shwo"], "no command 'shwo', did you mean 'show'"],
+        ]) {
+            const { status, stderr } = call(...words);
+            assert.equal(status, 2);
+            assert.ok(stderr.includes(says), stderr);
+        }
+    });
+
+    test("run --help explains, and starts nothing", () => {
+        const { status, stdout, stderr } = call("run", "--help");
+        assert.equal(status, 0);
+        assert.match(stdout, /^usage: nightjar run /);
+        assert.equal(stderr, "");
+    });
+
+    test("values outside of a range are refused with the range", () => {
+        for (const [setting, says] of [
+            ["http.port=70000", "http.port: 70000 is out of range; it must be 0 to 65535"],
+            ["batch.window_seconds=0", "batch.window_seconds: 0 is out of range"],
+            ["http.port=many", "http.port: expected a whole number, got \"many\""],
+        ]) {
+            const { status, stderr } = call("config", "show", "--set", setting);
+            assert.equal(status, 2);
+            assert.ok(stderr.includes(says), stderr);
+        }
+    });
+
+    test("check names the model, and says why an address is refused", () => {
+        const set = (...settings) => settings.flatMap((one) => ["--set", one]);
+        const good = call("check", ...set("store.path=n.db", `folder.root=${folder}`));
+        assert.match(good.stdout, /^address +ok: 127\.0\.0\.1, port 8000$/m);
+        assert.match(good.stdout, /^detector +ok: \S+ on cpu$/m);
+        assert.equal(good.status, 0, good.stdout);
+        const open = call("check", ...set("store.path=n.db", `folder.root=${folder}`, "http.host=0.0.0.0"));
+        assert.match(open.stdout, /^address +FAILED: .*api\.key_enabled and api\.keys, or api\.allow_open/m);
+        assert.equal(open.status, 1);
+    });
+
+    test("the log's lines say where the page is, and no key stands twice", async () => {
+        const daemon = await Daemon.start({ set: ["log.format=json"] });
+        try {
+            const lines = daemon.log.trim().split("\n");
+            const ready = lines.find((line) => line.includes("Nightjar is ready"));
+            assert.equal(JSON.parse(ready).address, `${daemon.url}/`);
+            assert.equal(JSON.parse(ready).component, "app");
+            for (const line of lines) {
+                const keys = [...line.matchAll(/[{,]"(\w+)":/g)].map((match) => match[1]);
+                assert.equal(new Set(keys).size, keys.length, line);
+            }
+        } finally {
+            await daemon.destroy();
+        }
+    });
+});
