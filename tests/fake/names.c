@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 enum {
     NAMES_MAX = 16,
@@ -163,6 +165,27 @@ void nj_fake_names_await_hanging(size_t count)
     bool there = fake.hanging >= count;
     pthread_mutex_unlock(&fake.mutex);
     assert_true(there);
+}
+
+size_t nj_fake_names_threads(void)
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/task");
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count - 2; // "." and ".."
+}
+
+void nj_fake_names_await_threads(size_t at_most)
+{
+    const struct timespec moment = {.tv_nsec = NJ_US_PER_MS * 1000};
+    const nj_us end_us = nj_mono_us(nj_clock_real()) + PATIENCE_US;
+    while (nj_fake_names_threads() > at_most) {
+        assert_true(nj_mono_us(nj_clock_real()) < end_us);
+        (void)nanosleep(&moment, NULL); // nothing tells that a detached thread has ended
+    }
 }
 
 void nj_fake_names_finish(void)

@@ -14,6 +14,8 @@ void nj_fake_names_add(const char *host, const char *address);
 size_t nj_fake_names_asked(const char *host); // how often
 // Waits until so many lookups hang; the test fails when they do not.
 void nj_fake_names_await_hanging(size_t count);
+size_t nj_fake_names_threads(void);               // of this process
+void nj_fake_names_await_threads(size_t at_most); // the test fails when they stay
 // Lets what hangs fail, waits until it is out of here, and forgets all names.
 void nj_fake_names_finish(void);
 

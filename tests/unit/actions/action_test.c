@@ -2,7 +2,7 @@
 // Actions: their order, their tries, what becomes of those that fail, saved images and their end.
 #include "actions/action.h"
 
-#include "tests/fake/held_names.h"
+#include "tests/fake/names.h"
 #include "tests/unit/actions/actions_helper.h"
 
 #include <pthread.h>
@@ -338,24 +338,25 @@ static void post_to_an_address_that_is_not_allowed_is_not_sent(void **state)
 static void stop_does_not_wait_for_names_that_are_looked_up(void **state)
 {
     struct world *world = *state;
-    const size_t threads = nj_names_threads();
+    const size_t threads = nj_fake_names_threads();
     world_set(world, "actions.allow_public_networks=true");
-    world_set(world, "postgresql.url=postgresql://u@database.held.test:5432/d");
+    world_set(world, "postgresql.url=postgresql://u@database.test:5432/d");
     world_set(world, "postgresql.connections=1");
-    nj_names_hold();
+    nj_fake_names_set("database.test", NULL);
+    nj_fake_names_set("hook.test", NULL);
     world_start(world);
-    add_message(NJ_ACTION_HTTP_POST, "http://hook.held.test/hook", "first");
-    add_message(NJ_ACTION_HTTP_POST, "http://hook.held.test/hook", "second");
+    add_message(NJ_ACTION_HTTP_POST, "http://hook.test/hook", "first");
+    add_message(NJ_ACTION_HTTP_POST, "http://hook.test/hook", "second");
     add_record(NJ_ACTION_POSTGRESQL_CREATE_RECORD, "1");
     actions_run(world, 0, "s1");
     actions_run(world, 1, "s2");
     actions_run(world, 2, "s3");
-    nj_names_until_asked(2);
+    nj_fake_names_await_hanging(2);
     const nj_us begun = nj_mono_us(nj_clock_real());
     world_stop(world, NJ_US_PER_S);
     const nj_us took = nj_mono_us(nj_clock_real()) - begun;
-    nj_names_release();
-    nj_names_until_threads(threads);
+    nj_fake_names_finish();
+    nj_fake_names_await_threads(threads);
     assert_true(took < 5 * (nj_us)NJ_US_PER_S);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(now->items[i].rc, NJ_E_CANCELLED);

@@ -3,7 +3,7 @@
 // to have failed, order is kept, the loop goes on, and waiting has an end.
 #include "tests/unit/storage/foreign_helper.h"
 
-#include "tests/fake/held_names.h"
+#include "tests/fake/names.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
@@ -381,14 +381,14 @@ static void name_that_is_looked_up_holds_nobody_up(void **state)
 {
     struct nj_foreign_fixture *f = *state;
     const struct nj_address_rules rules = {.private_networks = true};
-    const size_t threads = nj_names_threads();
-    f->options.url = "postgresql://u@database.held.test:5432/d";
+    const size_t threads = nj_fake_names_threads();
+    f->options.url = "postgresql://u@database.test:5432/d";
     for (int judged = 0; judged < 2; judged++) {
         f->rules = judged != 0 ? &rules : NULL;
         f->options.connections = 1;
-        nj_names_hold();
+        nj_fake_names_set("database.test", NULL);
         nj_foreign_open(f);
-        nj_names_until_asked(1);
+        nj_fake_names_await_hanging(1);
         struct nj_put *puts = send_many(f, MANY);
         nj_us begun = nj_mono_us(nj_clock_real());
         nj_foreign_destroy(f->foreign, 0);
@@ -400,8 +400,8 @@ static void name_that_is_looked_up_holds_nobody_up(void **state)
             assert_int_equal(puts[i].write.rc, NJ_E_CANCELLED);
         }
         free(puts); // nobody looks at them any more
-        nj_names_release();
-        nj_names_until_threads(threads);
+        nj_fake_names_finish();
+        nj_fake_names_await_threads(threads);
         assert_true(took < NJ_US_PER_S);
     }
 }
@@ -410,20 +410,21 @@ static void name_that_is_looked_up_holds_nobody_up(void **state)
 static void writes_of_a_lane_that_connects_end_with_it(void **state)
 {
     struct nj_foreign_fixture *f = *state;
-    const size_t threads = nj_names_threads();
+    const size_t threads = nj_fake_names_threads();
     struct nj_put puts[3];
-    f->options.url = "postgresql://u@database.held.test:5432/d";
+    f->options.url = "postgresql://u@database.test:5432/d";
     f->options.connections = 1;
     f->options.retry_us = NJ_US_PER_MS;
-    nj_foreign_open(f); // not held yet: the first look ends at once
+    nj_fake_names_set("database.test", "");
+    nj_foreign_open(f); // the first look ends at once
     nj_put_init(&puts[0], f, NJ_FOREIGN_INSERT, "0");
     assert_int_equal(nj_put(&puts[0]), NJ_E_UNAVAILABLE);
-    nj_names_hold();
+    nj_fake_names_set("database.test", NULL);
     for (int i = 0; i < 3; i++) {
         nj_put_init(&puts[i], f, NJ_FOREIGN_INSERT, "0");
         assert_int_equal(nj_put_send(&puts[i]), 0);
         if (i == 0)
-            nj_names_until_asked(1); // it is with the lane
+            nj_fake_names_await_hanging(1); // it is with the lane
     }
     nj_foreign_destroy(f->foreign, 0);
     f->foreign = NULL;
@@ -432,8 +433,8 @@ static void writes_of_a_lane_that_connects_end_with_it(void **state)
         assert_int_equal(puts[i].ended, 1);
         assert_int_equal(puts[i].write.rc, NJ_E_CANCELLED);
     }
-    nj_names_release();
-    nj_names_until_threads(threads);
+    nj_fake_names_finish();
+    nj_fake_names_await_threads(threads);
 }
 
 static void host_that_the_rules_forbid_is_told_at_once_and_not_tried_again(void **state)
