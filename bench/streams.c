@@ -149,7 +149,7 @@ int main(int argc, char **argv)
     struct bench bench = {0};
     struct nj_streams *streams = NULL;
     struct nj_error err = {0};
-    const struct nj_streams_options options = {.max_streams = STREAMS_MAX, .max_users = 1};
+    const struct nj_streams_options options = {.max_streams = STREAMS_MAX};
     int code = nj_loop_create(nj_clock_real(), &bench.loop, &err);
     const struct nj_streams_config config = {.options = &options, .loop = bench.loop};
     if (!code)

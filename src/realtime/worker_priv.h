@@ -9,9 +9,9 @@
 #include "util/list.h"
 
 enum {
-    NJ_WORKER_TEXT_MAX = 8 << 20, // of what we send: a report of all subscriptions
-    NJ_WORKER_TYPES = 10,         // kinds of messages that may come
-    NJ_WORKER_CLOSE_SLOW = 1008,  // code for a backend that does not read
+    NJ_WORKER_TEXT_MAX = 64 << 20, // of what we send: a report of as many subscriptions as can be
+    NJ_WORKER_TYPES = 10,          // kinds of messages that may come
+    NJ_WORKER_CLOSE_SLOW = 1008,   // code for a backend that does not read
 };
 
 struct nj_worker_connection {

@@ -395,7 +395,8 @@ static int find_or_make(struct nj_streams *hub, const struct nj_stream_request *
     nj_stream_entry_finish(&entry);
     nj_buf_finish(&key);
     if (full)
-        return nj_error_set(err, NJ_E_FULL, "%zu streams are open, more are not allowed",
+        return nj_error_set(err, NJ_E_FULL,
+                            "%zu streams are open, as many as streams.max_streams allows",
                             hub->count);
     *out = stream;
     return 0;
@@ -481,9 +482,6 @@ int nj_streams_join(struct nj_streams *streams, const struct nj_stream_request *
         rc = find_or_make(streams, request, &stream, err);
     if (rc != 0)
         return rc;
-    if (stream->user_count >= (size_t)streams->config.options->max_users)
-        return nj_error_set(err, NJ_E_FULL, "stream %s has %zu users, more are not allowed",
-                            stream->address, stream->user_count);
     struct nj_stream_user *user = make_user(stream, request);
     if (!user) {
         if (stream->user_count == 0)

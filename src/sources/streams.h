@@ -15,8 +15,7 @@
 
 struct nj_streams_options {
     nj_us grace_us;      // a stream without users goes on for this long
-    int64_t max_streams; // distinct ones; more: NJ_E_FULL
-    int64_t max_users;   // of one stream
+    int64_t max_streams; // distinct ones; more: NJ_E_FULL. Who may have users bounds these himself
 };
 extern const struct nj_option_group nj_streams_option_group; // group "streams"
 

@@ -22,14 +22,6 @@ static const struct nj_option options[] = {
      .unit = "streams",
      .fallback = "256",
      .help = "Different streams at one time at most."},
-    {.name = "max_users",
-     .type = NJ_OPTION_INT,
-     .offset = offsetof(struct nj_streams_options, max_users),
-     .min = 1,
-     .max = 1024,
-     .unit = "users",
-     .fallback = "128",
-     .help = "Users of one stream at most."},
 };
 
 const struct nj_option_group nj_streams_option_group = {

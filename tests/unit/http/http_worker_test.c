@@ -40,8 +40,7 @@ static struct nj_subscriptions *subscriptions_of(void *context)
 
 static void make_parts(struct site *site)
 {
-    static const struct nj_streams_options streams = {
-        .grace_us = 1, .max_streams = 4, .max_users = 4};
+    static const struct nj_streams_options streams = {.grace_us = 1, .max_streams = 4};
     static const struct nj_model_cache_options models = {.budget_bytes = 1 << 20};
     static const struct nj_detect_options detect = {.engine = 2};
     const struct nj_streams_config streams_config = {.options = &streams,

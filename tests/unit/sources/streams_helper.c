@@ -14,8 +14,7 @@ void nj_hub_init(struct nj_hub_bench *bench, bool real_time)
 {
     *bench = (struct nj_hub_bench){.real_time = real_time};
     nj_fake_clock_init(&bench->clock, 1000000 * (nj_us)NJ_US_PER_S);
-    bench->options =
-        (struct nj_streams_options){.grace_us = 10 * NJ_US_PER_S, .max_streams = 8, .max_users = 4};
+    bench->options = (struct nj_streams_options){.grace_us = 10 * NJ_US_PER_S, .max_streams = 8};
     const struct nj_clock *clock = real_time ? nj_clock_real() : &bench->clock.clock;
     assert_int_equal(nj_loop_create(clock, &bench->loop, NULL), 0);
     bench->metrics = nj_metrics_create();
