@@ -3,6 +3,7 @@
 #include "detect/model_cache.h"
 
 #include "detect/model_size_priv.h"
+#include "loop/thread.h"
 #include "util/file.h"
 #include "util/list.h"
 #include "util/mem.h"
@@ -35,9 +36,14 @@ struct nj_model_cache {
     struct nj_metric *metric_models, *metric_bytes;
     struct nj_metric *metric_hits, *metric_loads, *metric_failed, *metric_evicted;
 
+    pthread_t cleaner; // frees what `put` must not wait for
+    bool has_cleaner;
+
     pthread_mutex_t mutex;
-    pthread_cond_t cond; // a load has ended
+    pthread_cond_t cond; // a load has ended; the cleaner has something to do
     // The following fields are protected by the mutex.
+    struct nj_list doomed; // in no list of the cache any more
+    bool closing;
     struct nj_strmap *entries; // by key: LOADING and READY
     struct nj_list unused;     // READY without references, least recently used first
     struct nj_model_cache_stats stats;
@@ -79,6 +85,32 @@ static void show_size_locked(const struct nj_model_cache *cache)
     nj_metric_set(cache->metric_bytes, (double)cache->stats.bytes);
 }
 
+static void free_entry(struct entry *entry)
+{
+    if (entry == NULL)
+        return;
+    nj_detector_destroy(entry->detector);
+    free(entry);
+}
+
+// Called from: cleaner.
+static void clean(void *arg)
+{
+    struct nj_model_cache *cache = arg;
+    pthread_mutex_lock(&cache->mutex);
+    while (!cache->closing || !nj_list_empty(&cache->doomed)) {
+        struct nj_list *node = nj_list_pop(&cache->doomed);
+        if (node == NULL) {
+            (void)nj_cond_wait(&cache->cond, &cache->mutex, -1);
+            continue;
+        }
+        pthread_mutex_unlock(&cache->mutex);
+        free_entry(NJ_CONTAINER_OF(node, struct entry, node));
+        pthread_mutex_lock(&cache->mutex);
+    }
+    pthread_mutex_unlock(&cache->mutex);
+}
+
 int nj_model_cache_create(const struct nj_model_cache_config *config, struct nj_model_cache **out,
                           struct nj_error *err)
 {
@@ -91,6 +123,7 @@ int nj_model_cache_create(const struct nj_model_cache_config *config, struct nj_
     cache->clock = config->clock;
     cache->log = config->log;
     nj_list_init(&cache->unused);
+    nj_list_init(&cache->doomed);
     cache->entries = nj_strmap_create(NULL);
     if (cache->entries == NULL || nj_cond_init(&cache->cond) != 0) {
         nj_strmap_destroy(cache->entries);
@@ -100,16 +133,13 @@ int nj_model_cache_create(const struct nj_model_cache_config *config, struct nj_
     pthread_mutex_init(&cache->mutex, NULL);
     cache->stats.budget_bytes = config->options->budget_bytes;
     find_metrics(cache, config->metrics);
-    *out = cache;
-    return 0;
-}
-
-static void free_entry(struct entry *entry)
-{
-    if (entry == NULL)
-        return;
-    nj_detector_destroy(entry->detector);
-    free(entry);
+    int rc = nj_thread_start(&cache->cleaner, "nj-model-free", clean, cache, err);
+    cache->has_cleaner = rc == 0;
+    if (rc != 0)
+        nj_model_cache_destroy(cache);
+    else
+        *out = cache;
+    return rc;
 }
 
 // Takes what nobody uses out of the cache until `room` more bytes fit, oldest first. The caller
@@ -140,6 +170,12 @@ void nj_model_cache_destroy(struct nj_model_cache *cache)
 {
     if (cache == NULL)
         return;
+    pthread_mutex_lock(&cache->mutex);
+    cache->closing = true;
+    pthread_cond_broadcast(&cache->cond);
+    pthread_mutex_unlock(&cache->mutex);
+    if (cache->has_cleaner)
+        nj_thread_join(cache->cleaner);
     free_evicted(&cache->unused);
     nj_strmap_destroy(cache->entries);
     pthread_cond_destroy(&cache->cond);
@@ -224,6 +260,8 @@ static int load_entry(struct nj_model_cache *cache, struct entry *entry, const c
     struct nj_error error = {0};
     nj_list_init(&evicted);
     pthread_mutex_lock(&cache->mutex);
+    for (struct nj_list *node; (node = nj_list_pop(&cache->doomed)) != NULL;)
+        nj_list_append(&evicted, node); // their memory is needed now
     evict_locked(cache, size->bytes, &evicted);
     pthread_mutex_unlock(&cache->mutex);
     free_evicted(&evicted);
@@ -287,19 +325,17 @@ static struct entry *find_user_locked(const struct nj_model_cache *cache,
 
 void nj_model_cache_put(struct nj_model_cache *cache, struct nj_detector *detector)
 {
-    struct nj_list evicted;
     if (detector == NULL)
         return;
-    nj_list_init(&evicted);
     pthread_mutex_lock(&cache->mutex);
     struct entry *entry = find_user_locked(cache, detector);
     if (entry != NULL && --entry->references == 0) {
         cache->stats.in_use--;
         nj_list_append(&cache->unused, &entry->node);
-        evict_locked(cache, 0, &evicted);
+        evict_locked(cache, 0, &cache->doomed);
+        pthread_cond_broadcast(&cache->cond);
     }
     pthread_mutex_unlock(&cache->mutex);
-    free_evicted(&evicted);
 }
 
 void nj_model_cache_get_stats(struct nj_model_cache *cache, struct nj_model_cache_stats *out)

@@ -25,7 +25,8 @@ struct nj_model_cache; // explicitly thread-safe
 
 int nj_model_cache_create(const struct nj_model_cache_config *config, struct nj_model_cache **out,
                           struct nj_error *err);
-void nj_model_cache_destroy(struct nj_model_cache *cache); // no reference is left
+// No reference is left. Frees all models before it returns. Accepts NULL.
+void nj_model_cache_destroy(struct nj_model_cache *cache);
 
 // The detector for the manifest (its weights beside it). Loads it unless it is there; of several
 // callers at once for the same content one loads and the others wait. Blocking: not on the loop
@@ -34,7 +35,8 @@ void nj_model_cache_destroy(struct nj_model_cache *cache); // no reference is le
 // one reference, given back by put.
 int nj_model_cache_get(struct nj_model_cache *cache, const char *manifest_path,
                        struct nj_detector **out, struct nj_error *err);
-// Any thread; waits for no load. Over the budget the model is freed here. Accepts NULL.
+// Any thread, the loop's as well: waits for nothing. What is over the budget a thread of the cache
+// frees. Accepts NULL.
 void nj_model_cache_put(struct nj_model_cache *cache, struct nj_detector *detector);
 
 struct nj_model_cache_stats {

@@ -18,7 +18,7 @@ struct nj_loaded_pipeline;
 int nj_loaded_pipeline_create(struct nj_archive *archive, struct nj_model_cache *models,
                               struct nj_loaded_pipeline **out, struct nj_error *err);
 struct nj_loaded_pipeline *nj_loaded_pipeline_ref(struct nj_loaded_pipeline *pipeline);
-void nj_loaded_pipeline_unref(struct nj_loaded_pipeline *pipeline); // any thread
+void nj_loaded_pipeline_unref(struct nj_loaded_pipeline *pipeline); // any thread, waits for nothing
 const struct nj_archive *nj_loaded_pipeline_archive(const struct nj_loaded_pipeline *pipeline);
 struct nj_detector *nj_loaded_pipeline_model(const struct nj_loaded_pipeline *pipeline,
                                              size_t node_index);
