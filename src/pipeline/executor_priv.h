@@ -49,7 +49,7 @@ enum nj_run_phase {
 enum nj_node_outcome {
     NJ_NODE_NONE, // did not run, or saw nothing: not among the results
     NJ_NODE_OK,
-    NJ_NODE_UNSURE, // of a classifier: below its own threshold
+    NJ_NODE_UNSURE, // of a classifier or reader: below its own threshold
     NJ_NODE_ERROR
 };
 

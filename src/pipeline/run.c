@@ -123,7 +123,7 @@ static void say_nothing_seen(struct nj_run_work *work)
 {
     const struct nj_run_node *root = &work->nodes[0];
     char *why = work->result.why_not;
-    if (root->outcome == NJ_NODE_UNSURE)
+    if (root->outcome == NJ_NODE_UNSURE && root->found_count > 0)
         snprintf(why, sizeof work->result.why_not, "%.60s %.2f is below %.2f", root->found[0].label,
                  (double)root->found[0].detection.confidence, root->spec->min_confidence);
     else

@@ -72,6 +72,12 @@ static void take_detections(struct nj_run_node *node, const struct nj_detections
     node->outcome = node->found_count > 0 ? NJ_NODE_OK : NJ_NODE_NONE;
 }
 
+// The same threshold as for what triggers the branch: a brand or a text that is a guess is none.
+static enum nj_node_outcome judge(const struct nj_run_node *node, float confidence)
+{
+    return (double)confidence >= node->spec->min_confidence ? NJ_NODE_OK : NJ_NODE_UNSURE;
+}
+
 static void take_class(struct nj_run_node *node, const struct nj_detections *result)
 {
     const struct nj_frame *frame = node->work->frame;
@@ -84,10 +90,7 @@ static void take_class(struct nj_run_node *node, const struct nj_detections *res
         .detection = result->items[0]};
     node->found[0].detection.box = node->input.w > 0 ? node->input : all;
     node->found_count = 1;
-    // The same threshold as for what triggers the branch: a brand that is a guess is none.
-    node->outcome = (double)result->items[0].confidence >= node->spec->min_confidence
-                        ? NJ_NODE_OK
-                        : NJ_NODE_UNSURE;
+    node->outcome = judge(node, result->items[0].confidence);
 }
 
 static void take_result(struct nj_run_node *node)
@@ -100,7 +103,8 @@ static void take_result(struct nj_run_node *node)
     case NJ_TASK_RECOGNISE:
         nj_text_copy(node->text, sizeof node->text, result->text);
         node->text_confidence = result->text_confidence;
-        node->outcome = result->text[0] != '\0' ? NJ_NODE_OK : NJ_NODE_NONE;
+        node->outcome =
+            result->text[0] != '\0' ? judge(node, result->text_confidence) : NJ_NODE_NONE;
         break;
     case NJ_TASK_DETECT:
     case NJ_TASK_COUNT:

@@ -72,6 +72,8 @@ static void write_found(const struct nj_run_node *node, struct nj_json_writer *w
     nj_json_fixed(writer, "confidence", confidence_of(node), CONFIDENCE_DIGITS);
     if (alias != NULL && node->outcome == NJ_NODE_OK)
         nj_json_text(writer, alias, value_of(node));
+    else if (alias != NULL && node->found_count == 0)
+        nj_json_null(writer, alias); // of a reader, which has no class
     if (detects)
         write_box(&node->found[0].detection.box, writer);
 }

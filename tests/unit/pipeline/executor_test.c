@@ -147,6 +147,40 @@ static void guess_of_a_classifier_is_no_result(void **state)
     json_decref(branches);
 }
 
+// The text goes where the trace has the brand.
+#define READ_CAR                                                                                   \
+    "{\"pipeline\":{" ROOT ",\"branches\":[" BODY_BRANCH ",{" NODE(                                \
+        "text_v1", "reader") ",\"crop\":true,\"cropClass\":\"Frontal\",\"minConfidence\":0.75,"    \
+                             "\"triggerClasses\":[\"Frontal\"],\"branches\":[]}],"                 \
+                             "\"parallelActions\":[{\"type\":"                                     \
+                             "\"postgresql_update_combined\",\"table\":\"car_frontal_info\","      \
+                             "\"key_field\":\"session_id\","                                       \
+                             "\"key_value\":\"{session_id}\",\"waitForBranches\":[\"text_v1\","    \
+                             "\"car_bodytype_cls_v1\"],"                                           \
+                             "\"fields\":{\"car_brand\":\"{text_v1.text}\","                       \
+                             "\"car_body_type\":\"{car_bodytype_cls_v1.body_type}\"}}]}}"
+#define READ_SCRIPT(confidence)                                                                    \
+    "{" WORLD_CAR_AND_FRONT "," WORLD_SEDAN                                                        \
+    ",\"reader\":[[{\"text\":\"AB12\",\"confidence\":" confidence "}]]}"
+
+static void text_that_is_a_guess_is_told_to_nobody(void **state)
+{
+    struct world *world = *state;
+    world_start(world);
+    world_load(world, READ_CAR, READ_SCRIPT("0.75")); // just as sure as asked for
+    world_run(world);
+    assert_non_null(strstr(world->detection, "\"licensePlateText\":\"AB12\""));
+    world_expect_record(world, "AB12", "Sedan");
+    world_unload(world);
+
+    world_load(world, READ_CAR, READ_SCRIPT("0.74"));
+    world_run(world);
+    assert_null(strstr(world->detection, "licensePlate"));
+    world_expect_record(world, "", "Sedan"); // the column stays as it was
+    assert_non_null(
+        strstr(world->branch_results, "\"text_v1\":{\"confidence\":0.74,\"text\":null}"));
+}
+
 static void plate_is_read_and_told(void **state)
 {
     struct world *world = *state;
@@ -352,6 +386,7 @@ int executor_test(void)
         TEST(boxes_in_a_resized_crop_are_told_in_the_picture),
         TEST(straightened_plate_is_as_high_as_the_model_and_keeps_its_shape),
         TEST(guess_of_a_classifier_is_no_result),
+        TEST(text_that_is_a_guess_is_told_to_nobody),
         TEST(plate_is_read_and_told),
         TEST(sequential_branches_run_one_by_one),
         TEST(crop_that_is_not_there_skips_its_branch),
