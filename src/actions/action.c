@@ -75,12 +75,14 @@ int nj_action_runner_create(const struct nj_action_runner_config *config,
     return rc;
 }
 
-// Jobs that only wait become work of the next start. Those with a server are ended by it.
+// Jobs that only wait become work of the next start; those with a server are ended by it. Of a lane
+// the first, the others follow it in their order.
 static struct nj_action_job *find_waiting(struct nj_action_runner *runner)
 {
     for (struct nj_list *node = runner->jobs.next; node != &runner->jobs; node = node->next) {
         struct nj_action_job *job = NJ_CONTAINER_OF(node, struct nj_action_job, all);
-        if (job->state == NJ_ACTION_PAUSING || job->state == NJ_ACTION_READY)
+        const bool first = job->lane == NULL || job->lane->jobs.next == &job->node;
+        if (first && (job->state == NJ_ACTION_PAUSING || job->state == NJ_ACTION_READY))
             return job;
     }
     return NULL;

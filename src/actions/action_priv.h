@@ -88,7 +88,7 @@ struct nj_action_driver;
 struct nj_action_poster;
 
 enum nj_action_state {
-    NJ_ACTION_MAKING,  // its image is being encoded or read
+    NJ_ACTION_MAKING,  // its image is being encoded or read, or what is before it looked for
     NJ_ACTION_READY,   // its turn has not come
     NJ_ACTION_TRYING,  // with the server
     NJ_ACTION_PAUSING, // until the next try
@@ -121,6 +121,9 @@ struct nj_action_job {
     struct nj_timer pause;
     struct nj_action_call *call; // NULL: from the queue
     struct nj_work_item *work;   // NULL: from a pipeline
+    bool in_order;               // nothing earlier of its session waits in the queue
+    bool put_back;               // into the queue, as if it had not been taken
+    nj_us earlier_due_us;        // wall; when what is before it may go on
     int rc;
     struct nj_error error;
 
@@ -262,6 +265,10 @@ struct nj_action_lost {
 void nj_action_lose(struct nj_action_runner *runner, const struct nj_action_lost *lost);
 // action_requeue.c
 void nj_action_requeued(struct nj_work_item *item, void *arg); // handler of the queue
+// A job from the queue has its turn in its lane: whether something of its session is before it in
+// the queue, held by a process that died, or waiting for its next try. Then it goes back there;
+// else nj_action_job_made.
+void nj_action_check_order(struct nj_action_job *job);
 // A job from the queue is done: takes it out of there. Ends the job.
 void nj_action_complete(struct nj_action_job *job);
 // action_letter.c: the resolved action as JSON and back. Write: malloc'd; NJ_E_NOMEM, NJ_E_TOO_BIG.

@@ -60,6 +60,56 @@ void nj_action_complete(struct nj_action_job *job)
     }
 }
 
+static int apply_look(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_action_job *job = NJ_CONTAINER_OF(op, struct nj_action_job, op);
+    const struct nj_work_order order = {.queue = nj_work_queue_name(job->runner->config.queue),
+                                        .member = "session_id",
+                                        .value = job->order_key,
+                                        .id = job->work->id};
+    return nj_work_earlier_due(db, &order, &job->earlier_due_us, err);
+}
+
+static void put_back(struct nj_action_job *job)
+{
+    struct nj_action_runner *runner = job->runner;
+    struct nj_work_item *work = job->work;
+    const nj_us wait_us = job->earlier_due_us - nj_wall_us(runner->clock);
+    const nj_us least_us = runner->config.options->retry_us;
+    job->work = NULL;
+    job->put_back = true;
+    nj_work_queue_postpone(runner->config.queue, work, wait_us > least_us ? wait_us : least_us);
+    nj_action_job_end(job, NJ_E_CANCELLED, NULL);
+}
+
+static void handle_looked(struct nj_store_op *op)
+{
+    struct nj_action_job *job = NJ_CONTAINER_OF(op, struct nj_action_job, op);
+    job->in_order = op->rc == NJ_E_NOT_FOUND;
+    if (job->in_order)
+        nj_action_job_made(job, 0, NULL);
+    else
+        put_back(job); // also when it is not known
+}
+
+static void handle_look_refused(struct nj_call *call)
+{
+    put_back(NJ_CONTAINER_OF(call, struct nj_action_job, posted));
+}
+
+void nj_action_check_order(struct nj_action_job *job)
+{
+    struct nj_action_runner *runner = job->runner;
+    job->state = NJ_ACTION_MAKING;
+    // On the store's writing side, behind what was told of earlier items just now.
+    job->op = (struct nj_store_op){
+        .apply = apply_look, .done = handle_looked, .loop = runner->config.loop, .relaxed = true};
+    if (nj_store_write(runner->config.store, &job->op) == 0)
+        return;
+    job->posted.fn = handle_look_refused;
+    nj_loop_post(runner->config.loop, &job->posted);
+}
+
 void nj_action_requeued(struct nj_work_item *item, void *arg)
 {
     struct nj_action_runner *runner = arg;

@@ -52,7 +52,7 @@ static void leave_lane(struct nj_action_job *job)
     nj_list_remove(&job->node);
     if (lane == NULL)
         return;
-    if (job->driver->kind == NJ_ACTION_REDIS_SAVE_IMAGE)
+    if (job->driver->kind == NJ_ACTION_REDIS_SAVE_IMAGE && !job->put_back)
         lane->image_failed = job->rc != 0;
     if (nj_list_empty(&lane->jobs) && !lane->pumping)
         drop_lane(job->runner, job->order_key);
@@ -84,8 +84,9 @@ static void count_end(struct nj_action_runner *runner, int rc)
 static void leave(struct nj_action_job *job)
 {
     struct nj_action_runner *runner = job->runner;
-    count_end(runner, job->rc);
-    if (job->rc != 0)
+    if (!job->put_back)
+        count_end(runner, job->rc);
+    if (job->rc != 0 && !job->put_back)
         nj_log_at(runner->config.log, NJ_LOG_WARNING, "Action failed",
                   NJ_TEXT("action", nj_action_kind_names[job->driver->kind]),
                   NJ_TEXT("path", job->path), NJ_TEXT("session_id", job->order_key),
@@ -161,6 +162,10 @@ static void attempt(struct nj_action_job *job)
     if (job->names_image && job->lane != NULL && job->lane->image_failed) {
         nj_error_set(&why, NJ_E_UNAVAILABLE, "the image it names was not saved");
         nj_action_keep(job, false, NJ_E_UNAVAILABLE, &why);
+        return;
+    }
+    if (job->work != NULL && job->lane != NULL && !job->in_order) {
+        nj_action_check_order(job);
         return;
     }
     job->state = NJ_ACTION_TRYING;

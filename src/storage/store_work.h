@@ -56,6 +56,16 @@ int nj_work_counts(struct nj_db *db, const char *queue, struct nj_work_tally *ou
 // When the next waiting or leased item becomes due (wall); 0: none.
 int nj_work_next_due(struct nj_db *db, const char *queue, nj_us *out, struct nj_error *err);
 
+struct nj_work_order {
+    const char *queue;
+    const char *member, *value; // a text member of the payload: who has the same is of one order
+    int64_t id;
+};
+// When the oldest item of this order that came before `id` is due (wall): it waits for its next
+// try, or somebody holds it. NJ_E_NOT_FOUND: none came before, or all of them ended.
+int nj_work_earlier_due(struct nj_db *db, const struct nj_work_order *order, nj_us *out,
+                        struct nj_error *err);
+
 struct nj_letter_row {
     int64_t id;
     char queue[NJ_QUEUE_NAME_SIZE]; // where the job came from

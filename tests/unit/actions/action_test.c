@@ -372,6 +372,38 @@ static void note_stopped(void *arg)
     *(bool *)arg = true;
 }
 
+// A first one that hangs, and others behind it: it is put into the queue before them, and while it
+// is tried again there, none of its session overtakes it.
+static void order_of_a_session_outlives_a_stop_and_tries_of_the_queue(void **state)
+{
+    struct world *world = *state;
+    const size_t threads = nj_names_threads();
+    world_set(world, "actions.allow_public_networks=true");
+    nj_names_hold();
+    world_start(world);
+    add_message(NJ_ACTION_HTTP_POST, "http://hook.held.test/hook", "first");
+    add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "second");
+    add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "third");
+    for (size_t i = 0; i < now->count; i++)
+        actions_run(world, i, "s1");
+    nj_names_until_asked(1);
+    world_stop(world, NJ_US_PER_S);
+    nj_names_release();
+    nj_names_until_threads(threads);
+    world_start(world);
+    size_t letters = 0;
+    for (int i = 0; i < 4000 && world->message_count < 2; i++) {
+        world_advance(world, NJ_US_PER_S / 4);
+        world_turn(world);
+        letters = world->message_count == 0 ? world_count_letters(world) : letters;
+    }
+    assert_int_equal(world->message_count, 2);
+    assert_int_equal(world_count_letters(world), 1);
+    assert_int_equal(letters, 1); // all its tries came before the second
+    assert_non_null(strstr(world->messages[0], "second"));
+    assert_non_null(strstr(world->messages[1], "third"));
+}
+
 static void stopping_runner_takes_no_more(void **state)
 {
     struct world *world = *state;
@@ -427,6 +459,7 @@ int action_test(void)
         ACTIONS_TEST(post_that_is_refused_is_a_letter_at_once),
         ACTIONS_TEST(post_to_an_address_that_is_not_allowed_is_not_sent),
         ACTIONS_TEST(stop_does_not_wait_for_names_that_are_looked_up),
+        ACTIONS_TEST(order_of_a_session_outlives_a_stop_and_tries_of_the_queue),
         ACTIONS_TEST(stopping_runner_takes_no_more),
         ACTIONS_TEST(host_that_is_away_is_left_alone),
     };

@@ -312,6 +312,61 @@ static void claims_are_found_in_order_by_the_index(void **state)
     sqlite3_close(db);
 }
 
+struct ordered {
+    const char *queue, *payload;
+    int64_t id;
+};
+
+static int put_ordered(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct ordered *item = arg;
+    char payload[256];
+    struct nj_work_row row = {.payload = payload, .not_before_us = item->id};
+    (void)snprintf(payload, sizeof payload, "%s", item->payload);
+    (void)snprintf(row.queue, sizeof row.queue, "%s", item->queue);
+    return nj_work_insert(db, &row, &item->id, err);
+}
+
+struct earlier {
+    const char *value;
+    int64_t id;
+    nj_us due_us;
+};
+
+static int look_earlier(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct earlier *look = arg;
+    const struct nj_work_order order = {"q", "who", look->value, look->id};
+    return nj_work_earlier_due(db, &order, &look->due_us, err);
+}
+
+static void earlier_items_of_an_order_are_found_whatever_their_text(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct ordered items[] = {
+        {"q", "{\"who\":\"a\"}", 700},     {"other", "{\"who\":\"b\"}", 800},
+        {"q", "{\"who\":1,\"b\":2}", 900}, {"q", "{\"who\":\"\\u00fc\\/\"}", 1000},
+        {"q", "no JSON with b", 1100},     {"q", "{\"who\":\"b\"}", 1200},
+    };
+    static const struct {
+        const char *value;
+        size_t before;
+        nj_us due_us; // 0: none
+    } looks[] = {
+        {"a", 1, 700}, {"a", 0, 0}, {"b", 5, 0}, {"b", 6, 1200}, {"\u00fc/", 6, 1000}, {"", 6, 0},
+    };
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
+        assert_int_equal(nj_test_write(f, put_ordered, &items[i]), 0);
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        const size_t before = looks[i].before;
+        struct earlier look = {.value = looks[i].value,
+                               .id = before < 6 ? items[before].id : items[5].id + 1};
+        assert_int_equal(nj_test_write(f, look_earlier, &look),
+                         looks[i].due_us != 0 ? 0 : NJ_E_NOT_FOUND);
+        assert_int_equal(look.due_us, looks[i].due_us);
+    }
+}
+
 int store_work_test(void)
 {
 #define CASE(name)                                                                                 \
@@ -328,6 +383,7 @@ int store_work_test(void)
         CASE(counts_tell_waiting_from_claimed),
         CASE(oldest_waiting_item_can_be_taken_out),
         CASE(too_big_payload_is_refused),
+        CASE(earlier_items_of_an_order_are_found_whatever_their_text),
         CASE(claims_are_found_in_order_by_the_index),
     };
     return cmocka_run_group_tests_name("store_work", tests, NULL, NULL);
