@@ -377,19 +377,20 @@ static void note_stopped(void *arg)
 static void order_of_a_session_outlives_a_stop_and_tries_of_the_queue(void **state)
 {
     struct world *world = *state;
-    const size_t threads = nj_names_threads();
+    const size_t threads = nj_fake_names_threads();
     world_set(world, "actions.allow_public_networks=true");
-    nj_names_hold();
+    nj_fake_names_set("hook.test", NULL);
     world_start(world);
-    add_message(NJ_ACTION_HTTP_POST, "http://hook.held.test/hook", "first");
+    add_message(NJ_ACTION_HTTP_POST, "http://hook.test/hook", "first");
     add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "second");
     add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "third");
     for (size_t i = 0; i < now->count; i++)
         actions_run(world, i, "s1");
-    nj_names_until_asked(1);
+    nj_fake_names_await_hanging(1);
     world_stop(world, NJ_US_PER_S);
-    nj_names_release();
-    nj_names_until_threads(threads);
+    nj_fake_names_finish();
+    nj_fake_names_await_threads(threads);
+    nj_fake_names_set("hook.test", "");
     world_start(world);
     size_t letters = 0;
     for (int i = 0; i < 4000 && world->message_count < 2; i++) {
@@ -397,6 +398,7 @@ static void order_of_a_session_outlives_a_stop_and_tries_of_the_queue(void **sta
         world_turn(world);
         letters = world->message_count == 0 ? world_count_letters(world) : letters;
     }
+    nj_fake_names_finish();
     assert_int_equal(world->message_count, 2);
     assert_int_equal(world_count_letters(world), 1);
     assert_int_equal(letters, 1); // all its tries came before the second
