@@ -23,6 +23,7 @@ struct nj_redis {
     enum nj_redis_state state;
     char reason[NJ_ERROR_TEXT_MAX]; // "" when ready
     bool denied;                    // away: the rules forbid its address
+    struct nj_resolver *resolver;
     struct nj_redis_link *link;
     unsigned handshake_left; // answers to what logs in
     unsigned attempts;       // that failed in a row
@@ -268,7 +269,8 @@ static void begin_attempt(struct nj_redis *redis)
     const struct nj_redis_link_config link = {.target = &redis->target,
                                               .ca_file = redis->config.options->ca_file,
                                               .rules = redis->config.rules,
-                                              .loop = nj_loop_uv(redis->config.loop),
+                                              .resolver = redis->resolver,
+                                              .loop = redis->config.loop,
                                               .up = on_up,
                                               .reply = on_reply,
                                               .down = on_down,
@@ -315,8 +317,10 @@ int nj_redis_create(const struct nj_redis_config *config, struct nj_redis **out,
     if (rc != 0)
         return rc;
     struct nj_redis *redis = calloc(1, sizeof *redis);
-    if (redis == NULL)
+    if (redis == NULL || (rc = nj_resolver_create(&redis->resolver, NULL)) != 0) {
+        free(redis);
         return nj_error_set(err, NJ_E_NOMEM, "Redis %s: no memory", target.shown);
+    }
     redis->config = *config;
     redis->target = target;
     nj_text_copy(redis->name, sizeof redis->name, config->name);
@@ -349,6 +353,7 @@ void nj_redis_destroy(struct nj_redis *redis)
                  redis->target.shown);
     end_all(redis, &redis->sent, &error);
     end_all(redis, &redis->unsent, &error);
+    nj_resolver_destroy(redis->resolver);
     free(redis);
 }
 

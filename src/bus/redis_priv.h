@@ -5,6 +5,7 @@
 #define NJ_BUS_REDIS_PRIV_H
 
 #include "bus/redis.h"
+#include "net/resolve.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,7 +44,8 @@ struct nj_redis_link_config {
     const struct nj_redis_target *target; // outlives the link
     const char *ca_file;
     const struct nj_address_rules *rules; // NULL: none
-    struct uv_loop_s *loop;
+    struct nj_resolver *resolver;
+    struct nj_loop *loop;
     void (*up)(void *arg);                                    // bytes may be written now
     void (*reply)(void *arg, const struct redisReply *reply); // borrowed
     void (*down)(void *arg, const struct nj_error *error);    // once; nothing follows

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A link to a Redis server on the event loop: the name is resolved on libuv's pool, hiredis formats
-// and parses without ever waiting, a uv_poll says when it may read and write.
+// A link to a Redis server on the event loop: hiredis formats and parses without ever waiting, a
+// uv_poll says when it may read and write.
 #include "bus/redis_priv.h"
 #include "util/mem.h"
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 enum {
     READS_MAX = 64,        // of 16 KiB each at one event; others want their turn
     REPLY_MAX = 128 << 20, // bytes of an answer that is not whole; what is saved is far smaller
-    SERVICE_SIZE = 8,
 };
 
 // uv_close needs the handle for longer than the link may live.
@@ -27,9 +25,9 @@ struct watcher {
 
 struct nj_redis_link {
     struct nj_redis_link_config config;
-    uv_getaddrinfo_t resolve;
+    struct nj_resolve_watch name;
     bool resolving;
-    struct addrinfo *addresses, *next_address;
+    unsigned next_address;
     redisContext *context;
     struct watcher *watcher;
     struct ssl_st *tls; // the context's; NULL: none
@@ -63,11 +61,8 @@ static void release(struct nj_redis_link *link)
     if (!link->closed || link->depth > 0)
         return;
     close_socket(link);
-    if (link->resolving) {
-        uv_cancel((uv_req_t *)&link->resolve); // its callback comes in any case
-        return;
-    }
-    uv_freeaddrinfo(link->addresses);
+    if (link->resolving && !nj_resolver_unwatch(link->config.resolver, &link->name))
+        return; // the answer is on its way
     free(link);
 }
 
@@ -224,8 +219,8 @@ static void on_event(uv_poll_t *poll, int status, int events)
 static bool watch_connecting(struct nj_redis_link *link)
 {
     struct watcher *watcher = calloc(1, sizeof *watcher);
-    if (watcher == NULL ||
-        uv_poll_init_socket(link->config.loop, &watcher->poll, link->context->fd) != 0) {
+    if (watcher == NULL || uv_poll_init_socket(nj_loop_uv(link->config.loop), &watcher->poll,
+                                               link->context->fd) != 0) {
         free(watcher);
         nj_error_set(&link->error, NJ_E_NOMEM, "Redis %s: no memory for its socket",
                      link->config.target->shown);
@@ -237,13 +232,10 @@ static bool watch_connecting(struct nj_redis_link *link)
     return true;
 }
 
-static bool try_address(struct nj_redis_link *link, const struct addrinfo *address)
+static bool try_address(struct nj_redis_link *link, unsigned index)
 {
-    char host[NI_MAXHOST], service[SERVICE_SIZE];
-    int failure = getnameinfo(address->ai_addr, address->ai_addrlen, host, sizeof host, service,
-                              sizeof service, NI_NUMERICHOST | NI_NUMERICSERV);
-    if (failure != 0)
-        return false;
+    char host[NJ_ADDRESS_TEXT_SIZE];
+    nj_addresses_text(&link->name.addresses, index, host);
     link->context = redisConnectNonBlock(host, link->config.target->port);
     if (link->context != NULL && link->context->err == 0 && watch_connecting(link))
         return true;
@@ -256,44 +248,25 @@ static bool try_address(struct nj_redis_link *link, const struct addrinfo *addre
 
 static void try_next(struct nj_redis_link *link)
 {
-    while (link->next_address != NULL) {
-        const struct addrinfo *address = link->next_address;
-        link->next_address = address->ai_next;
-        if (try_address(link, address))
+    while (link->next_address < link->name.addresses.count) {
+        if (try_address(link, link->next_address++))
             return;
     }
     go_down(link, &link->error);
 }
 
-// Every address the name stands for, as one of them would be reached when others do not answer.
-static bool judge(struct nj_redis_link *link)
+static void on_resolved(struct nj_resolve_watch *name)
 {
-    const struct nj_redis_link_config *config = &link->config;
-    struct nj_error why;
-    for (const struct addrinfo *at = link->addresses; at != NULL && config->rules != NULL;
-         at = at->ai_next) {
-        if (nj_address_allowed_at(config->rules, config->target->host, at->ai_addr))
-            continue;
-        nj_address_deny(config->target->host, at->ai_addr, &why);
-        nj_error_set(&link->error, NJ_E_DENIED, "Redis %s: %s", config->target->shown, why.text);
-        return false;
-    }
-    return true;
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
-{
-    struct nj_redis_link *link = NJ_CONTAINER_OF(request, struct nj_redis_link, resolve);
+    struct nj_redis_link *link = NJ_CONTAINER_OF(name, struct nj_redis_link, name);
     link->resolving = false;
-    link->addresses = addresses;
-    link->next_address = addresses;
     link->depth++;
-    if (!link->closed && status != 0)
-        fail(link, uv_strerror(status));
-    else if (!link->closed && !judge(link))
+    if (!link->closed && name->rc != 0) {
+        nj_error_set(&link->error, name->rc, "Redis %s: %s", link->config.target->shown,
+                     name->error.text);
         go_down(link, &link->error);
-    else if (!link->closed)
+    } else if (!link->closed) {
         try_next(link);
+    }
     link->depth--;
     release(link);
 }
@@ -301,19 +274,22 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 int nj_redis_link_open(const struct nj_redis_link_config *config, struct nj_redis_link **out,
                        struct nj_error *err)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct nj_redis_link *link = calloc(1, sizeof *link);
+    struct nj_error why;
     if (link == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "Redis %s: no memory", config->target->shown);
     link->config = *config;
     nj_error_set(&link->error, NJ_E_UNAVAILABLE, "Redis %s: no address answers",
                  config->target->shown);
-    int failure = uv_getaddrinfo(config->loop, &link->resolve, on_resolved, config->target->host,
-                                 NULL, &hints);
-    if (failure != 0) {
+    link->name = (struct nj_resolve_watch){.done = on_resolved,
+                                           .loop = config->loop,
+                                           .host = config->target->host,
+                                           .rules = config->rules,
+                                           .trusted = config->rules == NULL};
+    int rc = nj_resolver_watch(config->resolver, &link->name, &why);
+    if (rc != 0) {
         free(link);
-        return nj_error_set(err, NJ_E_UNAVAILABLE, "Redis %s: %s", config->target->shown,
-                            uv_strerror(failure));
+        return nj_error_set(err, rc, "Redis %s: %s", config->target->shown, why.text);
     }
     link->resolving = true;
     *out = link;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which hosts an address may point to: every address that a name resolves to is judged.
+// Which hosts an address may point to, by its digits.
 #include "net/address_rules.h"
 
 #include "net/url.h"
@@ -212,58 +212,6 @@ int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_
                         reasons[kind].what, reasons[kind].option);
 }
 
-static int lookup(const char *host, int flags, struct addrinfo **out, struct nj_error *err)
-{
-    // A stream socket alone, so that each address comes once.
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
-    int rc = getaddrinfo(host, NULL, &hints, out);
-    if (rc == EAI_MEMORY)
-        return nj_error_set(err, NJ_E_NOMEM, "no memory to look up host %s", host);
-    if (rc != 0)
-        return nj_error_set(err, NJ_E_UNAVAILABLE, "host %s cannot be resolved: %s", host,
-                            gai_strerror(rc));
-    return 0;
-}
-
-static int check_all(const struct nj_address_rules *rules, const char *host,
-                     const struct addrinfo *list, struct nj_error *err)
-{
-    for (const struct addrinfo *at = list; at; at = at->ai_next)
-        if (!nj_address_allowed_at(rules, host, at->ai_addr))
-            return nj_address_deny(host, at->ai_addr, err);
-    return 0;
-}
-
-static void pick(const struct addrinfo *list, unsigned turn, char out[NJ_ADDRESS_TEXT_SIZE])
-{
-    unsigned count = 0;
-    out[0] = '\0';
-    for (const struct addrinfo *at = list; at; at = at->ai_next)
-        count++;
-    if (count == 0)
-        return;
-    const struct addrinfo *chosen = list;
-    for (unsigned skip = turn % count; skip > 0 && chosen->ai_next; skip--)
-        chosen = chosen->ai_next;
-    if (getnameinfo(chosen->ai_addr, chosen->ai_addrlen, out, NJ_ADDRESS_TEXT_SIZE, NULL, 0,
-                    NI_NUMERICHOST) != 0)
-        out[0] = '\0';
-}
-
-int nj_address_resolve(const struct nj_address_rules *rules, const char *host, unsigned turn,
-                       char out[NJ_ADDRESS_TEXT_SIZE], struct nj_error *err)
-{
-    struct addrinfo *list = NULL;
-    int rc = lookup(host, 0, &list, err);
-    if (rc != 0)
-        return rc;
-    rc = check_all(rules, host, list, err);
-    if (rc == 0)
-        pick(list, turn, out);
-    freeaddrinfo(list);
-    return rc;
-}
-
 // Before the rest is read: "file:///etc/passwd" has no host, but that is not what is wrong with it.
 static int check_scheme(const char *url, const char *const *schemes, struct nj_error *err)
 {
@@ -282,6 +230,7 @@ static int check_scheme(const char *url, const char *const *schemes, struct nj_e
 int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
                           const char *const *schemes, struct nj_error *err)
 {
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     struct nj_url parsed;
     struct addrinfo *list = NULL;
     int rc = check_scheme(url, schemes, err);
@@ -289,22 +238,12 @@ int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
         rc = nj_url_parse(url, &parsed, err);
     if (rc != 0)
         return rc;
-    if (lookup(parsed.host, AI_NUMERICHOST, &list, NULL) != 0)
+    if (getaddrinfo(parsed.host, NULL, &hints, &list) != 0)
         return 0; // a name, which says nothing yet
-    rc = check_all(rules, parsed.host, list, err);
+    if (!nj_address_allowed_at(rules, parsed.host, list->ai_addr))
+        rc = nj_address_deny(parsed.host, list->ai_addr, err);
     freeaddrinfo(list);
     return rc;
-}
-
-int nj_address_check_url(const struct nj_address_rules *rules, const char *url,
-                         const char *const *schemes, struct nj_error *err)
-{
-    struct nj_url parsed;
-    char address[NJ_ADDRESS_TEXT_SIZE];
-    int rc = check_scheme(url, schemes, err);
-    if (rc == 0)
-        rc = nj_url_parse(url, &parsed, err);
-    return rc == 0 ? nj_address_resolve(rules, parsed.host, 0, address, err) : rc;
 }
 
 // Adds what fits of the text, printable.

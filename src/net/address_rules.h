@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which hosts an address that a stranger gave may point to. Checked before each connection, also
-// after each redirect, on every address a name resolves to.
+// after each redirect, on every address a name resolves to (net/resolve.h).
 #ifndef NJ_NET_ADDRESS_RULES_H
 #define NJ_NET_ADDRESS_RULES_H
 
@@ -60,22 +60,12 @@ bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *hos
 // NJ_E_DENIED.
 int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_error *err);
 
-// Checks scheme (one of `schemes`, NULL-terminated) and host of the URL; resolves names (blocking:
-// not on the loop thread). NJ_E_DENIED names the rule and the option that would allow it, without
-// credentials; NJ_E_INVALID: no URL; NJ_E_UNAVAILABLE: the name does not resolve.
-int nj_address_check_url(const struct nj_address_rules *rules, const char *url,
-                         const char *const *schemes, struct nj_error *err);
-
-// What can be said without resolving: scheme, form, and a host that is an address in digits.
-// Never blocks. Errors as nj_address_check_url.
+// What can be said of a URL without looking up its host's name: scheme (one of `schemes`,
+// NULL-terminated), form, and a host that is an address in digits. Never blocks. NJ_E_DENIED names
+// the rule and the option that would allow it, without credentials; NJ_E_INVALID: no URL. What a
+// name stands for, nj_resolve judges.
 int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
                           const char *const *schemes, struct nj_error *err);
-
-enum { NJ_ADDRESS_TEXT_SIZE = 64 }; // of an address in digits
-// As nj_address_check_url; `out` gets one of the addresses in digits, so that the caller connects
-// to what was checked and not to what the name means a moment later. `turn` picks among several.
-int nj_address_resolve(const struct nj_address_rules *rules, const char *host, unsigned turn,
-                       char out[NJ_ADDRESS_TEXT_SIZE], struct nj_error *err);
 
 // The URL with user and password replaced by "***", always NUL-terminated, also when it is none.
 // For logs, API, errors. Values of a query whose names tell of secrets ("pwd", "token") are

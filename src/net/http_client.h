@@ -38,13 +38,13 @@ struct nj_http_call {
     const char *const *headers; // "Name: value", NULL-terminated, or NULL
     const void *body;
     size_t body_length;
-    const struct nj_http_part *part; // instead of body; or NULL
-    nj_us connect_timeout_us, total_timeout_us;
+    const struct nj_http_part *part;            // instead of body; or NULL
+    nj_us connect_timeout_us, total_timeout_us; // the lookup of the name included
     size_t max_response_bytes;
     const struct nj_cancel *cancel;  // may be NULL
     const char *username, *password; // for Basic or Digest, as the server asks; NULL: none
     bool any_certificate;            // TLS without a check of the server's certificate
-    // Held against each address that is connected to; NULL: no rules.
+    // Held against each address of the host; NULL: the operator's own, nothing is judged.
     const struct nj_address_rules *rules;
     struct nj_http_answer_head *head; // filled on success; may be NULL
 };
@@ -52,7 +52,7 @@ struct nj_http_call {
 // 0: an answer came, whatever its status; *out_status and `out_body` are filled. Else
 // NJ_E_UNAVAILABLE (not reached), NJ_E_TIMEOUT, NJ_E_TOO_BIG, NJ_E_CANCELLED, NJ_E_INVALID (URL),
 // NJ_E_DENIED (rules; a client's calls all have the same, because connections are kept).
-// Errors never carry credentials of the URL.
+// Errors never carry credentials of the URL. Names are remembered for a minute.
 int nj_http_client_call(struct nj_http_client *client, const struct nj_http_call *call,
                         int *out_status, struct nj_buf *out_body, struct nj_error *err);
 

@@ -30,8 +30,8 @@ struct nj_http_sink {
 struct nj_http_fetch {
     const char *url;                      // http or https
     const char *const *headers;           // "Name: value", NULL-terminated, or NULL
-    const struct nj_address_rules *rules; // of every connection, also after redirects
-    nj_us connect_us, idle_us, total_us;  // idle: without a byte
+    const struct nj_address_rules *rules; // not NULL; of every connection, also after redirects
+    nj_us connect_us, idle_us, total_us;  // connect: with the lookup; idle: without a byte
     int max_redirects;
     int64_t max_bytes;              // of the body
     const struct nj_cancel *cancel; // may be NULL

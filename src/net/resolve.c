@@ -92,11 +92,23 @@ static int explain(const char *host, int failure, struct nj_error *err)
                         gai_strerror(failure));
 }
 
-static void tell(const char *host, struct nj_resolve_watch *watch, int failure,
-                 const struct nj_addresses *addresses)
+static int judge(const struct nj_addresses *addresses, const char *host,
+                 const struct nj_address_rules *rules, struct nj_error *err)
 {
-    watch->rc = explain(host, failure, &watch->error);
-    if (failure == 0)
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct sockaddr *address = (const struct sockaddr *)&addresses->items[i];
+        if (!nj_address_allowed_at(rules, host, address))
+            return nj_address_deny(host, address, err);
+    }
+    return 0;
+}
+
+static void tell(struct nj_resolve_watch *watch, int failure, const struct nj_addresses *addresses)
+{
+    watch->rc = explain(watch->host, failure, &watch->error);
+    if (watch->rc == 0 && !watch->trusted)
+        watch->rc = judge(addresses, watch->host, watch->rules, &watch->error);
+    if (watch->rc == 0)
         watch->addresses = *addresses;
     nj_loop_post(watch->loop, &watch->call);
 }
@@ -115,7 +127,7 @@ static void run(void *arg)
     while (slot->watches != NULL) {
         struct nj_resolve_watch *watch = slot->watches;
         slot->watches = watch->next;
-        tell(slot->host, watch, failure, &addresses);
+        tell(watch, failure, &addresses);
     }
     pthread_cond_broadcast(&resolver->done);
     pthread_mutex_unlock(&resolver->mutex);
@@ -217,11 +229,8 @@ int nj_resolve(struct nj_resolver *resolver, const struct nj_resolve_request *re
 {
     struct nj_addresses found = {.count = 0};
     int rc = find(resolver, request, &found, err);
-    for (size_t i = 0; rc == 0 && !request->trusted && i < found.count; i++) {
-        const struct sockaddr *address = (const struct sockaddr *)&found.items[i];
-        if (!nj_address_allowed_at(request->rules, request->host, address))
-            rc = nj_address_deny(request->host, address, err);
-    }
+    if (rc == 0 && !request->trusted)
+        rc = judge(&found, request->host, request->rules, err);
     if (rc == 0)
         *out = found;
     return rc;
@@ -252,7 +261,7 @@ int nj_resolver_watch(struct nj_resolver *resolver, struct nj_resolve_watch *wat
     struct slot *slot = NULL;
     watch->call.fn = handle_told;
     if (look_up(watch->host, AI_NUMERICHOST, &found) == 0) {
-        tell(watch->host, watch, 0, &found);
+        tell(watch, 0, &found);
         return 0;
     }
     if (strlen(watch->host) >= HOST_SIZE)
@@ -263,7 +272,7 @@ int nj_resolver_watch(struct nj_resolver *resolver, struct nj_resolve_watch *wat
         watch->next = slot->watches;
         slot->watches = watch;
     } else if (rc == 0) {
-        tell(watch->host, watch, slot->failure, &slot->addresses);
+        tell(watch, slot->failure, &slot->addresses);
     }
     pthread_mutex_unlock(&resolver->mutex);
     return rc;

@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 
 enum {
-    NJ_ADDRESSES_MAX = 8, // of a name; further ones are left out
+    NJ_ADDRESS_TEXT_SIZE = 64, // of an address in digits
+    NJ_ADDRESSES_MAX = 8,      // of a name; further ones are left out
 };
 
 struct nj_addresses {
@@ -55,8 +56,10 @@ void nj_addresses_text(const struct nj_addresses *addresses, unsigned turn,
 struct nj_resolve_watch {
     void (*done)(struct nj_resolve_watch *watch); // called from: loop thread, once
     struct nj_loop *loop;
-    const char *host;              // valid while nj_resolve_watch runs
-    int rc;                        // for done: 0, or what nj_resolve says; nothing was judged
+    const char *host; // these three as of a request, until `done`
+    const struct nj_address_rules *rules;
+    bool trusted;
+    int rc;                        // for done: 0, or what nj_resolve says
     struct nj_error error;         // when rc is not 0
     struct nj_addresses addresses; // when rc is 0
     struct nj_call call;           // the resolver's, and what follows

@@ -4,6 +4,7 @@
 // transfer whether to go on.
 #include "sources/rtsp_input_priv.h"
 
+#include "net/resolve.h"
 #include "util/mem.h"
 #include "util/text.h"
 
@@ -148,18 +149,29 @@ int nj_rtsp_follow(const struct nj_url *from, const char *location, struct nj_ur
     return 0;
 }
 
-// Rules that forbid something are held against the very address that is connected to: a name could
-// mean another one a moment later. TLS needs the name.
+// What was held against the rules is connected to: a name could mean another address a moment
+// later. TLS needs the name.
 static int place(struct nj_rtsp_input *input, struct nj_url *url, struct nj_error *err)
 {
-    const struct nj_address_rules *rules = nj_source_rules(input->source);
+    const nj_us left_us = input->deadline_us - now_us(input);
+    const struct nj_resolve_request request = {
+        .host = url->host,
+        .rules = nj_source_rules(input->source),
+        .timeout_us = left_us > 0 ? left_us : 1,
+        .cancel = nj_source_cancel(input->source),
+    };
+    struct nj_resolver *resolver = NULL;
+    struct nj_addresses found;
     char address[NJ_ADDRESS_TEXT_SIZE];
-    bool open_rules =
-        !rules || (rules->loopback && rules->private_networks && rules->public_networks);
-    int rc = nj_address_resolve(rules, url->host, input->turn, address, err);
-    if (rc == 0 && !open_rules && strcmp(url->scheme, "rtsp") == 0 && address[0] != '\0')
-        nj_text_copy(url->host, sizeof url->host, address);
-    return rc;
+    int rc = nj_resolver_create(&resolver, err);
+    if (rc == 0)
+        rc = nj_resolve(resolver, &request, &found, err);
+    nj_resolver_destroy(resolver);
+    if (rc != 0 || strcmp(url->scheme, "rtsp") != 0)
+        return rc;
+    nj_addresses_text(&found, input->turn, address);
+    nj_text_copy(url->host, sizeof url->host, address);
+    return 0;
 }
 
 static int set_options(const struct nj_rtsp_input *input, AVDictionary **options)

@@ -111,6 +111,7 @@ static void unref(struct nj_foreign *foreign)
     wipe(foreign->options.url);
     wipe(foreign->options.password);
     nj_address_rules_finish(&foreign->rules);
+    nj_resolver_destroy(foreign->resolver);
     if (foreign->stop_fd >= 0)
         close(foreign->stop_fd);
     pthread_cond_destroy(&foreign->ended);
@@ -121,6 +122,7 @@ static void unref(struct nj_foreign *foreign)
 static void stop_now(struct nj_foreign *foreign)
 {
     const uint64_t one = 1;
+    nj_cancel_fire(&foreign->stop);
     if (write(foreign->stop_fd, &one, sizeof one) != sizeof one)
         return; // only when it was written before: it stays readable
 }
@@ -148,7 +150,10 @@ static int start_lane(struct nj_foreign_lane *lane, struct nj_error *err)
 static int start_lanes(struct nj_foreign *foreign, struct nj_error *err)
 {
     char random[2 * NAME_RANDOM_BYTES + 1];
-    int rc = nj_random_hex(random, NAME_RANDOM_BYTES);
+    int rc = nj_resolver_create(&foreign->resolver, err);
+    if (rc != 0)
+        return rc;
+    rc = nj_random_hex(random, NAME_RANDOM_BYTES);
     if (rc != 0)
         return nj_error_set(err, rc, "PostgreSQL %s: no random bytes", foreign->shown);
     size_t count = (size_t)foreign->options.connections;
@@ -160,6 +165,8 @@ static int start_lanes(struct nj_foreign *foreign, struct nj_error *err)
                                               .shown = foreign->shown,
                                               .rules = foreign->config.rules,
                                               .host = foreign->host,
+                                              .resolver = foreign->resolver,
+                                              .stop = &foreign->stop,
                                               .stop_fd = foreign->stop_fd};
         snprintf(lane->link.name, sizeof lane->link.name, "nightjar-%s-%zu", random, i);
         rc = start_lane(lane, err);
@@ -206,6 +213,7 @@ int nj_foreign_create(const struct nj_foreign_config *config, struct nj_foreign 
     }
     init_meters(foreign);
     rc = copy_settings(foreign, config, err);
+    nj_cancel_init(&foreign->stop, NULL);
     foreign->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (rc == 0 && foreign->stop_fd < 0)
         rc = nj_error_errno(err, errno, "PostgreSQL %s", foreign->shown);

@@ -130,13 +130,18 @@ static int begin_session(struct nj_foreign_link *link, struct nj_error *err)
 static int find_address(const struct nj_foreign_link *link, char out[NJ_ADDRESS_TEXT_SIZE],
                         struct nj_error *err)
 {
+    const struct nj_resolve_request request = {.host = link->host,
+                                               .rules = link->rules,
+                                               .timeout_us = link->options->connect_us,
+                                               .cancel = link->stop};
+    struct nj_addresses found;
     struct nj_error why;
     out[0] = '\0';
     if (link->rules == NULL)
         return 0;
-    int rc = nj_address_resolve(link->rules, link->host, link->turn, out, &why);
-    if (rc == 0 && out[0] == '\0') // libpq would look the name up again, unjudged
-        rc = nj_error_set(&why, NJ_E_UNAVAILABLE, "host %s has no address", link->host);
+    int rc = nj_resolve(link->resolver, &request, &found, &why);
+    if (rc == 0)
+        nj_addresses_text(&found, link->turn, out);
     return rc == 0 ? 0 : nj_error_set(err, rc, "PostgreSQL %s: %s", link->shown, why.text);
 }
 

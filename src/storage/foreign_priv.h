@@ -4,6 +4,7 @@
 #ifndef NJ_STORAGE_FOREIGN_PRIV_H
 #define NJ_STORAGE_FOREIGN_PRIV_H
 
+#include "net/resolve.h"
 #include "storage/foreign.h"
 #include "util/buf.h"
 
@@ -74,6 +75,8 @@ struct nj_foreign_link {
     const char *shown;                    // server and database, for messages
     const struct nj_address_rules *rules; // of the host; NULL: none
     const char *host;                     // of the URL
+    struct nj_resolver *resolver;         // of all lanes
+    const struct nj_cancel *stop;         // fired with stop_fd, for what waits for a name
     unsigned turn;                        // which of its addresses is tried
     int stop_fd;                          // readable: give up at once
     char name[NJ_FOREIGN_NAME_SIZE];      // "application_name": no other connection has it
@@ -153,6 +156,8 @@ struct nj_foreign {
     struct nj_address_rules rules;
     char name[NJ_FOREIGN_NAME_SIZE], shown[256], host[256];
     int stop_fd;
+    struct nj_cancel stop;
+    struct nj_resolver *resolver;
     struct nj_foreign_tables *tables;
     struct nj_foreign_lane lanes[NJ_FOREIGN_LANES_MAX];
     size_t lane_count;

@@ -2,6 +2,7 @@
 // Archives by address: what is asked for, resumed, shared, kept, and what is refused.
 #include "archives/archive.h"
 
+#include "tests/fake/names.h"
 #include "tests/fake/fake_clock.h"
 #include "tests/unit/archives/web_helper.h"
 #include "tests/fake/world/zip.h"
@@ -195,7 +196,7 @@ static void another_file_is_not_glued_to_a_part(void **state)
     struct world *world = *state;
     struct nj_archive *archive = NULL;
     world->options.total_us = 300 * NJ_US_PER_MS;
-    assert_refuses(world, "/silent", NJ_E_TIMEOUT, "not whole within 0.3 s");
+    assert_refuses(world, "/silent", NJ_E_TIMEOUT, "no whole answer within 0.3 s");
     world->options.total_us = 60 * NJ_US_PER_S;
     assert_false(has_part(world)); // without a tag nothing can be resumed, so nothing is kept
     web_fail(&world->web, 100, 0);
@@ -369,6 +370,33 @@ static void redirects_are_followed_and_judged_again(void **state)
     assert_int_equal(web_requests(&world->web), requests + 1); // the redirect alone
 }
 
+static int get_named(struct world *world, const char *host, struct nj_error *err)
+{
+    char url[URL_SIZE];
+    struct nj_archive *archive = NULL;
+    snprintf(url, sizeof url, "http://%s:%d/a", host, world->web.port);
+    int rc = nj_archive_store_get(world->store, &(struct nj_archive_wish){url, NULL, NULL},
+                                  &archive, err);
+    nj_archive_unref(archive);
+    return rc;
+}
+
+static void names_are_looked_up_once_and_within_the_deadline(void **state)
+{
+    struct world *world = *state;
+    struct nj_error err = {0};
+    nj_fake_names_set("files.test", "127.0.0.1");
+    assert_int_equal(get_named(world, "files.test", &err), 0);
+    assert_int_equal(nj_fake_names_asked("files.test"), 1); // judged and connected to
+    nj_fake_names_set("inside.test", "10.0.0.1");
+    assert_int_equal(get_named(world, "inside.test", &err), NJ_E_DENIED);
+    world->options.connect_us = 30 * NJ_US_PER_MS;
+    nj_fake_names_set("slow.test", NULL);
+    assert_int_equal(get_named(world, "slow.test", &err), NJ_E_TIMEOUT);
+    nj_fake_names_await_hanging(1); // still
+    nj_fake_names_finish();
+}
+
 static void addresses_of_other_kinds_are_refused(void **state)
 {
     struct world *world = *state;
@@ -525,6 +553,7 @@ int archive_store_test(void)
         CASE(who_waits_can_cancel),
         CASE(bad_servers_are_refused_with_reasons),
         CASE(redirects_are_followed_and_judged_again),
+        CASE(names_are_looked_up_once_and_within_the_deadline),
         CASE(addresses_of_other_kinds_are_refused),
         CASE(credentials_stay_out_of_errors),
         CASE(a_missing_file_below_a_root_is_told_however_the_root_is_written),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Redis connection while its server is away, silent, or not what it seems: bounded in time and
 // memory, back by itself, and never in the way of the loop.
+#include "tests/fake/names.h"
 #include "tests/unit/bus/redis_helper.h"
 #include "util/mem.h"
 
@@ -299,6 +300,26 @@ static void stranger_that_speaks_no_resp_is_left_alone(void **state)
     }
 }
 
+static void name_that_hangs_is_asked_once_and_holds_nobody(void **state)
+{
+    struct nj_redis_fixture *f = *state;
+    const char *reason;
+    nj_fake_names_set("slow.test", NULL);
+    f->options.url = "redis://slow.test";
+    f->options.connect_us = SHORT_US;
+    assert_int_equal(nj_redis_open(f), 0);
+    for (int i = 0; i < 3; i++) { // each try waits for the same lookup
+        nj_redis_await(f, NJ_REDIS_AWAY);
+        nj_redis_state(f->redis, &reason);
+        assert_non_null(strstr(reason, "does not answer within 0.1 s"));
+        nj_redis_await(f, NJ_REDIS_CONNECTING);
+    }
+    assert_int_equal(nj_fake_names_asked("slow.test"), 1);
+    nj_redis_destroy(f->redis);
+    f->redis = NULL;
+    nj_fake_names_finish();
+}
+
 int redis_faults_test(void)
 {
 #define CASE(name)                                                                                 \
@@ -314,6 +335,7 @@ int redis_faults_test(void)
         CASE(redis_commands_that_wait_are_cancelled_by_the_end),
         CASE(nobody_at_the_port_is_told_by_name_and_port),
         CASE(stranger_that_speaks_no_resp_is_left_alone),
+        CASE(name_that_hangs_is_asked_once_and_holds_nobody),
     };
     return cmocka_run_group_tests_name("redis_faults", tests, NULL, NULL);
 }

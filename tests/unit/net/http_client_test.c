@@ -4,6 +4,7 @@
 
 #include "loop/loop.h"
 #include "net/http_server.h"
+#include "tests/fake/names.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
@@ -111,6 +112,7 @@ static int tear_down(void **state)
     nj_http_server_destroy(peer->server);
     nj_loop_destroy(peer->loop);
     free(peer);
+    nj_fake_names_finish();
     return 0;
 }
 
@@ -250,6 +252,74 @@ static void rules_are_checked_where_it_connects(void **state)
     nj_buf_finish(&answer.body);
 }
 
+// The call of /absent at the peer's port under another name.
+static struct nj_http_call call_named(const struct peer *peer, const char *name, char url[128])
+{
+    snprintf(url, 128, "http://%s%s/absent", name, strrchr(peer->base, ':'));
+    return call_of("GET", url);
+}
+
+static void a_name_that_hangs_costs_the_time_for_connecting(void **state)
+{
+    char url[128];
+    struct nj_http_call call = call_named(*state, "slow.test", url);
+    nj_fake_names_set("slow.test", NULL);
+    call.connect_timeout_us = 30 * NJ_US_PER_MS;
+    struct answer answer = ask(&call); // and the client is destroyed
+    nj_fake_names_await_hanging(1);    // still
+    assert_int_equal(answer.code, NJ_E_TIMEOUT);
+    assert_non_null(strstr(answer.err.text, "no answer from the resolver"));
+    nj_buf_finish(&answer.body);
+}
+
+static void what_was_judged_is_what_is_connected_to(void **state)
+{
+    static const struct nj_address_rules loopback_only = {.loopback = true};
+    char url[128];
+    struct nj_http_call call = call_named(*state, "cam.test", url);
+    call.rules = &loopback_only;
+    nj_fake_names_set("cam.test", "127.0.0.1");
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, 0);
+    assert_int_equal(answer.status, 404);
+    assert_int_equal(nj_fake_names_asked("cam.test"), 1); // a second look might tell something else
+    nj_buf_finish(&answer.body);
+    nj_fake_names_add("cam.test", "10.0.0.1");
+    answer = ask(&call);
+    assert_int_equal(answer.code, NJ_E_DENIED);
+    nj_buf_finish(&answer.body);
+}
+
+static void every_address_of_a_name_is_tried(void **state)
+{
+    char url[128];
+    const struct nj_http_call call = call_named(*state, "cam.test", url);
+    nj_fake_names_set("cam.test", "::1"); // nobody is there
+    nj_fake_names_add("cam.test", "127.0.0.2");
+    nj_fake_names_add("cam.test", "127.0.0.1");
+    struct answer answer = ask(&call);
+    assert_int_equal(answer.code, 0);
+    assert_int_equal(answer.status, 404);
+    nj_buf_finish(&answer.body);
+}
+
+static void a_client_remembers_its_names(void **state)
+{
+    char url[128];
+    const struct nj_http_call call = call_named(*state, "cam.test", url);
+    struct nj_http_client *client;
+    struct nj_buf body;
+    int status = 0;
+    nj_buf_init(&body, 1 << 20);
+    nj_fake_names_set("cam.test", "127.0.0.1");
+    assert_int_equal(nj_http_client_create(&client, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(nj_http_client_call(client, &call, &status, &body, NULL), 0);
+    assert_int_equal(nj_fake_names_asked("cam.test"), 1);
+    nj_http_client_destroy(client);
+    nj_buf_finish(&body);
+}
+
 static void cancelling_ends_a_running_call(void **state)
 {
     struct peer *peer = *state;
@@ -317,7 +387,8 @@ static void errors_show_no_credentials(void **state)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     snprintf(url, sizeof(url), "http://user:hunter2@127.0.0.1:%d/x?api_key=geheim",
              ntohs(address.sin_port));
-    snprintf(shown, sizeof(shown), "http://127.0.0.1:%d/x", ntohs(address.sin_port));
+    snprintf(shown, sizeof(shown), "http://***@127.0.0.1:%d/x?api_key=***",
+             ntohs(address.sin_port));
     struct nj_http_call call = call_of("GET", url);
     struct answer answer = ask(&call);
     assert_int_equal(answer.code, NJ_E_UNAVAILABLE);
@@ -338,6 +409,10 @@ int http_client_test(void)
         CASE(every_status_is_an_answer_and_redirects_are_not_followed),
         CASE(failures_have_their_code_and_change_nothing),
         CASE(rules_are_checked_where_it_connects),
+        CASE(a_name_that_hangs_costs_the_time_for_connecting),
+        CASE(what_was_judged_is_what_is_connected_to),
+        CASE(every_address_of_a_name_is_tried),
+        CASE(a_client_remembers_its_names),
         CASE(cancelling_ends_a_running_call),
         CASE(garbage_is_blamed_on_the_answer_not_on_the_url),
         CASE(errors_show_no_credentials),

@@ -2,6 +2,7 @@
 // Snapshot cameras against a test camera with faults, and against a server that says "unchanged".
 #include "frames/picture.h"
 #include "net/http_server.h"
+#include "tests/fake/names.h"
 #include "tests/fake/rtsp_camera.h"
 #include "tests/fake/test_video.h"
 #include "tests/unit/sources/streams_helper.h"
@@ -154,6 +155,35 @@ static void bad_cameras_say_why(void **state)
             fail_msg("case %zu: \"%s\" instead of %s", i, reason, cases[i].word);
         assert_int_equal(nj_hub_user_frames(&scene.user), 0);
         close_scene(&scene);
+    }
+}
+
+static void names_that_hang_or_lead_astray_are_told(void **state)
+{
+    static const struct {
+        const char *host, *address, *word;
+    } cases[] = {
+        {"slow.test", NULL, "no answer from the resolver"},
+        {"meta.test", "169.254.169.254", "never allowed"}, // without any rules of its users
+        {"none.test", "", "cannot be resolved"},
+    };
+    static const struct nj_test_camera_options plain = {.host = NULL};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+        struct nj_error err = {0};
+        open_scene(&scene, &plain);
+        nj_fake_names_set(cases[i].host, cases[i].address);
+        scene.entry.max_retries = 0;
+        scene.entry.connect_timeout_us = 50 * NJ_US_PER_MS;
+        snprintf(scene.url, sizeof scene.url, "http://%s/a.jpg", cases[i].host);
+        assert_int_equal(nj_hub_join(&scene.hub, &scene.entry, 0, &scene.user, &err), 0);
+        assert_true(
+            nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_FAILED, SOON_MS));
+        if (!strstr(scene.user.state.reason, cases[i].word))
+            fail_msg("%s: %s", cases[i].host, scene.user.state.reason);
+        close_scene(&scene); // joins the capture thread while the lookup hangs
+        nj_fake_names_finish();
     }
 }
 
@@ -327,6 +357,7 @@ int source_snapshot_test(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_cameras_show_pictures),
         cmocka_unit_test(bad_cameras_say_why),
+        cmocka_unit_test(names_that_hang_or_lead_astray_are_told),
         cmocka_unit_test(camera_that_comes_back_is_shown_again),
         cmocka_unit_test(redirects_are_followed_within_the_rules),
         cmocka_unit_test(unverified_certificate_is_refused),
