@@ -140,9 +140,11 @@ describe("the API of live cameras", () => {
         for (const [path, methods] of Object.entries(paths)) {
             for (const [method, operation] of Object.entries(methods)) {
                 if (method === "get") continue;
-                const response = await send(method.toUpperCase(), `${path.replace(/\{\w+\}/g, "1")}?dry_run=true`, { nonsense: 1 });
-                await response.text();
-                assert.equal(response.status === 400, operation.requestBody !== undefined, `${method} ${path}: ${response.status}`);
+                const address = `${path.replace(/\{\w+\}/g, "1")}?dry_run=true`;
+                const answers = [{ nonsense: 1 }, undefined].map(async (body) => (await send(method.toUpperCase(), address, body)).text());
+                const [told, silent] = await Promise.all(answers);
+                const reads = told.includes("\"status\":400") && told !== silent; // a wrong query is answered the same way
+                assert.equal(reads, operation.requestBody !== undefined, `${method} ${path}: ${told}`);
                 if (operation.requestBody) readers.push(`${method} ${path}`);
             }
         }

@@ -106,7 +106,7 @@ test("worst_trouble_comes_first_with_its_reason", () => {
 test("reason_of_a_service_comes_from_its_message_while_it_still_holds", () => {
     const changes = { analyser: { status: "degraded", message: "the model is away", at: "" } };
     assert.equal(verdictOf({ services: { analyser: "degraded" } }, open, changes).words, "the model is away.");
-    assert.equal(verdictOf({ services: { analyser: "stopped" } }, open, changes).words, "Analyser is stopped.");
+    assert.equal(verdictOf({ services: { analyser: "stopped" } }, open, changes).words, "Analyser: stopped.");
 });
 
 test("tiles_keep_their_order_and_newcomers_go_first", () => {

@@ -6,7 +6,7 @@ import { listPath } from "../src/api/client";
 import { emptyRoute, eventQuery, formatRoute, parseRoute } from "../src/live/route";
 import { isRiskLevel, levelOf } from "../src/widgets/risk";
 import { visibleRows } from "../src/widgets/window";
-import { ago, count, dayAndTime, duration, milliseconds, title } from "../src/widgets/words";
+import { ago, agoOrDay, count, dayAndTime, duration, milliseconds, title } from "../src/widgets/words";
 
 test("durations_have_two_units_at_most", () => {
     const cases: [number, string][] = [
@@ -24,6 +24,14 @@ test("a_time_of_another_year_names_its_year", () => {
     assert.equal(dayAndTime(at(2026, 5, 1), now), "08:30:00");
     assert.ok(!dayAndTime(at(2026, 4, 30), now).includes("2026"));
     assert.ok(dayAndTime(at(2013, 3, 13), now).includes("2013"));
+});
+
+test("an_age_is_counted_for_a_day_and_dated_after_it", () => {
+    const now = new Date(2026, 5, 1, 12, 0, 0).getTime();
+    const before = (ms: number) => new Date(now - ms).toISOString();
+    assert.equal(agoOrDay(before(23 * 3600000), now), "23 h ago");
+    assert.equal(agoOrDay(before(25 * 3600000), now), dayAndTime(before(25 * 3600000), now));
+    assert.ok(agoOrDay("2012-11-12T10:00:00Z", now).includes("2012"));
 });
 
 test("milliseconds_keep_what_matters", () => {

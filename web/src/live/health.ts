@@ -66,7 +66,7 @@ function problemsOf(status: unknown, changes: Changes): Verdict[] {
         if (grade === "good" || grade === "unknown") continue;
         const told = changes[service.name];
         const reason = told?.status === service.status ? told.message || null : null;
-        const words = service.message ?? reason ?? `${title(service.name)} is ${service.status}`;
+        const words = service.message ?? reason ?? `${title(service.name)}: ${service.status}`;
         found.push({ grade: service.critical ? "bad" : grade, words: sentence(words) });
     }
     const letters = numberIn(status, "queues", "dlq_total");

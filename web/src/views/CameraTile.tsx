@@ -68,7 +68,7 @@ function useNewestShot(camera: Camera): Shown | null {
             height: shot.best.picture_height,
             boxes: detectionBoxes(shot.detections),
         };
-    if (data === null) return null;
+    if (data === null || camera.last_seen_at === null) return null;
     const seen = encodeURIComponent(camera.last_seen_at ?? "");
     const src = `/api/cameras/${encodeURIComponent(camera.id)}/snapshot?seen=${seen}`;
     return { src, at: camera.last_seen_at, boxes: [] };
@@ -130,7 +130,7 @@ export function CameraTile({ camera: listed }: { camera: Camera }) {
                         onShown={onShown}
                     />
                 ) : (
-                    <span className="skeleton fill" />
+                    <span className={camera.last_seen_at === null ? "picture-absent" : "skeleton fill"} />
                 )}
                 <Trouble camera={camera} />
             </div>

@@ -24,9 +24,7 @@ function Numbers({ source }: { source: Source }) {
             {live && (
                 <>
                     <dt>Pictures</dt>
-                    <dd>
-                        {number(live.fps, 1)} per second, {live.width} × {live.height}
-                    </dd>
+                    <dd>{live.width > 0 ? `${number(live.fps, 1)} per second, ${live.width}\u00a0×\u00a0${live.height}` : "none yet"}</dd>
                     <dt>Looked at / still / dropped</dt>
                     <dd>
                         {number(live.frames_inferred)} / {number(live.frames_still)} / {number(live.frames_dropped)}

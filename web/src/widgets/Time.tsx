@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A time of day, and an age that grows; the whole of it on hover.
 import { useNow } from "../live/useNow";
-import { ago, dayAndTime, wholeTime } from "./words";
+import { agoOrDay, dayAndTime, wholeTime } from "./words";
 
 export function Time({ at }: { at: string }) {
     return (
@@ -17,7 +17,7 @@ export function Age({ at }: { at: string }) {
     if (Number.isNaN(then)) return <span>never</span>;
     return (
         <time dateTime={at} title={wholeTime(at)}>
-            {ago(now - then)}
+            {agoOrDay(at, now)}
         </time>
     );
 }

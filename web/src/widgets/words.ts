@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers, times and names as people say them.
 
+const DAY_MS = 86400000;
+
 export function ago(milliseconds: number): string {
     const seconds = Math.max(0, Math.floor(milliseconds / 1000));
     if (seconds < 3) return "now";
     return `${duration(seconds * 1000)} ago`;
+}
+
+// An age as long as somebody counts hours; then the day itself says more.
+export function agoOrDay(iso: string, now: number): string {
+    const age = now - Date.parse(iso);
+    return age < DAY_MS ? ago(age) : dayAndTime(iso, now);
 }
 
 // Two units at most; enough for every age on the page.
@@ -59,7 +67,7 @@ export function milliseconds(value: number | null | undefined): string {
 
 // "detection_queue" as a title.
 export function title(name: string): string {
-    const words = name.replace(/[_-]+/g, " ").trim();
+    const words = name.replace(/[_-]+/g, " ").replace(/\b(llm|gpu|api)\b/g, (word) => word.toUpperCase()).trim();
     return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
