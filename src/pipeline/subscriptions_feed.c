@@ -133,9 +133,6 @@ int nj_feed_change(struct nj_feed *feed, const struct nj_subscription_spec *spec
         nj_feed_stream_stop(feed);
         feed->registry->restarts++;
         nj_feed_stream_start(feed);
-    } else if (other_crop && nj_feed_stream_recrop(feed) != 0) {
-        nj_feed_stream_stop(feed); // its new slot could not be had: joined anew
-        nj_feed_stream_start(feed);
     }
     if (other_stream || other_crop)
         nj_feed_reset_tracks(feed);
@@ -154,7 +151,7 @@ void nj_feed_ask_again(struct nj_feed *feed)
     if (feed->user == NULL && feed->stream_error.code != 0 && !nj_timer_active(&feed->rejoin))
         nj_feed_stream_start(feed);
     else if (feed->user != NULL && feed->shown_state == NJ_SOURCE_FAILED)
-        (void)nj_feed_stream_recrop(feed); // joining a failed stream once more revives it
+        nj_feed_stream_revive(feed);
 }
 
 static bool is_idle(struct nj_feed *feed)

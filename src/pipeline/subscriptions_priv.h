@@ -200,7 +200,7 @@ void nj_feed_end(struct nj_feed *feed);       // leaves everything; freed when i
 void nj_feed_stream_start(struct nj_feed *feed);
 void nj_feed_stream_stop(struct nj_feed *feed);
 void nj_feed_stream_init(struct nj_feed *feed);
-int nj_feed_stream_recrop(struct nj_feed *feed); // another slot of the same stream
+void nj_feed_stream_revive(struct nj_feed *feed); // of one that gave up, by joining it once more
 void nj_feed_stream_stats(const struct nj_feed *feed, struct nj_source_stats *out);
 
 // subscriptions_track.c

@@ -41,16 +41,6 @@ static void handle_arrived(struct nj_call *call)
     nj_feed_look(feed);
 }
 
-static struct nj_rect crop_of(const struct nj_subscription_spec *spec)
-{
-    if (!spec->has_crop)
-        return (struct nj_rect){.w = 0};
-    return (struct nj_rect){.x = (float)spec->crop[0],
-                            .y = (float)spec->crop[1],
-                            .w = (float)(spec->crop[2] - spec->crop[0]),
-                            .h = (float)(spec->crop[3] - spec->crop[1])};
-}
-
 static int join(struct nj_feed *feed, struct nj_stream_user **out, struct nj_error *err)
 {
     struct nj_subscriptions *registry = feed->registry;
@@ -82,7 +72,6 @@ static int join(struct nj_feed *feed, struct nj_stream_user **out, struct nj_err
         .entry = &entry,
         .rules = &options->rules,
         .fps = options->fps,
-        .crop = crop_of(&feed->spec),
         .sink = {handle_frame, handle_reset, handle_state, feed},
     };
     return registry->parts->join(registry->config.streams, &request, out, err);
@@ -151,19 +140,15 @@ void nj_feed_stream_stop(struct nj_feed *feed)
     feed->join_failures = 0;
 }
 
-int nj_feed_stream_recrop(struct nj_feed *feed)
+void nj_feed_stream_revive(struct nj_feed *feed)
 {
     struct nj_stream_user *fresh = NULL;
     struct nj_error error = {0};
-    if (feed->user == NULL)
-        return 0; // it will be joined with its new crop
-    int rc = join(feed, &fresh, &error);
-    if (rc != 0)
-        return rc;
-    feed->registry->parts->leave(feed->user); // the stream went on meanwhile
+    if (join(feed, &fresh, &error) != 0)
+        return; // it stays as it is, and says why
+    feed->registry->parts->leave(feed->user);
     feed->user = fresh;
     feed->looked_sequence = 0;
-    return 0;
 }
 
 void nj_feed_stream_stats(const struct nj_feed *feed, struct nj_source_stats *out)

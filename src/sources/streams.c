@@ -68,7 +68,6 @@ struct stream {
 struct nj_stream_user {
     struct stream *stream;
     struct nj_list node;
-    struct nj_rect crop;
     struct nj_stream_sink sink;
     nj_us step_us;     // between two frames; 0: all
     nj_us next_due_us; // capture thread
@@ -432,7 +431,6 @@ static struct nj_stream_user *make_user(struct stream *stream,
     // Such a source thins out by itself.
     bool thinned = nj_source_drivers[entry->kind]->thins_out && request->fps >= entry->fps;
     user->stream = stream;
-    user->crop = request->crop;
     user->sink = request->sink;
     user->may_skip = entry->keyframes_when_still;
     user->step_us = request->fps > 0 && !thinned ? (nj_us)(NJ_US_PER_S / request->fps) : 0;
@@ -559,11 +557,6 @@ struct nj_frame *nj_stream_newest(struct nj_stream_user *user)
     struct nj_frame *frame = user->newest ? nj_frame_ref(user->newest) : NULL;
     pthread_mutex_unlock(&user->stream->frame_lock);
     return frame;
-}
-
-struct nj_rect nj_stream_crop(const struct nj_stream_user *user)
-{
-    return user->crop;
 }
 
 void nj_stream_get_stats(const struct nj_stream_user *user, struct nj_source_stats *out)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared live streams: one connection per distinct stream however many users, each user with a
-// latest-frame slot and a crop of its own. The first user starts a stream, the last one ends it
+// latest-frame slot of its own. The first user starts a stream, the last one ends it
 // after a grace period, so that a client that reconnects restarts nothing.
 //
 // Streams are the same when kind, address with credentials, snapshot interval and TLS check are;
@@ -10,7 +10,6 @@
 #ifndef NJ_SOURCES_STREAMS_H
 #define NJ_SOURCES_STREAMS_H
 
-#include "frames/tensor.h"
 #include "sources/sources.h"
 
 struct nj_streams_options {
@@ -54,7 +53,6 @@ struct nj_stream_request {
     const struct nj_address_rules *rules; // copied; NULL: all addresses allowed. Held against each
                                           // connection and redirect, digits also here
     double fps;                           // frames a second wanted by this user at most; 0: all
-    struct nj_rect crop;                  // in pixels of the picture; w 0: the whole picture
     struct nj_stream_sink sink;
 };
 
@@ -68,7 +66,6 @@ void nj_streams_leave(struct nj_stream_user *user);
 // The newest frame (the caller's reference), NULL before the first one. Explicitly thread-safe. It
 // stays there for others: this is a look, not a take.
 struct nj_frame *nj_stream_newest(struct nj_stream_user *user);
-struct nj_rect nj_stream_crop(const struct nj_stream_user *user);
 void nj_stream_get_stats(const struct nj_stream_user *user,
                          struct nj_source_stats *out); // any thread
 // What this user needs while nothing moves: true lets the source decode keyframes only when every

@@ -34,7 +34,7 @@ static int join(struct nj_streams *streams, const struct nj_stream_request *requ
         struct nj_stream_user *user = &now->users[i];
         if (user->used)
             continue;
-        *user = (struct nj_stream_user){.used = true, .crop = request->crop, .sink = request->sink};
+        *user = (struct nj_stream_user){.used = true, .sink = request->sink};
         user->stats.state = NJ_SOURCE_STARTING;
         nj_text_copy(user->url, sizeof user->url, request->entry->url);
         now->joins++;

@@ -12,7 +12,6 @@ enum { FEEDS_OPEN_MAX = 8, FEEDS_USERS_MAX = 512, FEEDS_TOLD_MAX = 64 };
 struct nj_stream_user { // as the streams would have it
     bool used;
     char url[NJ_SUBSCRIPTION_URL_SIZE];
-    struct nj_rect crop;
     struct nj_stream_sink sink;
     struct nj_frame *newest;
     struct nj_source_stats stats;

@@ -84,7 +84,6 @@ int nj_hub_join(struct nj_hub_bench *bench, const struct nj_source_entry *entry,
         .entry = entry,
         .rules = bench->rules,
         .fps = fps,
-        .crop = {1, 2, 3, 4},
         .sink = {.frame = see_frame, .reset = see_reset, .state = see_state, .context = user},
     };
     pthread_mutex_lock(&user->mutex);
