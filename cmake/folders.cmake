@@ -14,6 +14,10 @@ function(nj_add_folder name)
   add_library(nj_${name} STATIC ${sources})
   target_include_directories(nj_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(nj_${name} PUBLIC Threads::Threads ${ARGN})
+  if(NJ_TORTURE) # calls that may fail go through tests/fake/torture.c
+    add_custom_command(TARGET nj_${name} POST_BUILD COMMAND ${CMAKE_OBJCOPY}
+      --redefine-syms=${CMAKE_SOURCE_DIR}/tests/torture.syms $<TARGET_FILE:nj_${name}>)
+  endif()
   list(FIND NJ_FOLDERS ${name} rank)
   math(EXPR rank "${rank} - 1")
   if(rank LESS 0)

@@ -15,6 +15,6 @@ if(NJ_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(NJ_COVERAGE)
-  add_compile_options(--coverage)
+  add_compile_options(--coverage -fprofile-update=atomic) # threads count, too
   add_link_options(--coverage)
 endif()

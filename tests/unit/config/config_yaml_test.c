@@ -124,7 +124,7 @@ static void file_of_a_mebibyte_is_read_and_one_byte_more_refused(void **state)
         struct nj_buf buf;
         nj_buf_init(&buf, 2 << 20);
         nj_buf_append_text(&buf, "batch: {mode: fast}\n");
-        while (buf.length < (1 << 20) + extra - 1)
+        while (nj_buf_failed(&buf) == 0 && buf.length < (1 << 20) + extra - 1)
             nj_buf_append_char(&buf, '#');
         nj_buf_append_char(&buf, '\n');
         struct nj_config *config = NULL;

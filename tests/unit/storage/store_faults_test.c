@@ -205,6 +205,7 @@ static void operation_too_big_for_the_disk_does_not_take_its_group(void **state)
     pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
     struct rlimit before, tight;
     nj_store_close(f->store);
+    f->store = NULL;
     f->options.group_wait_us = 60 * (nj_us)NJ_US_PER_S; // all three together
     f->options.group_max = 3;
     assert_int_equal(nj_store_open(&f->options, &f->clock.clock, &f->store, &f->err), 0);

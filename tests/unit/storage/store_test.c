@@ -198,6 +198,7 @@ static void group_wait_gathers_company(void **state)
 {
     struct nj_store_fixture *f = *state;
     nj_store_close(f->store);
+    f->store = NULL;
     f->options.group_wait_us = 60 * (nj_us)NJ_US_PER_S; // ended by group_max
     f->options.group_max = 3;
     assert_int_equal(nj_store_open(&f->options, &f->clock.clock, &f->store, NULL), 0);
@@ -220,6 +221,7 @@ static void full_queue_refuses_and_close_finishes_what_was_accepted(void **state
 {
     struct nj_store_fixture *f = *state;
     nj_store_close(f->store);
+    f->store = NULL;
     f->options.max_queued = 16;
     assert_int_equal(nj_store_open(&f->options, &f->clock.clock, &f->store, NULL), 0);
     struct gate gate = GATE;
@@ -290,6 +292,7 @@ static void relaxed_operation_in_company_is_flushed_with_it(void **state)
 {
     struct nj_store_fixture *f = *state;
     nj_store_close(f->store);
+    f->store = NULL;
     f->options.group_wait_us = 60 * (nj_us)NJ_US_PER_S;
     f->options.group_max = 2;
     assert_int_equal(nj_store_open(&f->options, &f->clock.clock, &f->store, NULL), 0);
