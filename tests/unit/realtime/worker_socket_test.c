@@ -201,14 +201,18 @@ static void subscribe_many(struct place *place)
     feeds_settle(place->feeds);
 }
 
+static size_t queued_bytes(struct place *place)
+{
+    assert_false(nj_list_empty(&place->worker->connections));
+    return nj_websocket_queued_bytes(
+        nj_worker_connection_of(place->worker->connections.next)->socket);
+}
+
 // Reports until the kernel takes no more for this client.
 static int report_until_deaf(struct place *place)
 {
-    struct nj_worker *worker = place->worker;
-    const struct nj_worker_connection *connection =
-        nj_worker_connection_of(worker->connections.next);
     int beats = 0;
-    for (; nj_websocket_queued_bytes(connection->socket) == 0 && beats < BEATS_MAX; beats++)
+    for (; queued_bytes(place) == 0 && beats < BEATS_MAX; beats++)
         feeds_advance(place->feeds, place->options.report_us);
     assert_true(beats < BEATS_MAX);
     return beats;
@@ -222,12 +226,9 @@ static void who_does_not_read_gets_the_newest_report_and_not_each(void **state)
     int beats = report_until_deaf(place);
     place->vitals.cpu = 33;
     feeds_advance(place->feeds, 2 * place->options.report_us); // one may wait, and its rest
-    const size_t queued =
-        nj_websocket_queued_bytes(nj_worker_connection_of(place->worker->connections.next)->socket);
+    const size_t queued = queued_bytes(place);
     feeds_advance(place->feeds, 50 * place->options.report_us);
-    assert_int_equal(
-        nj_websocket_queued_bytes(nj_worker_connection_of(place->worker->connections.next)->socket),
-        queued);
+    assert_int_equal(queued_bytes(place), queued);
     place->vitals.cpu = 11;
     int reports = 0;
     while (strncmp(next(place, 0), "{\"type\":\"stateReport\"", 21) == 0)
