@@ -21,7 +21,6 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
     struct list_call *self = NJ_CONTAINER_OF(op, struct list_call, call.op);
     struct nj_event_filter all = self->filter;
-    all.before_us = 0;
     all.before_id = 0;
     int rc = nj_events_count(db, &all, &self->total, err);
     return rc != 0 ? rc : nj_events_list(db, &self->filter, &self->rows, &self->count, err);
@@ -40,7 +39,7 @@ static void reply(struct nj_store_call *call)
     if (pagination.more) {
         const struct nj_event_row *last = &self->rows[self->limit - 1];
         pagination.shown = self->limit;
-        pagination.next = (struct nj_cursor){last->started_us, last->id};
+        pagination.next = (struct nj_cursor){last->created_us, last->id};
     }
     for (size_t i = 0; i < pagination.shown; i++)
         nj_message_event_object(&self->rows[i], &answer.writer, NULL);
@@ -88,7 +87,6 @@ static bool read_rest(struct nj_exchange *exchange, struct list_call *self)
         return false;
     filter->reviewed = given ? reviewed : -1;
     filter->limit = self->limit + 1; // one more tells whether there are more
-    filter->before_us = cursor.at_us;
     filter->before_id = cursor.id;
     return level_is_known(exchange, filter->risk_level);
 }

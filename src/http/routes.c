@@ -119,7 +119,7 @@ const struct nj_route nj_routes[] = {
      .schema = "LettersDeleted",
      .summary = "Deletes the dead letters of a queue."},
     GET("/api/events", nj_route_event_list, .schema = "EventPage", .queries = event_queries,
-        .summary = "Events, newest first."),
+        .summary = "Events, those made last first."),
     GET("/api/events/stats", nj_route_event_stats, .schema = "EventStats",
         .queries = event_stats_queries,
         .summary = "Counts by level, and the highest risk of each of the last 24 hours."),

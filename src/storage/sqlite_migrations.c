@@ -206,9 +206,14 @@ static const char saved[] =
     "CREATE INDEX saved_images_path ON saved_images (path);"
     "CREATE INDEX saved_images_expiry ON saved_images (expires_us) WHERE expires_us > 0;";
 
+// Lists of events are in the order in which they were made: each index ends with the row's id.
+static const char event_order[] =
+    "DROP INDEX events_level;"
+    "DROP INDEX events_unreviewed;"
+    "CREATE INDEX events_of_camera ON events (camera_id);"
+    "CREATE INDEX events_of_level ON events (risk_level);"
+    "CREATE INDEX events_not_reviewed ON events (reviewed) WHERE reviewed = 0;";
+
 const char *const nj_sqlite_migrations[NJ_SQLITE_MIGRATIONS] = {
-    sightings,
-    work,
-    added_sources,
-    saved,
+    sightings, work, added_sources, saved, event_order,
 };

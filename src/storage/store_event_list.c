@@ -33,11 +33,6 @@ static void make_pattern(char out[PATTERN_SIZE], const char *affix, const char *
     out[length] = '\0';
 }
 
-static bool has_cursor(const struct nj_event_filter *filter)
-{
-    return filter->before_us != 0 || filter->before_id != 0;
-}
-
 // The conditions and, in the same order, their values (put_conditions).
 static void add_conditions(struct nj_sql_text *text, const struct nj_event_filter *filter)
 {
@@ -91,17 +86,15 @@ int nj_events_list(struct nj_db *db, const struct nj_event_filter *filter,
         return nj_error_set(err, NJ_E_INVALID, "limit must be 1 to %d", LIMIT_MAX);
     nj_sql_text_start(&text, "SELECT " NJ_EVENT_COLUMNS " FROM events WHERE 1 = 1");
     add_conditions(&text, filter);
-    if (has_cursor(filter))
-        nj_sql_text_add(&text, " AND (started_us, id) < (?, ?)");
-    nj_sql_text_add(&text, " ORDER BY started_us DESC, id DESC LIMIT ?");
+    if (filter->before_id != 0)
+        nj_sql_text_add(&text, " AND id < ?");
+    nj_sql_text_add(&text, " ORDER BY id DESC LIMIT ?");
     int rc = nj_sql_begin_once(&sql, db, text.text, err);
     if (rc != 0)
         return rc;
     put_conditions(&sql, filter, &patterns);
-    if (has_cursor(filter)) {
-        nj_sql_put_int(&sql, filter->before_us);
+    if (filter->before_id != 0)
         nj_sql_put_int(&sql, filter->before_id);
-    }
     nj_sql_put_int(&sql, (int64_t)filter->limit);
     void *rows = NULL;
     rc = nj_sql_collect(&sql, &nj_event_rows, &rows, out_count, err);
@@ -141,15 +134,13 @@ int nj_events_neighbours(struct nj_db *db, int64_t id, int64_t *out_newer, int64
 {
     int64_t newer = 0, older = 0;
     int rc = neighbour(db,
-                       "SELECT COALESCE((SELECT id FROM events WHERE (started_us, id) >"
-                       " (SELECT started_us, id FROM events WHERE id = ?1)"
-                       " ORDER BY started_us, id LIMIT 1), 0)",
+                       "SELECT COALESCE((SELECT id FROM events WHERE id >"
+                       " (SELECT id FROM events WHERE id = ?1) ORDER BY id LIMIT 1), 0)",
                        id, &newer, err);
     if (rc == 0)
         rc = neighbour(db,
-                       "SELECT COALESCE((SELECT id FROM events WHERE (started_us, id) <"
-                       " (SELECT started_us, id FROM events WHERE id = ?1)"
-                       " ORDER BY started_us DESC, id DESC LIMIT 1), 0)",
+                       "SELECT COALESCE((SELECT id FROM events WHERE id <"
+                       " (SELECT id FROM events WHERE id = ?1) ORDER BY id DESC LIMIT 1), 0)",
                        id, &older, err);
     if (rc != 0)
         return rc;

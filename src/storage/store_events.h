@@ -41,10 +41,11 @@ struct nj_event_filter {
         *text;            // NULL: any; text: in summary, reasoning
     int reviewed;         // -1 any, 0, 1
     nj_us from_us, to_us; // 0: open
-    nj_us before_us;      // cursor: rows before (started_us, id)
-    int64_t before_id;
-    size_t limit; // 1..1000
+    int64_t before_id;    // cursor: events made before this one; 0: from the newest on
+    size_t limit;         // 1..1000
 };
+// In the order in which they were made, newest first: an old photo that comes now is news, whatever
+// its camera's time. from_us and to_us are of what is seen (started_us).
 int nj_events_list(struct nj_db *db, const struct nj_event_filter *filter,
                    struct nj_event_row **out, size_t *out_count, struct nj_error *err);
 int nj_events_count(struct nj_db *db, const struct nj_event_filter *filter, int64_t *out,
@@ -58,7 +59,7 @@ struct nj_event_patch {
 int nj_events_patch(struct nj_db *db, int64_t id, const struct nj_event_patch *patch,
                     struct nj_event_row *out, struct nj_error *err);
 
-// Neighbours in time of the same filterless list; 0 where there is none.
+// Neighbours in the same filterless list; 0 where there is none.
 int nj_events_neighbours(struct nj_db *db, int64_t id, int64_t *out_newer, int64_t *out_older,
                          struct nj_error *err);
 // Events of the camera that started at or after `since_us`: for "recent activity". Not counted on

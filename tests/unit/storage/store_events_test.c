@@ -174,7 +174,7 @@ static void fill(struct nj_store_fixture *f, nj_us base)
     }
 }
 
-static void filters_choose_newest_first(void **state)
+static void filters_choose_those_made_last_first(void **state)
 {
     const nj_us base = 1000 * hour;
     const struct {
@@ -198,7 +198,7 @@ static void filters_choose_newest_first(void **state)
         {{.limit = 9, .reviewed = -1, .text = "because"}, "5 4 3 2 1 ", 5},
         {{.limit = 9, .reviewed = -1, .from_us = base + 2 * hour}, "5 4 ", 2},
         {{.limit = 9, .reviewed = -1, .to_us = base + hour}, "1 ", 1},
-        {{.limit = 9, .reviewed = -1, .before_us = base + hour, .before_id = 3}, "2 1 ", 5},
+        {{.limit = 9, .reviewed = -1, .before_id = 3}, "2 1 ", 5},
         {{.limit = 9, .reviewed = 0, .camera_id = "b", .text = "person"}, "2 ", 1},
     };
     struct nj_store_fixture *f = *state;
@@ -219,7 +219,25 @@ static void filters_choose_newest_first(void **state)
     assert_int_equal(nj_test_read(f, list, &none), NJ_E_INVALID);
 }
 
-static void neighbours_follow_time_then_id(void **state)
+static void an_event_of_old_photos_is_the_newest_when_it_is_made(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    const nj_us base = 1000 * hour;
+    struct nj_event_row row;
+    fill(f, base);
+    assert_int_equal(nj_test_batch(f, "old", "a", "closed"), 0);
+    nj_test_event_row(&row, "old", "a", base - 900 * hour);
+    assert_int_equal(nj_test_event(f, &row), 0);
+    struct event_arg first = {.filter = {.limit = 1, .reviewed = -1}};
+    assert_int_equal(nj_test_read(f, list, &first), 0);
+    assert_int_equal(first.rows[0].id, 6);
+    free(first.rows);
+    struct event_arg next = {.id = 5};
+    assert_int_equal(nj_test_read(f, neighbours, &next), 0);
+    assert_int_equal(next.newer, 6);
+}
+
+static void neighbours_follow_the_order_they_were_made_in(void **state)
 {
     static const int64_t cases[][3] = {{1, 2, 0}, {2, 3, 1}, {3, 4, 2}, {5, 0, 4}, {99, 0, 0}};
     struct nj_store_fixture *f = *state;
@@ -284,8 +302,9 @@ int store_events_test(void)
         CASE(second_event_of_a_batch_is_refused_and_names_the_first),
         CASE(events_that_contradict_themselves_are_refused),
         CASE(patch_changes_what_is_given_and_counts_versions),
-        CASE(filters_choose_newest_first),
-        CASE(neighbours_follow_time_then_id),
+        CASE(filters_choose_those_made_last_first),
+        CASE(an_event_of_old_photos_is_the_newest_when_it_is_made),
+        CASE(neighbours_follow_the_order_they_were_made_in),
         CASE(recent_counts_one_camera_from_a_time_on),
         CASE(recent_stops_counting_where_more_means_nothing),
         CASE(hourly_risk_is_the_highest_of_each_hour),
