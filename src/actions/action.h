@@ -23,9 +23,11 @@ struct nj_action_options {
     int64_t max_image_bytes;
     int64_t max_waiting; // actions under way; more are dead letters at once. Also letters in memory
     nj_us http_connect_us, http_total_us;
-    int64_t tries;                 // after the first: 3
-    nj_us retry_us;                // doubles
-    nj_us keep_us;                 // the image of a dead letter
+    int64_t tries;            // after the first: 3
+    nj_us retry_us;           // doubles
+    nj_us keep_us;            // the image of a dead letter
+    int64_t breaker_failures; // of a server, in a row
+    nj_us breaker_us;
     struct nj_address_rules rules; // of http_post
 };
 extern const struct nj_option_group nj_action_option_group; // group "actions"

@@ -3,18 +3,14 @@
 // name it; a breaker each.
 #include "actions/action_priv.h"
 
+#include "net/url.h"
 #include "util/text.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    BREAKER_FAILURES = 5,    // in a row: beyond it a try costs more than it brings
-    BREAKER_RECOVERY_S = 30, // as the other breakers
-    SECRET_MAX = 4096,       // bytes of a password
-};
+enum { SECRET_MAX = 4096 }; // bytes of a password
 
 void nj_action_site_of(const struct nj_action_runner *runner, enum nj_action_edge edge,
                        const struct nj_archive *archive, struct nj_action_site *out)
@@ -43,13 +39,9 @@ void nj_action_site_of(const struct nj_action_runner *runner, enum nj_action_edg
 
 static void append_encoded(struct nj_buf *buf, const char *text)
 {
-    for (const char *at = text; *at != '\0'; at++) {
-        const unsigned char c = (unsigned char)*at;
-        if (isalnum(c) || strchr("-._~", c) != NULL)
-            nj_buf_append_char(buf, *at);
-        else
-            nj_buf_printf(buf, "%%%02X", c);
-    }
+    char escaped[3 * sizeof((struct nj_action_site *)0)->database];
+    nj_url_escape(text, escaped, sizeof escaped);
+    nj_buf_append_text(buf, escaped);
 }
 
 static void append_host(struct nj_buf *buf, const char *host)
@@ -152,10 +144,10 @@ static int connect_foreign(struct nj_action_runner *runner, struct nj_action_tar
 static int make_breaker(struct nj_action_runner *runner, struct nj_action_target *target,
                         struct nj_error *err)
 {
+    const struct nj_action_options *settings = runner->config.options;
     const struct nj_breaker_options options = {.name = target->name,
-                                               .failure_threshold = BREAKER_FAILURES,
-                                               .recovery_us =
-                                                   BREAKER_RECOVERY_S * (nj_us)NJ_US_PER_S,
+                                               .failure_threshold = (int)settings->breaker_failures,
+                                               .recovery_us = settings->breaker_us,
                                                .half_open_max = NJ_BREAKER_HALF_OPEN_MAX,
                                                .success_threshold = NJ_BREAKER_SUCCESS_THRESHOLD};
     const int rc = nj_breaker_create(&options, runner->clock, &target->breaker);

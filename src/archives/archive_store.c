@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Archives by address for many callers: whoever comes first fetches, the others wait for it.
 #include "archives/archive_store_priv.h"
+#include "net/url.h"
 #include "util/file.h"
 #include "util/strmap.h"
 #include "util/text.h"
@@ -243,26 +244,16 @@ static int open_local(const struct nj_archive_store *store, const struct nj_arch
 static int path_of_url(const char *url, char out[PATH_MAX], struct nj_error *err)
 {
     const char *at = url + strlen("file://");
-    size_t length = 0;
     if (strncasecmp(at, "localhost/", 10) == 0)
         at += strlen("localhost");
     if (*at != '/')
         return nj_error_set(err, NJ_E_INVALID, "a file address is file:///path, without a host");
-    for (; *at != '\0'; at++) {
-        int c = (unsigned char)*at;
-        if (c == '%') {
-            const int high = nj_hex_value(at[1]), low = high >= 0 ? nj_hex_value(at[2]) : -1;
-            c = low >= 0 ? high * 16 + low : 0;
-            at += 2;
-        }
-        if (c == 0)
-            return nj_error_set(err, NJ_E_INVALID, "the file address has a wrong %%-escape");
-        if (length + 1 >= PATH_MAX)
-            return nj_error_set(err, NJ_E_TOO_BIG, "the file address is too long");
-        out[length++] = (char)c;
-    }
-    out[length] = '\0';
-    return 0;
+    if (strlen(at) >= PATH_MAX)
+        return nj_error_set(err, NJ_E_TOO_BIG, "the file address is too long");
+    return nj_url_unescape(at, strlen(at), out, PATH_MAX)
+               ? 0
+               : nj_error_set(err, NJ_E_INVALID,
+                              "the file address has a wrong %%-escape or a control character");
 }
 
 static int get(struct nj_archive_store *store, const struct nj_archive_wish *wish,

@@ -6,6 +6,7 @@
 
 #include "bus/redis.h"
 #include "net/resolve.h"
+#include "net/url.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,10 +18,10 @@ struct redisReply;
 // redis_url.c
 struct nj_redis_target {
     bool tls;
-    char host[256]; // a name, or a number without brackets
+    char host[NJ_URL_HOST_SIZE]; // a name, or a number without brackets
     int port;
     int64_t database;
-    char user[128], password[512];
+    char user[NJ_URL_SECRET_SIZE], password[NJ_URL_SECRET_SIZE];
     char shown[300]; // host and port, for people
 };
 // NJ_E_INVALID says what is wrong without showing the URL; NJ_E_UNSUPPORTED without TLS.

@@ -160,6 +160,7 @@ static int init(struct nj_api *api, const struct nj_api_options *options,
         return nj_error_set(err, rc != 0 ? rc : NJ_E_NOMEM, "no memory for the API");
     make_metrics(api);
     nj_page_find(api, options->web_root);
+    api->source_test_us = options->source_test_us;
     rc = nj_server_metrics_start(api);
     return rc == 0 ? 0 : nj_error_set(err, rc, "no memory for the API");
 }

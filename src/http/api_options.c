@@ -46,6 +46,14 @@ static const struct nj_option options[] = {
      .offset = MEMBER(web_root),
      .fallback = "",
      .help = "Folder of the built page; empty: beside the program."},
+    {.name = "source_test_seconds",
+     .type = NJ_OPTION_SECONDS,
+     .offset = MEMBER(source_test_us),
+     .min = 1,
+     .max = 60,
+     .unit = "s",
+     .fallback = "10",
+     .help = "How long the test of a camera may wait for its first picture."},
 };
 
 const struct nj_option_group nj_api_option_group = {

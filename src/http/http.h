@@ -28,6 +28,7 @@ struct nj_api_options {
     bool allow_open;                   // a non-loopback address without keys is meant
     struct nj_text_list allowed_hosts; // further values of Host and Origin
     const char *web_root;              // built page; "": beside the program
+    nj_us source_test_us;              // that the test of a camera may take
 };
 extern const struct nj_option_group nj_api_option_group; // group "api"
 

@@ -77,6 +77,7 @@ struct nj_api {
     size_t host_count;
     char *bound_host;
     char web_root[NJ_WEB_ROOT_SIZE]; // "" when the page was not found
+    nj_us source_test_us;
     struct nj_http_server *server;
     size_t in_flight; // exchanges that are not answered
     bool stopping, server_stopped;

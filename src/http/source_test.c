@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 enum { TRIALS_MAX = 4 }; // each opens a connection somebody named
-static const nj_us trial_us = 10 * (nj_us)NJ_US_PER_S;
 
 struct nj_source_test {
     struct nj_list link;
@@ -78,7 +77,8 @@ static int start_test(struct nj_exchange *exchange, struct nj_source_test *test,
     test->trial.loop = context->loop;
     test->trial.rules = context->source_rules;
     return nj_stream_trial_start(&test->trial, context->streams,
-                                 nj_config_object_values(test->entry.object), trial_us, err);
+                                 nj_config_object_values(test->entry.object),
+                                 exchange->api->source_test_us, err);
 }
 
 void nj_route_source_test(struct nj_exchange *exchange)

@@ -2,6 +2,7 @@
 // GET /api/subscriptions: what displays look at, with what, and what came of it.
 #include "http/http_priv.h"
 #include "http/routes_priv.h"
+#include "net/url.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -76,12 +77,7 @@ static void write_image_url(const char *id, struct nj_json_writer *writer)
 {
     char url[IMAGE_URL_SIZE] = "/camera/";
     size_t used = strlen(url);
-    for (; *id != '\0'; id++) {
-        const bool plain = (*id >= 'a' && *id <= 'z') || (*id >= 'A' && *id <= 'Z') ||
-                           (*id >= '0' && *id <= '9') || strchr("-._~", *id) != NULL;
-        used += (size_t)snprintf(url + used, sizeof url - used, plain ? "%c" : "%%%02X",
-                                 (unsigned char)*id);
-    }
+    used += nj_url_escape(id, url + used, sizeof url - used);
     snprintf(url + used, sizeof url - used, "/image");
     nj_json_text(writer, "image_url", url);
 }

@@ -2,17 +2,10 @@
 // Request targets: percent-decoding and normalisation of paths, checks and decoding of queries.
 #include "net/http_target_priv.h"
 
+#include "net/url.h"
 #include "util/text.h"
 
 #include <string.h>
-
-// Value of the escape at `text` ("%41"), or -1. Reads no further than its first wrong character.
-static int escape_value(const char *text)
-{
-    int high = nj_hex_value(text[1]);
-    int low = high < 0 ? -1 : nj_hex_value(text[2]);
-    return low < 0 ? -1 : high * 16 + low;
-}
 
 // Decodes in place; false for malformed escapes and for bytes that a path must not hide.
 static bool decode_path(char *path)
@@ -21,7 +14,7 @@ static bool decode_path(char *path)
     for (const char *from = path; *from; from++) {
         int c = (unsigned char)*from;
         if (c == '%') {
-            c = escape_value(from);
+            c = nj_url_escape_value(from);
             if (c < 0x20 || c == 0x7f || c == '/')
                 return false;
             from += 2;
@@ -66,7 +59,7 @@ bool nj_http_path_normalise(char *path)
 bool nj_http_query_valid(const char *query)
 {
     for (const char *at = strchr(query, '%'); at; at = strchr(at + 3, '%')) {
-        if (escape_value(at) <= 0)
+        if (nj_url_escape_value(at) <= 0)
             return false;
     }
     return true;
@@ -80,7 +73,7 @@ void nj_http_query_decode(char *text, size_t length)
         if (c == '+') {
             c = ' ';
         } else if (c == '%' && i + 2 < length) {
-            c = (char)escape_value(text + i);
+            c = (char)nj_url_escape_value(text + i);
             i += 2;
         }
         *to++ = c;

@@ -30,27 +30,33 @@ static bool copy_lower(char *out, size_t size, struct span text)
     return true;
 }
 
-// "%41" becomes 'A'; false for broken escapes, control characters, or what does not fit.
-static bool decode(char *out, size_t size, struct span text)
+int nj_url_escape_value(const char *text)
 {
-    size_t length = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        int c = (unsigned char)text.start[i];
+    const int high = nj_hex_value(text[1]);
+    const int low = high < 0 ? -1 : nj_hex_value(text[2]);
+    return low < 0 ? -1 : high * 16 + low;
+}
+
+bool nj_url_unescape(const char *text, size_t length, char *out, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < length; i++) {
+        int c = (unsigned char)text[i];
         if (c == '%') {
-            if (i + 2 >= text.length)
-                return false;
-            int high = nj_hex_value(text.start[i + 1]), low = nj_hex_value(text.start[i + 2]);
-            if (high < 0 || low < 0)
-                return false;
-            c = high * 16 + low;
+            c = i + 2 < length ? nj_url_escape_value(text + i) : -1;
             i += 2;
         }
-        if (c < ' ' || c == 0x7f || length + 1 >= size)
+        if (c < ' ' || c == 0x7f || used + 1 >= size)
             return false;
-        out[length++] = (char)c;
+        out[used++] = (char)c;
     }
-    out[length] = '\0';
+    out[used] = '\0';
     return true;
+}
+
+static bool decode(char *out, size_t size, struct span text)
+{
+    return nj_url_unescape(text.start, text.length, out, size);
 }
 
 static bool take_scheme(const char **text, struct nj_url *out)
@@ -174,8 +180,11 @@ static size_t append(char *out, size_t size, size_t length, const char *text)
     return length + more;
 }
 
-static size_t append_escaped(char *out, size_t size, size_t length, const char *text)
+size_t nj_url_escape(const char *text, char *out, size_t size)
 {
+    size_t length = 0;
+    if (size > 0)
+        out[0] = '\0';
     for (; *text != '\0'; text++) {
         char piece[4] = {*text, '\0'};
         if (!isalnum((unsigned char)*text) && !strchr("-._~", *text))
@@ -183,6 +192,12 @@ static size_t append_escaped(char *out, size_t size, size_t length, const char *
         length = append(out, size, length, piece);
     }
     return length;
+}
+
+static size_t append_escaped(char *out, size_t size, size_t length, const char *text)
+{
+    return length + nj_url_escape(text, length < size ? out + length : NULL,
+                                  length < size ? size - length : 0);
 }
 
 bool nj_url_write(const struct nj_url *url, char *out, size_t size)

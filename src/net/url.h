@@ -13,7 +13,7 @@ enum {
     NJ_URL_MAX = 2048, // with the NUL
     NJ_URL_SCHEME_SIZE = 16,
     NJ_URL_HOST_SIZE = 256,
-    NJ_URL_SECRET_SIZE = 128,
+    NJ_URL_SECRET_SIZE = 512, // tokens of some services have hundreds of bytes
 };
 
 struct nj_url {
@@ -35,5 +35,13 @@ bool nj_url_write(const struct nj_url *url, char *out, size_t size);
 // Where a redirect goes: user and password go along to the same host only, and never from a
 // protocol with TLS to one without. What `to` brings itself stays.
 void nj_url_carry_login(const struct nj_url *from, struct nj_url *to);
+
+// Percent-encoding. Escapes all but letters, digits and "-._~". As snprintf: ends what fits with a
+// NUL and returns the length that all of it has; `size` 0 only counts.
+size_t nj_url_escape(const char *text, char *out, size_t size);
+// "%41" becomes 'A'. False for broken escapes, control characters, and what does not fit.
+bool nj_url_unescape(const char *text, size_t length, char *out, size_t size);
+// Value of the escape at `text` ("%41"), or -1. Reads no further than its first wrong character.
+int nj_url_escape_value(const char *text);
 
 #endif

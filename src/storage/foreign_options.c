@@ -15,7 +15,8 @@ static const struct nj_option options[] = {
      .fallback = "",
      .secret = true,
      .help = "Database that pipelines write to, postgresql://user@host:5432/database; empty keeps "
-             "their records in Nightjar."},
+             "their records in Nightjar. Tables that are named without a schema are in "
+             "gas_station_1."},
     {.name = "password",
      .env = "POSTGRESQL_PASSWORD",
      .type = NJ_OPTION_TEXT,

@@ -43,9 +43,9 @@ static void every_url_is_understood_or_refused_with_its_reason(void **state)
         {"redis://h:SECRET", NULL, NULL, NULL, "port", 0, 0},
         {"redis://h:0", NULL, NULL, NULL, "port", 0, 0},
         {"redis://h:65536", NULL, NULL, NULL, "port", 0, 0},
-        {"redis://[::1:7000", NULL, NULL, NULL, "bracket", 0, 0},
-        {"redis://u:SECRET%4@h", NULL, NULL, NULL, "malformed", 0, 0},
-        {"redis://u:SECRET%00@h", NULL, NULL, NULL, "malformed", 0, 0},
+        {"redis://[::1:7000", NULL, NULL, NULL, "host", 0, 0},
+        {"redis://u:SECRET%4@h", NULL, NULL, NULL, "broken", 0, 0},
+        {"redis://u:SECRET%00@h", NULL, NULL, NULL, "broken", 0, 0},
         {"redis://h/SECRET", NULL, NULL, NULL, "database", 0, 0},
         {"redis://h/1?SECRET", NULL, NULL, NULL, "database", 0, 0},
     };

@@ -154,7 +154,8 @@ static struct http_fixture *create(void)
     assert_int_equal(nj_dir_create(fixture->uploads, NULL), 0);
     nj_fake_clock_init(&fixture->clock, (nj_us)HTTP_TEST_NOW_S * NJ_US_PER_S);
     assert_int_equal(nj_loop_create(&fixture->clock.clock, &fixture->loop, NULL), 0);
-    fixture->options = (struct nj_api_options){.websocket_token = "", .web_root = fixture->web};
+    fixture->options = (struct nj_api_options){
+        .websocket_token = "", .web_root = fixture->web, .source_test_us = 10 * NJ_US_PER_S};
     fixture->server = (struct nj_http_server_options){
         .host = "127.0.0.1",
         .max_connections = 64,

@@ -131,8 +131,11 @@ static int saved_setup(void **state)
         .options = {.max_size = QUEUE_MAX, .max_attempts = 3, .lease_us = 60 * NJ_US_PER_S},
     };
     assert_int_equal(nj_work_queue_create(&queue, &saved->queue, NULL), 0);
-    saved->options = (struct nj_action_options){
-        .max_image_bytes = 1 << 20, .max_waiting = QUEUE_MAX, .retry_us = NJ_US_PER_S};
+    saved->options = (struct nj_action_options){.max_image_bytes = 1 << 20,
+                                                .max_waiting = QUEUE_MAX,
+                                                .retry_us = NJ_US_PER_S,
+                                                .breaker_failures = 5,
+                                                .breaker_us = NJ_US_PER_S};
     saved->redis = (struct nj_redis_options){.url = saved->server.port != 0 ? saved->url : "",
                                              .connect_us = 5 * NJ_US_PER_S,
                                              .command_us = 5 * NJ_US_PER_S,

@@ -88,6 +88,24 @@ static void too_long_a_url_is_refused(void **state)
     assert_int_equal(nj_url_parse(text, &url, NULL), NJ_E_INVALID);
 }
 
+static void escaped_text_is_plain_and_reads_the_same(void **state)
+{
+    static const char text[] = "a-._~/:\xc3\xbc @%z";
+    static const char escaped[] = "a-._~%2F%3A%C3%BC%20%40%25z";
+    char out[64], small[8];
+    (void)state;
+    assert_int_equal(nj_url_escape(text, out, sizeof out), strlen(escaped));
+    assert_string_equal(out, escaped);
+    assert_int_equal(nj_url_escape(text, small, sizeof small), strlen(escaped));
+    assert_string_equal(small, "a-._~"); // no half escape
+    assert_int_equal(nj_url_escape(text, NULL, 0), strlen(escaped));
+    assert_true(nj_url_unescape(escaped, strlen(escaped), out, sizeof out));
+    assert_string_equal(out, text);
+    static const char *const wrong[] = {"%", "%4", "%4z", "a%00", "%0a", "123456789"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_false(nj_url_unescape(wrong[i], strlen(wrong[i]), small, sizeof small));
+}
+
 int url_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +113,7 @@ int url_test(void)
         cmocka_unit_test(what_is_written_reads_the_same),
         cmocka_unit_test(login_follows_to_the_same_host_alone),
         cmocka_unit_test(too_long_a_url_is_refused),
+        cmocka_unit_test(escaped_text_is_plain_and_reads_the_same),
     };
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
 }
