@@ -33,8 +33,9 @@ void nj_rtsp_rhythm_note(struct nj_rtsp_rhythm *rhythm, nj_us now_us)
 {
     nj_us length_us = rhythm->last_us > 0 ? now_us - rhythm->last_us : 0;
     nj_us apart_us = length_us - rhythm->length_us;
-    bool alike = length_us > 0 && (apart_us < 0 ? -apart_us : apart_us) <= length_us / RHYTHM_ROOM;
-    rhythm->group_us = alike ? length_us : 0;
+    bool first = rhythm->length_us == 0;
+    bool alike = (apart_us < 0 ? -apart_us : apart_us) <= length_us / RHYTHM_ROOM;
+    rhythm->group_us = first || alike ? length_us : 0;
     rhythm->length_us = length_us;
     rhythm->last_us = now_us;
 }

@@ -31,7 +31,7 @@ void nj_rtsp_gop_clear(struct nj_rtsp_gop *gop);
 struct nj_rtsp_rhythm {
     nj_us last_us;   // 0: none yet
     nj_us length_us; // of the last group; 0: none was whole
-    nj_us group_us;  // of each group, when they are alike; 0 else
+    nj_us group_us;  // of each group, as long as they are alike; 0 else
 };
 
 void nj_rtsp_rhythm_note(struct nj_rtsp_rhythm *rhythm, nj_us now_us); // a keyframe came

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connection to an RTSP camera. libavformat speaks the protocol; where it may connect to, how
-// long a step may take, and whether the camera is frozen, is decided here: it asks before each
-// transfer whether to go on.
+// From an entry to packets of video. How long a step may take, and whether the camera is frozen, is
+// decided here.
 #include "sources/rtsp_input_priv.h"
 
-#include "net/resolve.h"
+#include "sources/rtsp_session_priv.h"
 #include "util/mem.h"
 #include "util/text.h"
 
 #include <libavutil/mathematics.h>
-#include <libavutil/opt.h>
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -23,16 +19,14 @@ enum {
     FROZEN_INTERVALS = 2,
     INTERVAL_SMOOTHING = 8,
     INTERVAL_MOST_US = 60 * NJ_US_PER_S, // beyond, the camera's clock was set
-    CREDENTIALS_MAX = 127,               // libavformat cuts "user:password", escaped, beyond this
-    FAREWELL_US = 200 * NJ_US_PER_MS,
-    STOP = 1, // to an AVIOInterruptCB
+    PACKET_MAX = 64 * 1024,              // of an interleaved packet
 };
 
 static const char *const schemes[] = {"rtsp", "rtsps", NULL};
 
 static void silence_libav(void)
 {
-    av_log_set_level(AV_LOG_QUIET); // it logs addresses with credentials; errors come back to us
+    av_log_set_level(AV_LOG_QUIET); // what it would log of a camera's bytes helps nobody
 }
 
 static nj_us now_us(const struct nj_rtsp_input *input)
@@ -45,63 +39,19 @@ static nj_us connect_timeout_us(const struct nj_source_entry *entry)
     return entry->connect_timeout_us > 0 ? entry->connect_timeout_us : CONNECT_TIMEOUT_US;
 }
 
-// Before each transfer, also before the first one to where a redirect points: that is never let
-// happen, the new address is looked at and opened anew.
-static int is_interrupted(void *context)
+// A step ended with `err`; says which one, and what its time-out means.
+static int explain(const struct nj_rtsp_input *input, const char *what, struct nj_error *err)
 {
-    struct nj_rtsp_input *input = context;
-    const char *url = input->format ? input->format->url : NULL;
-    if (url && !input->seen_url)
-        input->seen_url = url;
-    if (url && url != input->seen_url) { // another text, even when it reads the same
-        (void)nj_text_copy(input->moved_url, sizeof input->moved_url, url); // cut: no longer valid
-        input->moved = true;
-        return STOP;
-    }
-    bool late = now_us(input) >= input->deadline_us;
-    if (input->closing)
-        return late ? STOP : 0;
-    if (nj_cancel_fired(nj_source_cancel(input->source)))
-        return STOP;
-    input->timed_out = input->timed_out || late;
-    return input->timed_out ? STOP : 0;
-}
-
-static int explain(const struct nj_rtsp_input *input, int av_code, const char *what,
-                   struct nj_error *err)
-{
-    static const struct {
-        int av_code, code;
-        const char *text;
-    } known[] = {
-        {AVERROR_HTTP_BAD_REQUEST, NJ_E_UNAVAILABLE, "the camera refused the request (400)"},
-        {AVERROR_HTTP_UNAUTHORIZED, NJ_E_DENIED, "the camera refused user and password (401)"},
-        {AVERROR_HTTP_FORBIDDEN, NJ_E_DENIED, "the camera refused access (403)"},
-        {AVERROR_HTTP_NOT_FOUND, NJ_E_NOT_FOUND, "the camera has no such stream (404)"},
-        {AVERROR_HTTP_OTHER_4XX, NJ_E_UNAVAILABLE, "the camera refused the request (4xx)"},
-        {AVERROR_HTTP_SERVER_ERROR, NJ_E_UNAVAILABLE, "the camera reported an error (5xx)"},
-        {AVERROR_EOF, NJ_E_UNAVAILABLE, "the camera closed the connection"},
-        {AVERROR_INVALIDDATA, NJ_E_CORRUPT, "the camera's answer cannot be understood"},
-        {AVERROR_PROTOCOL_NOT_FOUND, NJ_E_UNSUPPORTED, "this FFmpeg has no such protocol"},
-        {AVERROR(EPROTONOSUPPORT), NJ_E_UNSUPPORTED, "the camera does not offer RTP over TCP"},
-        {AVERROR(ENOMEM), NJ_E_NOMEM, "out of memory"},
-        {AVERROR(ETIMEDOUT), NJ_E_TIMEOUT, "the camera does not answer"},
-    };
-    char text[AV_ERROR_MAX_STRING_SIZE] = "";
     if (nj_cancel_fired(nj_source_cancel(input->source)))
         return nj_error_set(err, NJ_E_CANCELLED, "%s: cancelled", what);
-    if (input->timed_out && input->packet_us > 0)
+    if (err->code != NJ_E_TIMEOUT)
+        return nj_error_prefix(err, "%s", what);
+    if (input->packet_us > 0)
         return nj_error_set(err, NJ_E_TIMEOUT, "%s: frozen, no picture for %.1f s", what,
                             (double)(now_us(input) - input->packet_us) / NJ_US_PER_S);
-    if (input->timed_out)
-        return nj_error_set(err, NJ_E_TIMEOUT, "%s: no picture within %.1f s", what,
-                            (double)connect_timeout_us(nj_source_entry_of(input->source)) /
-                                NJ_US_PER_S);
-    for (size_t i = 0; i < NJ_COUNT_OF(known); i++)
-        if (known[i].av_code == av_code)
-            return nj_error_set(err, known[i].code, "%s: %s", what, known[i].text);
-    (void)av_strerror(av_code, text, sizeof text);
-    return nj_error_set(err, NJ_E_UNAVAILABLE, "%s: %s", what, text);
+    return nj_error_set(err, NJ_E_TIMEOUT, "%s: no picture within %.1f s", what,
+                        (double)connect_timeout_us(nj_source_entry_of(input->source)) /
+                            NJ_US_PER_S);
 }
 
 static int entry_url(const struct nj_source_entry *entry, struct nj_url *out, struct nj_error *err)
@@ -116,15 +66,9 @@ static int entry_url(const struct nj_source_entry *entry, struct nj_url *out, st
         fits = nj_text_copy(out->user, sizeof out->user, entry->username);
     if (entry->password && entry->password[0] != '\0')
         fits = nj_text_copy(out->password, sizeof out->password, entry->password) && fits;
-    struct nj_url secret = {.scheme = "x", .host = "y"};
-    char written[NJ_URL_MAX];
-    memcpy(secret.user, out->user, sizeof secret.user);
-    memcpy(secret.password, out->password, sizeof secret.password);
-    // "x://" before and "@y" behind
-    if (!fits || !nj_url_write(&secret, written, sizeof written) ||
-        strlen(written) > CREDENTIALS_MAX + 6)
+    if (!fits)
         return nj_error_set(err, NJ_E_INVALID, "user and password are longer than %d characters",
-                            CREDENTIALS_MAX);
+                            NJ_URL_SECRET_SIZE - 1);
     return 0;
 }
 
@@ -149,155 +93,181 @@ int nj_rtsp_follow(const struct nj_url *from, const char *location, struct nj_ur
     return 0;
 }
 
-// What was held against the rules is connected to: a name could mean another address a moment
-// later. TLS needs the name.
-static int place(struct nj_rtsp_input *input, struct nj_url *url, struct nj_error *err)
+// One packet of the session for libavformat.
+static int read_wire(void *opaque, uint8_t *out, int size)
 {
-    const nj_us left_us = input->deadline_us - now_us(input);
-    const struct nj_resolve_request request = {
-        .host = url->host,
-        .rules = nj_source_rules(input->source),
-        .timeout_us = left_us > 0 ? left_us : 1,
-        .cancel = nj_source_cancel(input->source),
-    };
-    struct nj_resolver *resolver = NULL;
-    struct nj_addresses found;
-    char address[NJ_ADDRESS_TEXT_SIZE];
-    int rc = nj_resolver_create(&resolver, err);
-    if (rc == 0)
-        rc = nj_resolve(resolver, &request, &found, err);
-    nj_resolver_destroy(resolver);
-    if (rc != 0 || strcmp(url->scheme, "rtsp") != 0)
-        return rc;
-    nj_addresses_text(&found, input->turn, address);
-    nj_text_copy(url->host, sizeof url->host, address);
-    return 0;
-}
-
-static int set_options(const struct nj_rtsp_input *input, AVDictionary **options)
-{
-    const struct nj_source_entry *entry = nj_source_entry_of(input->source);
-    static const char *const settings[][2] = {
-        {"rtsp_transport", "tcp"},
-        {"allowed_media_types", "video"},
-        {"initial_pause", "1"}, // what it describes is looked at first
-        {"protocol_whitelist", "tcp,tls"},
-    };
-    int rc = av_dict_set_int(options, "timeout", connect_timeout_us(entry), 0);
-    for (size_t i = 0; rc >= 0 && i < NJ_COUNT_OF(settings); i++)
-        rc = av_dict_set(options, settings[i][0], settings[i][1], 0);
-    if (rc >= 0 && entry->tls_verify)
-        rc = av_dict_set(options, "tls_verify", "1", 0);
-    return rc;
-}
-
-static int check_tls(const struct nj_rtsp_input *input, const struct nj_url *url,
-                     const AVInputFormat *rtsp, struct nj_error *err)
-{
-    if (strcmp(url->scheme, "rtsps") != 0 || !nj_source_entry_of(input->source)->tls_verify)
-        return 0;
-    if (rtsp->priv_class && av_opt_find((void *)(uintptr_t)&rtsp->priv_class, "tls_verify", NULL, 0,
-                                        AV_OPT_SEARCH_FAKE_OBJ))
-        return 0;
-    return nj_error_set(err, NJ_E_UNSUPPORTED,
-                        "the FFmpeg libraries of this machine cannot check certificates of rtsps; "
-                        "set tls_verify to false to accept any");
-}
-
-static int connect_to(struct nj_rtsp_input *input, const struct nj_url *url, struct nj_error *err)
-{
-    const AVInputFormat *rtsp = av_find_input_format("rtsp");
-    AVDictionary *options = NULL;
-    int av_code = AVERROR(ENOMEM);
-    if (!rtsp)
-        return nj_error_set(err, NJ_E_UNSUPPORTED, "the FFmpeg libraries know no RTSP");
-    int rc = check_tls(input, url, rtsp, err);
+    struct nj_rtsp_input *input = opaque;
+    const uint8_t *packet = NULL;
+    size_t length = 0;
+    input->took = true;
+    int rc =
+        nj_rtsp_session_packet(input->session, input->deadline_us, &packet, &length, &input->error);
     if (rc != 0)
-        return rc;
-    input->moved = false;
-    input->seen_url = NULL;
-    if (!nj_url_write(url, input->opened_url, sizeof input->opened_url))
-        return nj_error_set(err, NJ_E_INVALID, "the address is too long");
+        return AVERROR_EXIT;
+    length = length < (size_t)size ? length : (size_t)size;
+    memcpy(out, packet, length);
+    return (int)length;
+}
+
+// What libavformat would report to the camera; the session does that itself.
+static int write_nothing(void *opaque, uint8_t *bytes, int size)
+{
+    (void)opaque;
+    (void)bytes;
+    return size;
+}
+
+struct text {
+    const char *at;
+    size_t left;
+};
+
+static int read_text(void *opaque, uint8_t *out, int size)
+{
+    struct text *text = opaque;
+    size_t count = text->left < (size_t)size ? text->left : (size_t)size;
+    if (count == 0)
+        return AVERROR_EOF;
+    memcpy(out, text->at, count);
+    text->at += count;
+    text->left -= count;
+    return (int)count;
+}
+
+// Has room for two packets, so that one that is read never reaches the buffer's end, and is written
+// to directly: libavformat writes its reports to what it reads from.
+static AVIOContext *make_io(void *opaque, int (*read)(void *, uint8_t *, int))
+{
+    unsigned char *buffer = av_malloc((size_t)2 * PACKET_MAX);
+    AVIOContext *io =
+        buffer ? avio_alloc_context(buffer, 2 * PACKET_MAX, 0, opaque, read, write_nothing, NULL)
+               : NULL;
+    if (!io) {
+        av_free(buffer);
+        return NULL;
+    }
+    io->max_packet_size = PACKET_MAX;
+    io->direct = 1;
+    return io;
+}
+
+static void free_io(AVIOContext **io)
+{
+    if (*io)
+        av_freep(&(*io)->buffer);
+    avio_context_free(io);
+}
+
+// libavformat learns of the video from its description, and then takes packets from `wire`.
+static int open_format(struct nj_rtsp_input *input, const char *sdp, struct nj_error *err)
+{
+    struct text text = {sdp, strlen(sdp)};
+    AVDictionary *options = NULL;
+    AVIOContext *description = make_io(&text, read_text);
+    int av_code = AVERROR(ENOMEM);
+    input->wire = make_io(input, read_wire);
     input->format = avformat_alloc_context();
-    if (input->format && set_options(input, &options) >= 0) {
-        input->format->interrupt_callback = (AVIOInterruptCB){is_interrupted, input};
+    if (description && input->wire && input->format &&
+        av_dict_set(&options, "sdp_flags", "custom_io", 0) >= 0 &&
+        av_dict_set(&options, "reorder_queue_size", "0", 0) >= 0) { // TCP keeps the order
+        input->format->pb = description;
         // Frees the context on failure, and writes NULL here.
-        av_code = avformat_open_input(&input->format, input->opened_url, rtsp, &options);
+        av_code = avformat_open_input(&input->format, "", av_find_input_format("sdp"), &options);
     }
     av_dict_free(&options);
-    if (av_code >= 0)
-        return 0;
-    avformat_free_context(input->format);
-    input->format = NULL;
-    return input->moved ? NJ_E_AGAIN : explain(input, av_code, "connecting", err);
-}
-
-static int start_playing(struct nj_rtsp_input *input, struct nj_error *err)
-{
-    int av_code = av_read_play(input->format);
-    return av_code < 0 ? explain(input, av_code, "starting", err) : 0;
+    free_io(&description);
+    if (av_code < 0 || !input->format)
+        return av_code == AVERROR(ENOMEM)
+                   ? nj_error_set(err, NJ_E_NOMEM, "out of memory")
+                   : nj_error_set(err, NJ_E_CORRUPT, "the camera's description is wrong");
+    input->format->pb = input->wire;
+    return 0;
 }
 
 static int pick_video(struct nj_rtsp_input *input, struct nj_error *err)
 {
-    AVFormatContext *format = input->format;
-    int index = -1;
-    for (unsigned i = 0; format && i < format->nb_streams; i++) {
-        bool video = format->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
-        if (video && index < 0)
-            index = (int)i;
-        else
-            format->streams[i]->discard = AVDISCARD_ALL;
-    }
-    if (index < 0)
+    if (input->format->nb_streams == 0)
         return nj_error_set(err, NJ_E_UNSUPPORTED, "the camera describes no video");
-    input->stream = format->streams[index];
+    input->stream = input->format->streams[0];
     AVRational rate = input->stream->avg_frame_rate;
     if (rate.num > 0 && rate.den > 0)
         input->interval_us = av_rescale(NJ_US_PER_S, rate.den, rate.num);
     return 0;
 }
 
-int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err)
+// Where the camera is: NJ_E_AGAIN with `moved` when it is elsewhere.
+static int connect_to(struct nj_rtsp_input *input, const struct nj_url *url, char moved[NJ_URL_MAX],
+                      struct nj_error *err)
 {
-    static pthread_once_t silenced = PTHREAD_ONCE_INIT;
-    const struct nj_source_entry *entry = nj_source_entry_of(input->source);
-    struct nj_url url, next;
-    (void)pthread_once(&silenced, silence_libav);
-    input->closing = input->timed_out = false;
-    input->packet_us = 0;
-    input->newest_pts_us = -1;
-    input->deadline_us = now_us(input) + connect_timeout_us(entry);
-    int rc = entry_url(entry, &url, err);
-    for (int i = 0; rc == 0; i++) {
-        next = url;
-        rc = place(input, &next, err);
-        if (rc == 0)
-            rc = connect_to(input, &next, err);
-        if (rc != NJ_E_AGAIN)
-            break;
-        if (i == REDIRECTS_MAX)
-            return nj_error_set(err, NJ_E_UNAVAILABLE, "more than %d redirects", REDIRECTS_MAX);
-        rc = nj_rtsp_follow(&url, input->moved_url, &next, err);
-        if (rc == 0)
-            url = next;
-    }
+    const struct nj_rtsp_session_config config = {
+        .url = url,
+        .rules = nj_source_rules(input->source),
+        .tls_verify = nj_source_entry_of(input->source)->tls_verify,
+        .clock = nj_source_clock(input->source),
+        .cancel = nj_source_cancel(input->source),
+        .timeout_us = input->deadline_us - now_us(input),
+    };
+    const char *sdp = NULL;
+    int rc = nj_rtsp_session_open(&config, &input->session, err);
+    if (rc == 0)
+        rc = nj_rtsp_session_describe(input->session, input->deadline_us, &sdp, moved, err);
+    if (rc == 0)
+        rc = open_format(input, sdp, err);
     if (rc == 0)
         rc = pick_video(input, err);
-    if (rc == 0)
-        rc = start_playing(input, err);
     if (rc != 0)
         nj_rtsp_input_close(input);
     return rc;
 }
 
+static int find_camera(struct nj_rtsp_input *input, struct nj_error *err)
+{
+    struct nj_url url, next;
+    char moved[NJ_URL_MAX];
+    int rc = entry_url(nj_source_entry_of(input->source), &url, err);
+    for (int i = 0; rc == 0; i++) {
+        rc = connect_to(input, &url, moved, err);
+        if (rc != NJ_E_AGAIN)
+            break;
+        if (i == REDIRECTS_MAX)
+            return nj_error_set(err, NJ_E_UNAVAILABLE, "more than %d redirects", REDIRECTS_MAX);
+        rc = nj_rtsp_follow(&url, moved, &next, err);
+        if (rc == 0)
+            url = next;
+    }
+    return rc;
+}
+
+int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err)
+{
+    static pthread_once_t silenced = PTHREAD_ONCE_INIT;
+    struct nj_error error = {0};
+    const char *what = "connecting";
+    (void)pthread_once(&silenced, silence_libav);
+    input->packet_us = 0;
+    input->newest_pts_us = -1;
+    input->deadline_us = now_us(input) + connect_timeout_us(nj_source_entry_of(input->source));
+    int rc = find_camera(input, &error);
+    if (rc == 0) {
+        what = "starting";
+        rc = nj_rtsp_session_play(input->session, input->deadline_us, &error);
+    }
+    if (rc == 0)
+        return 0;
+    nj_rtsp_input_close(input);
+    rc = explain(input, what, &error);
+    if (err)
+        *err = error;
+    return rc;
+}
+
 void nj_rtsp_input_close(struct nj_rtsp_input *input)
 {
-    // Cameras have few places: they are told that this one is free, but not waited for.
-    input->closing = true;
-    input->deadline_us = now_us(input) + FAREWELL_US;
     avformat_close_input(&input->format);
     input->stream = NULL;
+    free_io(&input->wire);
+    nj_rtsp_session_close(input->session);
+    input->session = NULL;
 }
 
 // By the camera's own times where it tells them: what it sends in one burst at the start is not
@@ -332,18 +302,22 @@ static void note_packet(struct nj_rtsp_input *input, const AVPacket *packet)
 int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_error *err)
 {
     for (;;) {
+        input->error = (struct nj_error){0};
+        input->took = false;
         int av_code = av_read_frame(input->format, packet);
-        if (av_code == AVERROR(EAGAIN) || av_code == AVERROR_INVALIDDATA) {
-            if (is_interrupted(input))
-                return explain(input, AVERROR_EXIT, "reading", err);
-            continue;
-        }
-        if (av_code < 0)
-            return explain(input, av_code, "reading", err);
-        if (input->timed_out) { // what the parser still held, given out because of the end
+        if (input->error.code != 0) { // else what the parser still held is given out at the end
             av_packet_unref(packet);
-            return explain(input, AVERROR_EXIT, "reading", err);
+            int rc = explain(input, "reading", &input->error);
+            if (err)
+                *err = input->error;
+            return rc;
         }
+        if (av_code == AVERROR(ENOMEM))
+            return nj_error_set(err, NJ_E_NOMEM, "reading: out of memory");
+        if (av_code < 0 && !input->took)
+            return nj_error_set(err, NJ_E_CORRUPT, "reading: no video in what the camera sends");
+        if (av_code < 0)
+            continue; // with the next packet of the session, which has a deadline
         if (packet->stream_index == input->stream->index)
             break;
         av_packet_unref(packet);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connection to an RTSP camera through libavformat: opening with address rules and redirects,
-// and a watchdog of its own. Belongs to the capture thread.
+// The video of an RTSP camera as packets: opening with address rules and redirects, a watchdog of
+// its own, and libavformat to put RTP together. Belongs to the capture thread.
 #ifndef NJ_SOURCES_RTSP_INPUT_PRIV_H
 #define NJ_SOURCES_RTSP_INPUT_PRIV_H
 
@@ -10,25 +10,26 @@
 #include <libavcodec/packet.h>
 #include <libavformat/avformat.h>
 
+struct nj_rtsp_session;
+
 struct nj_rtsp_input {
     struct nj_source *source;
-    AVFormatContext *format; // NULL: not open
-    AVStream *stream;        // of format: the video
-    char opened_url[NJ_URL_MAX];
-    const char *seen_url;       // of format, when it was asked first; only its place counts
-    char moved_url[NJ_URL_MAX]; // where the camera wants us to go, when `moved`
-    nj_us deadline_us;          // monotonic: of the step under way, or of the next video packet
-    nj_us packet_us;            // when the last video packet came; 0: none yet
-    nj_us newest_pts_us;        // of all packets; -1: none yet
-    nj_us interval_us;          // between pictures, smoothed; 0: not known yet
-    bool moved, timed_out, closing;
-    unsigned turn; // which address of a name is tried
+    struct nj_rtsp_session *session; // NULL: not open
+    AVIOContext *wire;               // packets of the session
+    AVFormatContext *format;
+    AVStream *stream;      // of format: the video
+    nj_us deadline_us;     // monotonic: of the step under way, or of the next video packet
+    nj_us packet_us;       // when the last video packet came; 0: none yet
+    nj_us newest_pts_us;   // of all packets; -1: none yet
+    nj_us interval_us;     // between pictures, smoothed; 0: not known yet
+    struct nj_error error; // why the session gave no packet
+    bool took;             // libavformat asked for a packet
 };
 
 // Looks at the entry's address alone. NJ_E_INVALID, NJ_E_DENIED.
 int nj_rtsp_input_check(const struct nj_source_entry *entry, struct nj_error *err);
 
-// `input` is zeroed but for `source`, `turn` and what is known of `interval_us`. Connects, follows
+// `input` is zeroed but for `source` and what is known of `interval_us`. Connects, follows
 // redirects within the rules, and starts the video; interrupted by the source's cancel token.
 int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err);
 void nj_rtsp_input_close(struct nj_rtsp_input *input); // accepts one that is not open

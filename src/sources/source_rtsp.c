@@ -37,7 +37,6 @@ struct player {
     nj_us picture_us;      // of the last picture, or when decoding began
     nj_us hint_until_us;   // full rate until then
     int32_t width, height; // of the last picture; 0: none yet
-    unsigned turn;
 };
 
 static int create(const struct nj_source_entry *entry, void **out, struct nj_error *err)
@@ -285,11 +284,9 @@ static int play_open(struct player *player, struct nj_error *err)
 static int play(void *state, struct nj_source *source, struct nj_error *err)
 {
     struct player *player = state;
-    unsigned turn = player->turn + 1;
     nj_us interval_us = player->input.interval_us; // the camera's pace is known from last time
-    *player = (struct player){.source = source, .turn = turn};
-    player->input =
-        (struct nj_rtsp_input){.source = source, .turn = turn, .interval_us = interval_us};
+    *player = (struct player){.source = source};
+    player->input = (struct nj_rtsp_input){.source = source, .interval_us = interval_us};
     player->keep_gop = nj_source_entry_of(source)->keyframes_when_still;
     int rc = nj_rtsp_input_open(&player->input, err);
     if (rc == 0)

@@ -103,6 +103,7 @@ static void copy_texts(struct camera_mount *mount, const struct nj_test_camera_m
     nj_text_copy(mount->name, sizeof(mount->name), from->name);
     nj_text_copy(mount->user, sizeof(mount->user), from->user ? from->user : "");
     nj_text_copy(mount->password, sizeof(mount->password), from->password ? from->password : "");
+    mount->session_timeout_s = from->session_timeout_s;
     nj_text_copy(mount->redirect_to, sizeof(mount->redirect_to),
                  from->redirect_to ? from->redirect_to : "");
 }

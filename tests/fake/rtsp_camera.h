@@ -92,6 +92,7 @@ struct nj_test_camera_mount {
     enum nj_test_camera_audio audio;
     enum nj_test_camera_auth auth;
     const char *user, *password; // for auth
+    int session_timeout_s;       // told in the answer to SETUP; 0: 60
     const char *redirect_to;     // DESCRIBE and GET answer 302 with this Location; NULL: none
     bool snapshots; // GET /snapshot/NAME.jpg gives pictures of the file, a second apart
     struct nj_test_camera_faults faults;

@@ -72,6 +72,7 @@ struct camera_media {
 struct camera_mount {
     char name[NJ_TEST_CAMERA_NAME_MAX];
     char user[64], password[64];
+    int session_timeout_s;
     char redirect_to[NJ_TEST_CAMERA_URL_MAX];
     double speed; // 0: unpaced
     bool snapshots;

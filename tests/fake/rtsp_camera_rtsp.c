@@ -106,7 +106,8 @@ static void setup(struct camera_conn *conn, const struct camera_request *request
     snprintf(lines, sizeof(lines),
              "Transport: RTP/AVP/TCP;unicast;interleaved=%u-%u;ssrc=%08X\r\n"
              "Session: %08X;timeout=%d\r\n",
-             track->channel, track->channel + 1u, track->ssrc, session->id, SESSION_LIFE_S);
+             track->channel, track->channel + 1u, track->ssrc, session->id,
+             conn->mount->session_timeout_s > 0 ? conn->mount->session_timeout_s : SESSION_LIFE_S);
     camera_reply(conn, request, 200, lines, 0);
 }
 

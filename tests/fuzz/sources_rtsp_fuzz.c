@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a camera can send before it is trusted: the Location of a redirect, a description (SDP) and
-// RTP packets, the latter two through libavformat in memory with our choice of codecs.
+// What a camera can send before it is trusted: the Location of a redirect; messages, descriptions
+// (SDP) and challenges; RTP packets through libavformat in memory.
 //
-// First byte even: a redirect. Odd: SDP up to the first NUL, then packets, each behind two bytes of
-// length.
+// First byte modulo 3 is 0: a redirect. 1: SDP up to the first NUL, then packets, each behind two
+// bytes of length. 2: bytes of a connection.
 #include "sources/rtsp_gop_priv.h"
 #include "sources/rtsp_input_priv.h"
+#include "sources/rtsp_login_priv.h"
+#include "sources/rtsp_message_priv.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -95,7 +97,10 @@ static void describe(const uint8_t *data, size_t size)
 {
     const uint8_t *end = memchr(data, 0, size);
     size_t length = end ? (size_t)(end - data) : size;
-    struct wire sdp = {data, length, false};
+    struct nj_rtsp_video video = {.description = NULL};
+    if (nj_rtsp_video_read((const char *)data, length, "rtsp://cam/", &video, NULL) != 0)
+        return;
+    struct wire sdp = {(const uint8_t *)video.description, strlen(video.description), false};
     struct wire rtp = {data + length + (end != NULL), size - length - (end != NULL), true};
     AVIOContext *first = open_wire(&sdp, false), *second = open_wire(&rtp, true);
     AVFormatContext *format = avformat_alloc_context();
@@ -112,6 +117,7 @@ static void describe(const uint8_t *data, size_t size)
     avformat_close_input(&format);
     close_wire(first);
     close_wire(second);
+    free(video.description);
 }
 
 static void redirect(const uint8_t *data, size_t size)
@@ -136,13 +142,41 @@ static void redirect(const uint8_t *data, size_t size)
     free(text);
 }
 
+// As a session takes them: each message must lie within the bytes and move on.
+static void converse(const char *bytes, size_t length)
+{
+    static const char secret[] = "\1\2\3"; // which no challenge can bring along
+    struct nj_rtsp_login login = {.user = "user", .password = "\1\2\3"};
+    struct nj_rtsp_message message;
+    char value[NJ_RTSP_CHALLENGE_MAX];
+    struct nj_buf out;
+    nj_buf_init(&out, 8192);
+    while (length > 0 && nj_rtsp_message_read(bytes, length, &message, NULL) == 0 &&
+           message.kind != NJ_RTSP_PARTIAL) {
+        if (message.size == 0 || message.size > length)
+            abort();
+        for (unsigned n = 0; message.head && n < 4; n++)
+            if (nj_rtsp_message_field(&message, "WWW-Authenticate", n, value, sizeof value))
+                (void)nj_rtsp_login_challenge(&login, value);
+        bytes += message.size;
+        length -= message.size;
+    }
+    nj_rtsp_login_write(&login, "DESCRIBE", "rtsp://cam/", "salt", &out);
+    if (out.data && memmem(out.data, out.length, secret, sizeof secret - 1) &&
+        login.scheme != NJ_RTSP_LOGIN_BASIC)
+        abort();
+    nj_buf_finish(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
-    if (data[0] % 2 == 0)
+    if (data[0] % 3 == 0)
         redirect(data + 1, size - 1);
-    else
+    else if (data[0] % 3 == 1)
         describe(data + 1, size - 1);
+    else
+        converse((const char *)data + 1, size - 1);
     return 0;
 }

@@ -48,8 +48,8 @@ static void rhythm_is_known_when_groups_are_alike(void **state)
         nj_us keys_us[4]; // 0: no more
         nj_us ask_us, group_us, left_us;
     } rows[] = {
-        {{1000}, 1500, 0, 0},
-        {{1000, 2000}, 2500, 0, 0},                   // one group says nothing of the next
+        {{1000}, 1500, 0, 0}, // no group yet
+        {{1000, 2000}, 2500, 1000, 500},
         {{1000, 2000, 3010}, 3500, 1010, 520},        // unevenly sent
         {{1000, 2000, 3010}, 4020, 1010, 0},          // late: who knows
         {{1000, 2000, 3500}, 3600, 0, 0},             // another length

@@ -102,6 +102,9 @@ static void good_cameras_play(void **state)
         {"small",
          "u:p",
          {.speed = 16, .auth = NJ_TEST_CAMERA_DIGEST_QOP, .user = "u", .password = "p"}},
+        {"small",
+         "u:p",
+         {.speed = 16, .auth = NJ_TEST_CAMERA_DIGEST_SHA256, .user = "u", .password = "p"}},
         {"small", NULL, {.speed = 16, .faults = {.sdp = NJ_TEST_CAMERA_SDP_NO_SPROP}}},
         {"small", NULL, {.speed = 16, .faults = {.sdp = NJ_TEST_CAMERA_SDP_BAD_SPROP}}},
         {"small", NULL, {.speed = 16, .faults = {.sdp = NJ_TEST_CAMERA_SDP_HUGE}}},
@@ -264,7 +267,7 @@ static void six_and_tls_play(void **state)
     } cases[] = {
         {{.host = "::1"}, "rtsp", NULL, true},
         {{.tls = true}, "rtsps", NULL, false},
-        {{.tls = true}, "rtsps", "tls_verify", true}, // FFmpeg 5 and 6 cannot; refused by name
+        {{.tls = true}, "rtsps", "tls_verify", true}, // signed by itself
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -445,6 +448,38 @@ static void still_scene_decodes_keyframes_alone_until_something_moves(void **sta
     close_scene(&scene);
 }
 
+static void session_is_kept_alive(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, (struct nj_test_camera_mount){.session_timeout_s = 1}, "small");
+    join(&scene, NULL);
+    wait_frames(&scene, 15);
+    assert_int_equal(
+        nj_test_camera_wait(scene.camera, "cam", NJ_TEST_CAMERA_KEEPALIVES, 2, SOON_MS), 0);
+    close_scene(&scene);
+}
+
+static void place_at_the_camera_is_given_back(void **state)
+{
+    struct scene scene;
+    struct nj_test_camera_stats stats;
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, (struct nj_test_camera_mount){.speed = 4}, "small");
+    join(&scene, NULL);
+    wait_frames(&scene, 2);
+    nj_hub_finish(&scene.hub);
+    assert_int_equal(
+        nj_test_camera_wait_exactly(scene.camera, "cam", NJ_TEST_CAMERA_PLAYING_NOW, 0, SOON_MS),
+        0);
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &stats), 0);
+    assert_int_equal(stats.teardowns, 1);
+    nj_hub_init(&scene.hub, true);
+    close_scene(&scene);
+}
+
 // Four groups of fifteen pictures a second; whoever wants four pictures a second gets the
 // keyframes.
 static void what_lies_between_wanted_pictures_is_not_decoded(void **state)
@@ -485,6 +520,8 @@ int source_rtsp_test(void)
         cmocka_unit_test(picture_may_change_its_size),
         cmocka_unit_test(one_connection_serves_all_users),
         cmocka_unit_test(users_with_other_rules_share_the_connection),
+        cmocka_unit_test(session_is_kept_alive),
+        cmocka_unit_test(place_at_the_camera_is_given_back),
         cmocka_unit_test(what_lies_between_wanted_pictures_is_not_decoded),
         cmocka_unit_test(still_scene_decodes_keyframes_alone_until_something_moves),
     };
