@@ -3,7 +3,7 @@
 #include "archives/archive.h"
 
 #include "archives/archive_priv.h"
-#include "tests/fake/world/zip.h"
+#include "tests/unit/archives/archives_helper.h"
 #include "util/digest.h"
 #include "util/file.h"
 #include "util/mem.h"
@@ -22,48 +22,13 @@
 
 int archive_test(void);
 
-static int set_up(void **state)
-{
-    struct nj_temp_dir *dir = calloc(1, sizeof *dir);
-    if (dir == NULL)
-        return -1;
-    nj_temp_dir_init(dir);
-    *state = dir;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    nj_temp_dir_finish(*state);
-    free(*state);
-    return 0;
-}
-
-// Saves the ZIP as "x.mpta", opens it, and frees the ZIP.
-static int open_made(const struct nj_temp_dir *dir, struct zip_made *zip, struct nj_archive **out,
-                     struct nj_error *err)
-{
-    const struct nj_archive_options options = zip_options(dir);
-    char path[NJ_TEMP_PATH_MAX];
-    zip_made_save(zip, dir, "x.mpta");
-    zip_made_finish(zip);
-    return nj_archive_open(&options, nj_temp_dir_path(dir, "x.mpta", path), out, err);
-}
-
 static void assert_open(const struct nj_temp_dir *dir, struct zip_made *zip,
                         struct nj_archive **out)
 {
     struct nj_error err = {0};
-    if (open_made(dir, zip, out, &err) != 0)
+    if (archives_open_made(dir, zip, out, &err) != 0)
         fail_msg("%s", err.text);
     assert_int_equal(err.code, 0); // looking into the cache first leaves no trace
-}
-
-static void make_good(struct zip_made *zip, const char *prefix)
-{
-    zip_made_init(zip);
-    zip_made_add_archive(zip, prefix);
-    zip_made_end(zip, 0);
 }
 
 static void assert_mode(const struct nj_archive *archive, const char *name, mode_t mode)
@@ -83,7 +48,7 @@ static void a_flat_and_a_foldered_archive_are_the_same(void **state)
         struct nj_archive *archive = NULL;
         struct zip_made zip;
         char sha256[NJ_SHA256_HEX_SIZE], path[4096], *text = NULL;
-        make_good(&zip, prefixes[i]);
+        archives_make_good(&zip, prefixes[i]);
         nj_sha256_hex(zip.bytes.data, zip.bytes.length, sha256);
         assert_open(dir, &zip, &archive);
         assert_string_equal(archive->sha256, sha256);
@@ -137,10 +102,10 @@ static void one_content_is_unpacked_once(void **state)
     const struct nj_temp_dir *dir = *state;
     struct nj_archive *first = NULL, *second = NULL;
     struct zip_made zip;
-    make_good(&zip, "");
+    archives_make_good(&zip, "");
     assert_open(dir, &zip, &first);
     const ino_t inode = inode_of(first->manifests[0]);
-    make_good(&zip, "");
+    archives_make_good(&zip, "");
     assert_open(dir, &zip, &second);
     assert_string_equal(first->folder, second->folder);
     assert_int_equal(inode_of(second->manifests[0]), inode);
@@ -155,102 +120,15 @@ static void what_somebody_damaged_is_unpacked_again(void **state)
     const struct nj_temp_dir *dir = *state;
     struct nj_archive *archive = NULL;
     struct zip_made zip;
-    make_good(&zip, "");
+    archives_make_good(&zip, "");
     assert_open(dir, &zip, &archive);
     assert_int_equal(unlink(archive->manifests[0]), 0);
     nj_archive_unref(archive);
-    make_good(&zip, "");
+    archives_make_good(&zip, "");
     assert_open(dir, &zip, &archive);
     assert_int_equal(access(archive->manifests[0], R_OK), 0);
     nj_archive_unref(archive);
     assert_int_equal(zip_count_names(dir, "cache"), 1);
-}
-
-// A member that is wrong: an archive as it should be, and this.
-static const struct {
-    struct zip_file file;
-    int rc;
-    const char *says;
-} attacks[] = {
-    {{.name = "../evil"}, NJ_E_DENIED, "'../evil' leads out of the archive"},
-    {{.name = "top/../../evil"}, NJ_E_DENIED, "leads out of the archive"},
-    {{.name = "top/.."}, NJ_E_DENIED, "leads out of the archive"},
-    {{.name = "./evil"}, NJ_E_DENIED, "leads out of the archive"},
-    {{.name = "a//evil"}, NJ_E_DENIED, "empty parts"},
-    {{.name = "/etc/evil"}, NJ_E_DENIED, "'/etc/evil' is an absolute path"},
-    {{.name = "C:evil"}, NJ_E_DENIED, "is an absolute path"},
-    {{.name = "..\\evil"}, NJ_E_DENIED, "has a backslash"},
-    {{.name = "evil\nname"}, NJ_E_DENIED, "control characters"},
-    {{.name = "evil\x7f"}, NJ_E_DENIED, "control characters"},
-    {{.name = "evil\xff"}, NJ_E_DENIED, "not UTF-8"},
-    {{.name = ""}, NJ_E_DENIED, "has no name"},
-    {{.name = "1/2/3/4/5/6/7/8/9"}, NJ_E_DENIED, "too many folders"},
-    {{.name = "link", .bytes = "/etc/passwd", .length = 11, .mode = S_IFLNK | 0777},
-     NJ_E_DENIED,
-     "'link' is a symbolic link"},
-    {{.name = "fifo", .mode = S_IFIFO | 0666}, NJ_E_DENIED, "neither a file nor a folder"},
-    {{.name = "dev", .mode = S_IFBLK | 0666}, NJ_E_DENIED, "neither a file nor a folder"},
-    {{.name = "a.onnx"}, NJ_E_DENIED, "a name stands twice"},
-    {{.name = "A.ONNX"}, NJ_E_DENIED, "'A.ONNX' stands twice, or differs only by case"},
-    {{.name = "a.json/evil"}, NJ_E_DENIED, "'a.json/evil' lies in what is also a file"},
-    {{.name = "folder/", .bytes = "x", .length = 1}, NJ_E_CORRUPT, "has content"},
-    {{.name = "bomb", .bytes = "x", .length = 1, .declared = 10000000000},
-     NJ_E_TOO_BIG,
-     "'bomb' unpacks to 10000000000 bytes, archives.max_entry_bytes is 16777216"},
-    {{.name = "liar", .bytes = "0123456789", .length = 10, .deflate = true, .declared = 5},
-     NJ_E_CORRUPT,
-     "'liar'"},
-    {{.name = "liar", .bytes = "0123456789", .length = 10, .deflate = true, .declared = 50},
-     NJ_E_CORRUPT,
-     "'liar'"},
-    {{.name = "x", .bytes = "0123456789", .length = 10, .bad_crc = true}, NJ_E_CORRUPT, "CRC"},
-    {{.name = "x", .bytes = "0123456789", .length = 10, .flags = 1},
-     NJ_E_UNSUPPORTED,
-     "is encrypted"},
-    {{.name = "x", .bytes = "0123456789", .length = 10, .method = 12},
-     NJ_E_UNSUPPORTED,
-     "packed by method 12"},
-};
-
-static void assert_refused(const struct nj_temp_dir *dir, struct zip_made *zip, int rc,
-                           const char *says)
-{
-    struct nj_archive *archive = NULL;
-    struct nj_error err = {0};
-    const int found = open_made(dir, zip, &archive, &err);
-    if (found != rc || strstr(err.text, says) == NULL)
-        fail_msg("%d '%s' instead of %d '%s'", found, err.text, rc, says);
-    assert_int_equal(err.code, rc);
-    assert_null(archive);
-    assert_int_equal(zip_count_names(dir, "cache"), 0);
-    assert_true(zip_count_names(dir, "") <= 2); // x.mpta and the cache: nothing beside them
-}
-
-static void each_attack_is_refused_and_nothing_written(void **state)
-{
-    for (size_t i = 0; i < NJ_COUNT_OF(attacks); i++) {
-        struct zip_made zip;
-        zip_made_init(&zip);
-        zip_made_add_archive(&zip, "");
-        zip_made_add(&zip, &attacks[i].file);
-        zip_made_end(&zip, 0);
-        assert_refused(*state, &zip, attacks[i].rc, attacks[i].says);
-    }
-}
-
-// The library shows a NUL as a blank, so the name stays as long as the directory says.
-static void a_nul_does_not_shorten_a_name(void **state)
-{
-    struct zip_made zip;
-    zip_made_init(&zip);
-    zip_made_add_text(&zip, "a.onnx", "weights");
-    zip_made_add_text(&zip, "a.json", zip_manifest);
-    zip_made_add(&zip, &(struct zip_file){.name = "pipeline.json\0.txt",
-                                          .name_length = 18,
-                                          .bytes = zip_pipeline,
-                                          .length = strlen(zip_pipeline)});
-    zip_made_end(&zip, 0);
-    assert_refused(*state, &zip, NJ_E_INVALID, "there is no pipeline.json");
 }
 
 static void errors_name_files_as_the_archive_does(void **state)
@@ -263,126 +141,6 @@ static void errors_name_files_as_the_archive_does(void **state)
     nj_archive_shorten_error(&archive, &err);
     assert_string_equal(err.text, "a.onnx: not b.onnx, ");
     nj_archive_shorten_error(&archive, NULL);
-}
-
-static void a_bomb_is_refused_by_its_ratio(void **state)
-{
-    const size_t length = 8 << 20;
-    void *zeros = calloc(1, length);
-    struct zip_made zip;
-    assert_non_null(zeros);
-    zip_made_init(&zip);
-    zip_made_add_archive(&zip, "");
-    zip_made_add(&zip, &(struct zip_file){
-                           .name = "zeros", .bytes = zeros, .length = length, .deflate = true});
-    zip_made_end(&zip, 0);
-    free(zeros);
-    assert_refused(*state, &zip, NJ_E_TOO_BIG, "'zeros' unpacks to");
-}
-
-static void entries_that_are_too_much_together_are_refused(void **state)
-{
-    const size_t length = 15 << 20;
-    void *bytes = malloc(length);
-    struct zip_made zip;
-    assert_non_null(bytes);
-    memset(bytes, 'x', length);
-    zip_made_init(&zip);
-    zip_made_add_archive(&zip, "");
-    zip_made_add(&zip, &(struct zip_file){.name = "1", .bytes = bytes, .length = length});
-    zip_made_add(&zip, &(struct zip_file){.name = "2", .bytes = bytes, .length = length});
-    zip_made_add(&zip, &(struct zip_file){.name = "3", .bytes = bytes, .length = length});
-    zip_made_end(&zip, 0);
-    free(bytes);
-    assert_refused(*state, &zip, NJ_E_TOO_BIG, "archives.max_unpacked_bytes");
-}
-
-static void too_many_entries_are_refused_before_they_are_read(void **state)
-{
-    struct zip_made zip;
-    zip_made_init(&zip);
-    zip_made_add_archive(&zip, "");
-    for (int i = 3; i < 21; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "f%d", i);
-        zip_made_add_text(&zip, name, "");
-    }
-    zip_made_end(&zip, 0);
-    assert_refused(*state, &zip, NJ_E_TOO_BIG, "21 entries, archives.max_entries is 20");
-    make_good(&zip, "");
-    zip.bytes.length -= 22; // another end, which claims more than there is
-    zip.directory.length = 0;
-    zip_made_end(&zip, 60000);
-    assert_refused(*state, &zip, NJ_E_TOO_BIG, "60000 entries");
-}
-
-static void what_is_no_archive_is_refused(void **state)
-{
-    static const struct {
-        const char *name, *text;
-        int rc;
-        const char *says;
-    } cases[] = {
-        {"readme.txt", "x", NJ_E_INVALID, "there is no pipeline.json"},
-        {"a/b/pipeline.json", "{}", NJ_E_INVALID, "there is no pipeline.json"},
-        {"pipeline.json", "{}", NJ_E_INVALID, "x.mpta: pipeline: is missing"},
-        {"pipeline.json", "{\"pipeline\":{\"modelId\":\"a\",\"modelFile\":\"b.onnx\"}}",
-         NJ_E_NOT_FOUND, "pipeline: the model file 'b.onnx' is not in the archive"},
-    };
-    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
-        struct zip_made zip;
-        zip_made_init(&zip);
-        zip_made_add_text(&zip, cases[i].name, cases[i].text);
-        zip_made_end(&zip, 0);
-        assert_refused(*state, &zip, cases[i].rc, cases[i].says);
-    }
-    struct zip_made zip;
-    zip_made_init(&zip);
-    nj_buf_append_text(&zip.bytes, "GIF89a and more bytes than an end has");
-    assert_refused(*state, &zip, NJ_E_CORRUPT, "this is no ZIP");
-    zip_made_init(&zip);
-    assert_refused(*state, &zip, NJ_E_CORRUPT, "this is no ZIP");
-    zip_made_init(&zip);
-    zip_made_end(&zip, 0);
-    assert_refused(*state, &zip, NJ_E_INVALID, "the archive is empty");
-}
-
-static void files_outside_of_the_folder_are_refused(void **state)
-{
-    struct zip_made zip;
-    zip_made_init(&zip);
-    zip_made_add_archive(&zip, "top/");
-    zip_made_add_text(&zip, "beside.txt", "");
-    zip_made_end(&zip, 0);
-    assert_refused(*state, &zip, NJ_E_INVALID, "'beside.txt' lies outside of the folder 'top/'");
-    zip_made_init(&zip);
-    zip_made_add_archive(&zip, "one/");
-    zip_made_add_archive(&zip, "two/");
-    zip_made_end(&zip, 0);
-    assert_refused(*state, &zip, NJ_E_INVALID, "two folders hold a pipeline.json");
-}
-
-static void a_file_that_is_too_large_is_refused_unread(void **state)
-{
-    const struct nj_temp_dir *dir = *state;
-    struct nj_archive_options options = zip_options(dir);
-    struct nj_archive *archive = NULL;
-    struct nj_error err = {0};
-    struct zip_made zip;
-    char path[NJ_TEMP_PATH_MAX];
-    make_good(&zip, "");
-    zip_made_save(&zip, dir, "x.mpta");
-    options.max_archive_bytes = (int64_t)zip.bytes.length - 1;
-    zip_made_finish(&zip);
-    nj_temp_dir_path(dir, "x.mpta", path);
-    assert_int_equal(nj_archive_open(&options, path, &archive, &err), NJ_E_TOO_BIG);
-    assert_non_null(strstr(err.text, "archives.max_archive_bytes"));
-    options.max_archive_bytes++;
-    assert_int_equal(nj_archive_open(&options, path, &archive, &err), 0);
-    nj_archive_unref(archive);
-    assert_int_equal(nj_archive_open(&options, dir->path, &archive, &err), NJ_E_INVALID);
-    nj_temp_dir_path(dir, "absent.mpta", path);
-    assert_int_equal(nj_archive_open(&options, path, &archive, &err), NJ_E_NOT_FOUND);
 }
 
 // Two nodes, whose files vary: {pipeline's second modelFile, name, text}.
@@ -436,7 +194,7 @@ static void each_node_has_its_model_and_manifest(void **state)
                               models[i].texts[k] != NULL ? models[i].texts[k] : manifest);
         zip_made_end(&zip, 0);
         struct nj_error err = {0};
-        const int rc = open_made(*state, &zip, &archive, &err);
+        const int rc = archives_open_made(*state, &zip, &archive, &err);
         if ((rc == 0) != (models[i].says == NULL) ||
             (rc != 0 && strstr(err.text, models[i].says) == NULL))
             fail_msg("case %zu: %d %s", i, rc, err.text);
@@ -462,7 +220,7 @@ static void a_manifest_points_to_no_other_file(void **state)
         zip_made_add_text(&zip, "a.onnx", "weights");
         zip_made_add_text(&zip, "a.json", manifest);
         zip_made_end(&zip, 0);
-        assert_refused(*state, &zip, NJ_E_DENIED, "\"weights\" must be \"a.onnx\"");
+        archives_assert_refused(*state, &zip, NJ_E_DENIED, "\"weights\" must be \"a.onnx\"");
     }
 }
 
@@ -474,7 +232,7 @@ static void a_sweep_takes_left_overs_and_spares_what_is_held(void **state)
     struct nj_cache_hold filling = {.fd = -1};
     struct zip_made zip;
     char path[NJ_TEMP_PATH_MAX];
-    make_good(&zip, "");
+    archives_make_good(&zip, "");
     assert_open(dir, &zip, &archive);
     // As after a crash: a folder half filled, that nobody holds.
     assert_int_equal(mkdir(nj_temp_dir_path(dir, "cache/abc.tmp-1", path), 0700), 0);
@@ -508,7 +266,7 @@ static void the_longest_unused_goes_first(void **state)
         struct zip_made zip;
         char prefix[8];
         snprintf(prefix, sizeof prefix, "f%zu/", i);
-        make_good(&zip, prefix);
+        archives_make_good(&zip, prefix);
         assert_open(dir, &zip, &archives[i]);
         snprintf(folders[i], sizeof folders[i], "%s", archives[i]->folder);
     }
@@ -534,29 +292,23 @@ static void the_longest_unused_goes_first(void **state)
 int archive_test(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_flat_and_a_foldered_archive_are_the_same, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(what_the_finder_adds_is_left_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_content_is_unpacked_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_somebody_damaged_is_unpacked_again, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(each_attack_is_refused_and_nothing_written, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_flat_and_a_foldered_archive_are_the_same, archives_set_up,
+                                        archives_tear_down),
+        cmocka_unit_test_setup_teardown(what_the_finder_adds_is_left_out, archives_set_up,
+                                        archives_tear_down),
+        cmocka_unit_test_setup_teardown(one_content_is_unpacked_once, archives_set_up,
+                                        archives_tear_down),
+        cmocka_unit_test_setup_teardown(what_somebody_damaged_is_unpacked_again, archives_set_up,
+                                        archives_tear_down),
         cmocka_unit_test(errors_name_files_as_the_archive_does),
-        cmocka_unit_test_setup_teardown(a_nul_does_not_shorten_a_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_bomb_is_refused_by_its_ratio, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(entries_that_are_too_much_together_are_refused, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(too_many_entries_are_refused_before_they_are_read, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(what_is_no_archive_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(files_outside_of_the_folder_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_file_that_is_too_large_is_refused_unread, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(each_node_has_its_model_and_manifest, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_manifest_points_to_no_other_file, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_sweep_takes_left_overs_and_spares_what_is_held, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(the_longest_unused_goes_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_node_has_its_model_and_manifest, archives_set_up,
+                                        archives_tear_down),
+        cmocka_unit_test_setup_teardown(a_manifest_points_to_no_other_file, archives_set_up,
+                                        archives_tear_down),
+        cmocka_unit_test_setup_teardown(a_sweep_takes_left_overs_and_spares_what_is_held,
+                                        archives_set_up, archives_tear_down),
+        cmocka_unit_test_setup_teardown(the_longest_unused_goes_first, archives_set_up,
+                                        archives_tear_down),
     };
     return cmocka_run_group_tests_name("archive", tests, NULL, NULL);
 }
