@@ -470,6 +470,7 @@ static void place_at_the_camera_is_given_back(void **state)
     add_mount(&scene, (struct nj_test_camera_mount){.speed = 4}, "small");
     join(&scene, NULL);
     wait_frames(&scene, 2);
+    nj_hub_leave(&scene.user);
     nj_hub_finish(&scene.hub);
     assert_int_equal(
         nj_test_camera_wait_exactly(scene.camera, "cam", NJ_TEST_CAMERA_PLAYING_NOW, 0, SOON_MS),
