@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cursors of lists: base64url of {"id", "created_at"}, which names the last row shown.
+// Pages of lists. A cursor is base64url of {"id", "created_at"}, which names the last row shown.
 #include "http/http_priv.h"
 #include "util/json_reader.h"
 #include "util/text.h"
@@ -34,7 +34,7 @@ static bool parse(const char *text, struct nj_cursor *out)
     return good;
 }
 
-bool nj_query_cursor(struct nj_exchange *exchange, struct nj_cursor *out)
+static bool query_cursor(struct nj_exchange *exchange, struct nj_cursor *out)
 {
     const char *text = nj_http_query(exchange->request, "cursor");
     if (text == NULL || text[0] == '\0' || parse(text, out))
@@ -42,6 +42,13 @@ bool nj_query_cursor(struct nj_exchange *exchange, struct nj_cursor *out)
     nj_exchange_problem(exchange, 400,
                         "query parameter cursor: must be next_cursor of an earlier answer");
     return false;
+}
+
+bool nj_query_page(struct nj_exchange *exchange, struct nj_page_query *out)
+{
+    *out = (struct nj_page_query){.counted = true};
+    return nj_query_limit(exchange, &out->limit) && query_cursor(exchange, &out->before) &&
+           nj_query_bool(exchange, "total", NULL, &out->counted);
 }
 
 void nj_pagination_write(const struct nj_pagination *pagination, struct nj_json_writer *writer)
@@ -64,4 +71,34 @@ void nj_pagination_write(const struct nj_pagination *pagination, struct nj_json_
         nj_json_null(writer, "next_cursor");
     }
     nj_json_object_end(writer);
+}
+
+void nj_rows_write(const struct nj_page_query *page, const struct nj_page_rows *rows,
+                   struct nj_json_writer *writer)
+{
+    const char *first = rows->rows;
+    struct nj_pagination pagination = {.limit = page->limit,
+                                       .total = page->counted ? rows->total : -1,
+                                       .more = rows->count > page->limit,
+                                       .shown = rows->count};
+    if (pagination.more) {
+        pagination.shown = page->limit;
+        const char *last = first + (page->limit - 1) * rows->row_size;
+        memcpy(&pagination.next.at_us, last + rows->at_us, sizeof pagination.next.at_us);
+        memcpy(&pagination.next.id, last + rows->id, sizeof pagination.next.id);
+    }
+    nj_json_array_begin(writer, "items");
+    for (size_t i = 0; i < pagination.shown; i++)
+        rows->write(first + i * rows->row_size, writer);
+    nj_json_array_end(writer);
+    nj_pagination_write(&pagination, writer);
+}
+
+void nj_rows_reply(struct nj_exchange *exchange, const struct nj_page_query *page,
+                   const struct nj_page_rows *rows)
+{
+    struct nj_json_answer answer;
+    nj_json_answer_begin(&answer);
+    nj_rows_write(page, rows, &answer.writer);
+    nj_json_answer_send(&answer, exchange, NULL);
 }

@@ -10,7 +10,7 @@ struct list_call {
     struct nj_store_call call;
     struct nj_detection_filter filter;
     char texts[3][256]; // behind the filter
-    size_t limit;
+    struct nj_page_query page;
     struct nj_detection_row *rows;
     size_t count;
     int64_t total;
@@ -26,31 +26,23 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     int rc = 0;
     if (self->filter.event_id > 0)
         rc = nj_events_get(db, self->filter.event_id, &event, err);
-    if (rc == 0)
+    if (rc == 0 && self->page.counted)
         rc = nj_detections_count(db, &all, &self->total, err);
     return rc != 0 ? rc : nj_detections_list(db, &self->filter, &self->rows, &self->count, err);
+}
+
+static void write_row(const void *row, struct nj_json_writer *writer)
+{
+    nj_message_detection_object(row, writer, NULL);
 }
 
 static void reply(struct nj_store_call *call)
 {
     const struct list_call *self = NJ_CONTAINER_OF(call, struct list_call, call);
-    struct nj_pagination pagination = {.limit = self->limit,
-                                       .total = self->total,
-                                       .more = self->count > self->limit,
-                                       .shown = self->count};
-    struct nj_json_answer answer;
-    nj_json_answer_begin(&answer);
-    nj_json_array_begin(&answer.writer, "items");
-    if (pagination.more) {
-        const struct nj_detection_row *last = &self->rows[self->limit - 1];
-        pagination.shown = self->limit;
-        pagination.next = (struct nj_cursor){last->detected_us, last->id};
-    }
-    for (size_t i = 0; i < pagination.shown; i++)
-        nj_message_detection_object(&self->rows[i], &answer.writer, NULL);
-    nj_json_array_end(&answer.writer);
-    nj_pagination_write(&pagination, &answer.writer);
-    nj_json_answer_send(&answer, call->exchange, NULL);
+    nj_rows_reply(call->exchange, &self->page,
+                  &(struct nj_page_rows){self->rows, sizeof *self->rows, self->count, self->total,
+                                         write_row, offsetof(struct nj_detection_row, detected_us),
+                                         offsetof(struct nj_detection_row, id)});
 }
 
 static void finish(struct nj_store_call *call)
@@ -58,15 +50,14 @@ static void finish(struct nj_store_call *call)
     free(NJ_CONTAINER_OF(call, struct list_call, call)->rows);
 }
 
-// False: answered. The row behind the last one shown tells whether there are more.
+// False: answered.
 static bool read_page(struct nj_exchange *exchange, struct list_call *self)
 {
-    struct nj_cursor cursor = {.id = 0};
-    if (!nj_query_limit(exchange, &self->limit) || !nj_query_cursor(exchange, &cursor))
+    if (!nj_query_page(exchange, &self->page))
         return false;
-    self->filter.limit = self->limit + 1;
-    self->filter.before_us = cursor.at_us;
-    self->filter.before_id = cursor.id;
+    self->filter.limit = self->page.limit + 1;
+    self->filter.before_us = self->page.before.at_us;
+    self->filter.before_id = self->page.before.id;
     return true;
 }
 

@@ -11,7 +11,7 @@ struct list_call {
     struct nj_store_call call;
     struct nj_event_filter filter;
     char texts[4][256]; // behind the filter
-    size_t limit;
+    struct nj_page_query page;
     struct nj_event_row *rows;
     size_t count;
     int64_t total;
@@ -22,30 +22,22 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     struct list_call *self = NJ_CONTAINER_OF(op, struct list_call, call.op);
     struct nj_event_filter all = self->filter;
     all.before_id = 0;
-    int rc = nj_events_count(db, &all, &self->total, err);
+    int rc = self->page.counted ? nj_events_count(db, &all, &self->total, err) : 0;
     return rc != 0 ? rc : nj_events_list(db, &self->filter, &self->rows, &self->count, err);
+}
+
+static void write_row(const void *row, struct nj_json_writer *writer)
+{
+    nj_message_event_object(row, writer, NULL);
 }
 
 static void reply(struct nj_store_call *call)
 {
     const struct list_call *self = NJ_CONTAINER_OF(call, struct list_call, call);
-    struct nj_pagination pagination = {.limit = self->limit,
-                                       .total = self->total,
-                                       .more = self->count > self->limit,
-                                       .shown = self->count};
-    struct nj_json_answer answer;
-    nj_json_answer_begin(&answer);
-    nj_json_array_begin(&answer.writer, "items");
-    if (pagination.more) {
-        const struct nj_event_row *last = &self->rows[self->limit - 1];
-        pagination.shown = self->limit;
-        pagination.next = (struct nj_cursor){last->created_us, last->id};
-    }
-    for (size_t i = 0; i < pagination.shown; i++)
-        nj_message_event_object(&self->rows[i], &answer.writer, NULL);
-    nj_json_array_end(&answer.writer);
-    nj_pagination_write(&pagination, &answer.writer);
-    nj_json_answer_send(&answer, call->exchange, NULL);
+    nj_rows_reply(call->exchange, &self->page,
+                  &(struct nj_page_rows){self->rows, sizeof *self->rows, self->count, self->total,
+                                         write_row, offsetof(struct nj_event_row, created_us),
+                                         offsetof(struct nj_event_row, id)});
 }
 
 static void finish(struct nj_store_call *call)
@@ -78,16 +70,15 @@ static bool level_is_known(struct nj_exchange *exchange, const char *level)
 static bool read_rest(struct nj_exchange *exchange, struct list_call *self)
 {
     struct nj_event_filter *filter = &self->filter;
-    struct nj_cursor cursor = {.id = 0};
     bool given = false, reviewed = false;
     if (!nj_query_bool(exchange, "reviewed", &given, &reviewed) ||
         !nj_query_time(exchange, "start_date", false, &filter->from_us) ||
         !nj_query_time(exchange, "end_date", true, &filter->to_us) ||
-        !nj_query_limit(exchange, &self->limit) || !nj_query_cursor(exchange, &cursor))
+        !nj_query_page(exchange, &self->page))
         return false;
     filter->reviewed = given ? reviewed : -1;
-    filter->limit = self->limit + 1; // one more tells whether there are more
-    filter->before_id = cursor.id;
+    filter->limit = self->page.limit + 1;
+    filter->before_id = self->page.before.id;
     return level_is_known(exchange, filter->risk_level);
 }
 

@@ -184,7 +184,6 @@ struct nj_cursor {
     nj_us at_us; // 0: from the start
     int64_t id;
 };
-bool nj_query_cursor(struct nj_exchange *exchange, struct nj_cursor *out);
 struct nj_pagination {
     size_t limit, shown;
     int64_t total; // negative: not counted
@@ -192,7 +191,28 @@ struct nj_pagination {
     struct nj_cursor next; // of the last one shown, when there are more
 };
 void nj_pagination_write(const struct nj_pagination *pagination, struct nj_json_writer *writer);
-bool nj_query_limit(struct nj_exchange *exchange, size_t *limit); // 1..500, default 50
+
+// A page that was asked for: limit (1..500, default 50), cursor, and whether all are counted.
+struct nj_page_query {
+    size_t limit; // a list reads one row more, which tells whether there are further ones
+    struct nj_cursor before;
+    bool counted;
+};
+bool nj_query_page(struct nj_exchange *exchange, struct nj_page_query *out);
+bool nj_query_limit(struct nj_exchange *exchange, size_t *limit); // the first of them alone
+// Rows that were read for a page.
+struct nj_page_rows {
+    const void *rows;
+    size_t row_size, count; // count: at most limit + 1
+    int64_t total;          // without `counted` of the query: not told
+    void (*write)(const void *row, struct nj_json_writer *writer); // one element
+    size_t at_us, id;                                              // offsets, for the cursor
+};
+// "items" and "pagination", into an open object.
+void nj_rows_write(const struct nj_page_query *page, const struct nj_page_rows *rows,
+                   struct nj_json_writer *writer);
+void nj_rows_reply(struct nj_exchange *exchange, const struct nj_page_query *page,
+                   const struct nj_page_rows *rows); // an answer of nothing else
 
 // store_call.c: an operation on the store that belongs to an exchange.
 struct nj_store_call {

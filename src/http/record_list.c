@@ -13,9 +13,9 @@ struct record {
 
 struct list_call {
     struct nj_store_call call;
-    size_t limit;
-    int64_t before_id, total;
-    struct record *records; // room for limit and one, which tells that there are more
+    struct nj_page_query page;
+    int64_t total;
+    struct record *records; // room for limit and one
     size_t count;
 };
 
@@ -42,36 +42,28 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
     struct list_call *self = NJ_CONTAINER_OF(op, struct list_call, call.op);
     const struct nj_records_query query = {.table = self->call.exchange->params[0],
-                                           .before_id = self->before_id,
-                                           .limit = (int64_t)self->limit + 1};
+                                           .before_id = self->page.before.id,
+                                           .limit = (int64_t)self->page.limit + 1};
     drop_records(self);
-    int rc = nj_records_count(db, query.table, &self->total, err);
+    int rc = self->page.counted ? nj_records_count(db, query.table, &self->total, err) : 0;
     return rc != 0 ? rc : nj_records_list(db, &query, see, self, err);
+}
+
+static void write_record(const void *row, struct nj_json_writer *writer)
+{
+    const struct record *record = row;
+    nj_json_object_begin(writer, NULL);
+    nj_api_record_write(&record->row, writer);
+    nj_json_object_end(writer);
 }
 
 static void reply(struct nj_store_call *call)
 {
     const struct list_call *self = NJ_CONTAINER_OF(call, struct list_call, call);
-    struct nj_pagination pagination = {.limit = self->limit,
-                                       .total = self->total,
-                                       .more = self->count > self->limit,
-                                       .shown = self->count};
-    struct nj_json_answer answer;
-    if (pagination.more) {
-        const struct record *last = &self->records[self->limit - 1];
-        pagination.shown = self->limit;
-        pagination.next = (struct nj_cursor){last->row.created_us, last->id};
-    }
-    nj_json_answer_begin(&answer);
-    nj_json_array_begin(&answer.writer, "items");
-    for (size_t i = 0; i < pagination.shown; i++) {
-        nj_json_object_begin(&answer.writer, NULL);
-        nj_api_record_write(&self->records[i].row, &answer.writer);
-        nj_json_object_end(&answer.writer);
-    }
-    nj_json_array_end(&answer.writer);
-    nj_pagination_write(&pagination, &answer.writer);
-    nj_json_answer_send(&answer, call->exchange, NULL);
+    nj_rows_reply(call->exchange, &self->page,
+                  &(struct nj_page_rows){
+                      self->records, sizeof *self->records, self->count, self->total, write_record,
+                      offsetof(struct record, row.created_us), offsetof(struct record, id)});
 }
 
 static void finish(struct nj_store_call *call)
@@ -83,18 +75,16 @@ static void finish(struct nj_store_call *call)
 
 void nj_route_record_list(struct nj_exchange *exchange)
 {
-    struct nj_cursor cursor = {.id = 0};
-    size_t limit;
-    if (!nj_query_limit(exchange, &limit) || !nj_query_cursor(exchange, &cursor))
+    struct nj_page_query page;
+    if (!nj_query_page(exchange, &page))
         return;
     struct list_call *self = calloc(1, sizeof *self);
     if (self != NULL) {
         self->call.op.apply = apply;
         self->call.reply = reply;
         self->call.finish = finish;
-        self->limit = limit;
-        self->before_id = cursor.id;
-        self->records = calloc(limit + 1, sizeof *self->records);
+        self->page = page;
+        self->records = calloc(page.limit + 1, sizeof *self->records);
     }
     if (self != NULL && self->records == NULL) {
         free(self);

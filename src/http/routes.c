@@ -3,9 +3,15 @@
 #include "http/http_priv.h"
 #include "http/routes_priv.h"
 
+// clang-format off
+#define PAGE_QUERIES                                                                               \
+    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},                              \
+    {"cursor", "string", "next_cursor of the page before."},                                       \
+    {"total", "boolean", "false: not all rows are counted, which is quicker; total is null."}
+// clang-format on
+
 static const struct nj_route_query page_queries[] = {
-    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},
-    {"cursor", "string", "next_cursor of the page before."},
+    PAGE_QUERIES,
     {NULL, NULL, NULL},
 };
 
@@ -17,8 +23,7 @@ static const struct nj_route_query event_queries[] = {
     {"reviewed", "boolean", "Only those that were, or were not, reviewed."},
     {"start_date", "string", "From this date or time on (ISO 8601)."},
     {"end_date", "string", "Before this time, or until the end of this date."},
-    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},
-    {"cursor", "string", "next_cursor of the page before."},
+    PAGE_QUERIES,
     {NULL, NULL, NULL},
 };
 
@@ -36,8 +41,7 @@ static const struct nj_route_query detection_queries[] = {
     {"min_confidence", "number", "At least this sure, 0 to 1."},
     {"start_date", "string", "From this date or time on (ISO 8601)."},
     {"end_date", "string", "Before this time, or until the end of this date."},
-    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},
-    {"cursor", "string", "next_cursor of the page before."},
+    PAGE_QUERIES,
     {NULL, NULL, NULL},
 };
 

@@ -17,7 +17,7 @@ struct reason {
 struct refused_call {
     struct nj_store_call call;
     struct nj_refused_filter filter;
-    size_t limit;
+    struct nj_page_query page;
     struct nj_refused_row *rows;
     size_t count;
     struct reason reasons[REASONS_MAX];
@@ -46,8 +46,9 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     return rc != 0 ? rc : nj_refused_list(db, &self->filter, &self->rows, &self->count, err);
 }
 
-static void write_row(const struct nj_refused_row *row, struct nj_json_writer *writer)
+static void write_row(const void *of, struct nj_json_writer *writer)
 {
+    const struct nj_refused_row *row = of;
     nj_json_object_begin(writer, NULL);
     nj_json_int(writer, "id", row->id);
     nj_json_text(writer, "path", row->path);
@@ -62,26 +63,17 @@ static void write_row(const struct nj_refused_row *row, struct nj_json_writer *w
 static void reply(struct nj_store_call *call)
 {
     const struct refused_call *self = NJ_CONTAINER_OF(call, struct refused_call, call);
-    struct nj_pagination pagination = {.limit = self->limit,
-                                       .total = self->total,
-                                       .more = self->count > self->limit,
-                                       .shown = self->count};
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);
-    if (pagination.more) {
-        const struct nj_refused_row *last = &self->rows[self->limit - 1];
-        pagination.shown = self->limit;
-        pagination.next = (struct nj_cursor){last->refused_us, last->id};
-    }
-    nj_json_array_begin(&answer.writer, "items");
-    for (size_t i = 0; i < pagination.shown; i++)
-        write_row(&self->rows[i], &answer.writer);
-    nj_json_array_end(&answer.writer);
     nj_json_object_begin(&answer.writer, "counts");
     for (size_t i = 0; i < self->reason_count; i++)
         nj_json_int(&answer.writer, self->reasons[i].name, self->reasons[i].count);
     nj_json_object_end(&answer.writer);
-    nj_pagination_write(&pagination, &answer.writer);
+    nj_rows_write(&self->page,
+                  &(struct nj_page_rows){self->rows, sizeof *self->rows, self->count, self->total,
+                                         write_row, offsetof(struct nj_refused_row, refused_us),
+                                         offsetof(struct nj_refused_row, id)},
+                  &answer.writer);
     nj_json_answer_send(&answer, call->exchange, NULL);
 }
 
@@ -92,18 +84,17 @@ static void finish(struct nj_store_call *call)
 
 void nj_route_upload_refused(struct nj_exchange *exchange)
 {
-    struct nj_cursor cursor = {.id = 0};
-    size_t limit;
-    if (!nj_query_limit(exchange, &limit) || !nj_query_cursor(exchange, &cursor))
+    struct nj_page_query page;
+    if (!nj_query_page(exchange, &page))
         return;
     struct refused_call *self = calloc(1, sizeof *self);
     if (self != NULL) {
         self->call.op.apply = apply;
         self->call.reply = reply;
         self->call.finish = finish;
-        self->limit = limit;
-        self->filter.limit = limit + 1;
-        self->filter.before_id = cursor.id;
+        self->page = page;
+        self->filter.limit = page.limit + 1;
+        self->filter.before_id = page.before.id;
     }
     nj_store_call_start(exchange, self != NULL ? &self->call : NULL);
 }

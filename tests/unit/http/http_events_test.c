@@ -93,6 +93,7 @@ static void wrong_parameters_are_named(void **state)
         {"/api/dlq/jobs/dlq:detection_queue?start=-1", "start"},
         {"/api/dlq/jobs/dlq:detection_queue?limit=1001", "limit"},
         {"/api/logs?limit=0", "limit"},
+        {"/api/events?total=some", "total: must be true or false"},
     };
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         const struct nj_answer *answer = http_get(*state, cases[i].path);
@@ -123,6 +124,24 @@ static void pages_follow_each_other_without_gap_or_double(void **state)
     }
     static const json_int_t order[] = {4, 3, 2, 1}; // made last first
     assert_memory_equal(seen, order, sizeof order);
+}
+
+static void total_is_counted_unless_it_is_not_wanted(void **state)
+{
+    static const char *const paths[] = {"/api/events", "/api/detections",
+                                        "/api/events/1/detections", "/api/records/cars",
+                                        "/api/uploads/refused"};
+    fill(*state);
+    for (size_t i = 0; i < NJ_COUNT_OF(paths); i++) {
+        char path[64];
+        for (int wanted = 0; wanted < 2; wanted++) {
+            snprintf(path, sizeof path, "%s?total=%s", paths[i], wanted ? "true" : "false");
+            json_t *root = http_json(*state, path, 200);
+            const json_t *total = json_object_get(json_object_get(root, "pagination"), "total");
+            assert_int_equal(json_is_integer(total), wanted);
+            json_decref(root);
+        }
+    }
 }
 
 static void detail_has_detections_and_neighbours(void **state)
@@ -260,6 +279,7 @@ int http_events_test(void)
         CASE(filters_choose_events),
         CASE(wrong_parameters_are_named),
         CASE(pages_follow_each_other_without_gap_or_double),
+        CASE(total_is_counted_unless_it_is_not_wanted),
         CASE(detail_has_detections_and_neighbours),
         CASE(unchanged_event_is_304),
         CASE(changes_are_stored_told_and_guarded),

@@ -9,7 +9,7 @@ import { useWebSocket } from "./useWebSocket";
 
 async function readFeed(): Promise<void> {
     try {
-        const page = await get<EventPage>(listPath("/api/events", { limit: FEED_LIMIT }));
+        const page = await get<EventPage>(listPath("/api/events", { limit: FEED_LIMIT, total: "false" }));
         store.addEvents(page.items);
     } catch {
         // The banner or the key dialog says why; the next gap or reconnect reads again.

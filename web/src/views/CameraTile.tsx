@@ -55,7 +55,7 @@ function useNewestShot(camera: Camera): Shown | null {
     const gaps = useLive((state) => state.gaps);
     const path = camera.live
         ? null
-        : listPath("/api/detections", { camera_id: camera.id, limit: NEWEST_DETECTIONS });
+        : listPath("/api/detections", { camera_id: camera.id, limit: NEWEST_DETECTIONS, total: "false" });
     const { data } = useRequest<DetectionPage>(path, { again: gaps });
     const told = useLive((state) => state.activity[camera.id]);
     const detections = told && told.detections.length > 0 ? told.detections : (data?.items ?? []);
