@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_reference(const char *password)
-{
-    return strncmp(password, "env:", 4) == 0 || strncmp(password, "file:", 5) == 0;
-}
-
 static void write_site(const struct nj_action_site *site, struct nj_json_writer *writer)
 {
     if (!site->archive)
@@ -30,8 +25,10 @@ static void write_site(const struct nj_action_site *site, struct nj_json_writer 
         nj_json_text(writer, "database", site->database);
         nj_json_text(writer, "username", site->username);
     }
-    if (is_reference(site->password))
+    if (nj_action_secret_is_reference(site->password))
         nj_json_text(writer, "password", site->password);
+    if (site->connection[0] != '\0')
+        nj_json_text(writer, "connection", site->connection);
     nj_json_object_end(writer);
 }
 
@@ -154,9 +151,11 @@ static int read_port(const json_t *server, struct nj_action_site *site, struct n
 
 static int read_login(const json_t *server, struct nj_action_site *site, struct nj_error *err)
 {
-    const char *password = "";
+    const char *password = "", *connection = "";
     int rc = nj_json_get_text(server, "password", false, &password, err);
+    rc = rc != 0 ? rc : nj_json_get_text(server, "connection", false, &connection, err);
     nj_text_copy(site->password, sizeof site->password, password);
+    nj_text_copy(site->connection, sizeof site->connection, connection);
     if (rc != 0 || site->edge != NJ_EDGE_FOREIGN)
         return rc;
     rc = read_text(server, "database", site->database, sizeof site->database, err);

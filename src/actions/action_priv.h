@@ -40,6 +40,9 @@ struct nj_action_site {
     int port, database_number;
     char database[64], username[64];
     char password[256];
+    // Of the connection that did it first: it has a password that is no reference, which a letter
+    // does not keep, and goes on to do it while it lasts. "" else.
+    char connection[NJ_UUID_SIZE];
 };
 
 // A server with its connection.
@@ -47,6 +50,7 @@ struct nj_action_target {
     struct nj_list node;                    // of the runner's targets
     char name[NJ_ACTION_TARGET_NAME_SIZE];  // "redis://host:6379/0", "http://host": no secrets
     char secret_sha256[NJ_SHA256_HEX_SIZE]; // another password is another target
+    char id[NJ_UUID_SIZE];                  // never given twice
     char *url, *password;
     struct nj_redis_options redis_options;
     struct nj_foreign_options foreign_options;
@@ -232,6 +236,7 @@ void nj_action_try_record(struct nj_action_job *job);
 // Where an action of this edge goes: the archive's server, the site's, or NJ_EDGE_LOCAL.
 void nj_action_site_of(const struct nj_action_runner *runner, enum nj_action_edge edge,
                        const struct nj_archive *archive, struct nj_action_site *out);
+bool nj_action_secret_is_reference(const char *password);
 // The connection, made when there is none yet. NJ_E_FULL, NJ_E_INVALID (secret, URL), NJ_E_NOMEM.
 int nj_action_target_get(struct nj_action_runner *runner, const struct nj_action_site *site,
                          struct nj_action_target **out, struct nj_error *err);

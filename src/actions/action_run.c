@@ -336,6 +336,9 @@ static int find_way(struct nj_action_job *job, const struct nj_archive *archive,
         rc = nj_action_target_get(runner, &job->site, &job->target, err);
     if (job->target != NULL)
         job->target->users++;
+    if (rc == 0 && job->site.archive && job->site.password[0] != '\0' &&
+        !nj_action_secret_is_reference(job->site.password))
+        nj_text_copy(job->site.connection, sizeof job->site.connection, job->target->id);
     if (rc == 0 && is_crowded(job))
         rc = nj_error_set(err, NJ_E_FULL, "more than actions.max_waiting (%lld) are under way",
                           (long long)runner->config.options->max_waiting);

@@ -12,6 +12,11 @@
 
 enum { SECRET_MAX = 4096 }; // bytes of a password
 
+bool nj_action_secret_is_reference(const char *password)
+{
+    return strncmp(password, "env:", 4) == 0 || strncmp(password, "file:", 5) == 0;
+}
+
 void nj_action_site_of(const struct nj_action_runner *runner, enum nj_action_edge edge,
                        const struct nj_archive *archive, struct nj_action_site *out)
 {
@@ -187,6 +192,19 @@ static struct nj_action_target *find(struct nj_action_runner *runner, const char
     return NULL;
 }
 
+// By its id, which only a letter of its own knows: of two archives with one server, the one without
+// the password must not use the other's connection.
+static struct nj_action_target *find_again(struct nj_action_runner *runner, const char *name,
+                                           const char *id)
+{
+    for (struct nj_list *node = runner->targets.next; node != &runner->targets; node = node->next) {
+        struct nj_action_target *target = NJ_CONTAINER_OF(node, struct nj_action_target, node);
+        if (strcmp(target->name, name) == 0 && strcmp(target->id, id) == 0)
+            return target;
+    }
+    return NULL;
+}
+
 // What a target is made of; the strings are taken from it.
 struct plan {
     enum nj_action_edge edge;
@@ -211,7 +229,9 @@ static int create(struct nj_action_runner *runner, struct plan *plan, struct nj_
     plan->url = plan->password = NULL;
     memcpy(target->name, plan->name, sizeof target->name);
     memcpy(target->secret_sha256, plan->secret_sha256, sizeof target->secret_sha256);
-    rc = make_breaker(runner, target, err);
+    rc = nj_random_uuid(target->id);
+    rc = rc != 0 ? nj_error_set(err, rc, "no random bytes for a connection")
+                 : make_breaker(runner, target, err);
     if (rc == 0 && plan->edge == NJ_EDGE_REDIS)
         rc = connect_redis(runner, target, plan->archive, err);
     else if (rc == 0 && plan->edge == NJ_EDGE_FOREIGN)
@@ -257,7 +277,9 @@ int nj_action_target_get(struct nj_action_runner *runner, const struct nj_action
         nj_text_copy(plan.name, sizeof plan.name,
                      site->edge == NJ_EDGE_REDIS ? "redis" : "postgresql");
     if (rc == 0) {
-        struct nj_action_target *known = find(runner, plan.name, plan.secret_sha256);
+        struct nj_action_target *known =
+            site->connection[0] != '\0' ? find_again(runner, plan.name, site->connection) : NULL;
+        known = known != NULL ? known : find(runner, plan.name, plan.secret_sha256);
         if (known != NULL)
             *out = known;
         else

@@ -139,7 +139,8 @@ static void start_actions(struct world *world)
         .store = world->store,
         .media = world->media,
         .bus = world->bus,
-        .queue = world->queue};
+        .queue = world->queue,
+        .metrics = world->metrics};
     struct nj_error err = {0};
     if (nj_action_runner_create(&actions, &world->actions, &err) != 0)
         fail_msg("%s", err.text);
@@ -247,6 +248,7 @@ int world_teardown(void **state)
     free(world->branch_results);
     free(world->detection);
     nj_frame_unref(world->frame);
+    nj_metrics_destroy(world->metrics);
     nj_loop_destroy(world->loop);
     nj_temp_dir_finish(&world->dir);
     free(world);

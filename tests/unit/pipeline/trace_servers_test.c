@@ -320,6 +320,42 @@ static void redis_away_keeps_its_actions_for_later(void **state)
     redisFree(listener);
 }
 
+// A letter has no password; the archive's own connection goes on to do it, and nobody else's.
+static void redis_letter_of_a_plain_password_goes_by_the_archives_connection(void **state)
+{
+    NEED_SERVERS;
+    struct servers *servers = *state;
+    struct world *world = servers->world;
+    char key[512];
+    start_servers(servers);
+    world_set(world, "actions.allow_loopback=true");
+    world_set(world, "actions.tries=0");
+    world_start(world);
+    load_archive_with_servers(servers); // without leave for PostgreSQL's password
+    nj_redis_server_kill(&servers->redis);
+    world_begin_run(world);
+    until_quiet_in_fake_time(world);
+    until_letters(world, 4);
+    struct nj_letter_page page = world_letters(world);
+    for (size_t i = 0; i < page.count; i++)
+        assert_null(strstr(page.rows[i].payload, "key/word"));
+    nj_letter_page_finish(&page);
+    nj_redis_server_restart(&servers->redis);
+    world_advance(world, 60 * (nj_us)NJ_US_PER_S); // it connects again
+    for (int i = 0; i < 100; i++)
+        world_turn(world);
+    for (size_t i = 0; i < 4; i++) { // those of PostgreSQL fail anew
+        struct nj_work_queue_stats stats = {.waiting = 1};
+        world_requeue(world);
+        for (int turn = 0; turn < 400 && stats.waiting + stats.in_flight > 0; turn++) {
+            world_advance(world, NJ_US_PER_S);
+            world_turn(world);
+            nj_work_queue_get_stats(world->queue, &stats);
+        }
+    }
+    expect_image(servers, key);
+}
+
 static void postgres_away_leaves_the_session_to_us(void **state)
 {
     NEED_SERVERS;
@@ -371,6 +407,7 @@ int trace_servers_test(void)
         TEST(postgres_and_redis_of_the_archive_on_this_machine_are_denied),
         TEST(postgres_secret_that_is_not_listed_is_a_letter),
         TEST(redis_away_keeps_its_actions_for_later),
+        TEST(redis_letter_of_a_plain_password_goes_by_the_archives_connection),
         TEST(postgres_away_leaves_the_session_to_us),
         TEST(postgres_row_stays_as_it_is_when_a_branch_is_late_under_all),
     };
