@@ -159,30 +159,37 @@ static bool is_better(const struct slot *slot, const struct slot *than)
            (slot->state == than->state && slot->done_us < than->done_us);
 }
 
+// The slot of this name, or one that may be taken for it; NULL: all are busy.
+static struct slot *find_slot(struct nj_resolver *resolver, const char *host)
+{
+    struct slot *place = NULL;
+    for (size_t i = 0; i < SLOTS; i++) {
+        struct slot *slot = &resolver->slots[i];
+        if (strcasecmp(slot->host, host) == 0)
+            return slot;
+        if (is_better(slot, place))
+            place = slot;
+    }
+    return place;
+}
+
 // The mutex is held. The slot that has the answer, or will have it.
 static int enter(struct nj_resolver *resolver, const char *host, nj_us fresh_us, struct slot **out,
                  struct nj_error *err)
 {
     const nj_us oldest_us = nj_mono_us(nj_clock_real()) - fresh_us;
-    struct slot *place = NULL;
-    for (size_t i = 0; i < SLOTS; i++) {
-        struct slot *slot = &resolver->slots[i];
-        bool same = slot->state != STATE_FREE && strcasecmp(slot->host, host) == 0;
-        bool known = slot->state == STATE_DONE && slot->failure == 0 && slot->done_us > oldest_us;
-        // What others still wait to hear has come this moment.
-        if (same && (slot->state == STATE_RUNNING || slot->waiters > 0 || known)) {
-            *out = slot;
-            return 0;
-        }
-        if (is_better(slot, place))
-            place = slot;
-    }
-    if (place == NULL)
+    struct slot *slot = find_slot(resolver, host);
+    if (slot == NULL)
         return nj_error_set(err, NJ_E_UNAVAILABLE,
                             "host %s: %d other names have no answer from the resolver yet", host,
                             SLOTS);
-    *out = place;
-    return start(place, host, err);
+    *out = slot;
+    bool same = slot->state != STATE_FREE && strcasecmp(slot->host, host) == 0;
+    bool known = slot->state == STATE_DONE && slot->failure == 0 && slot->done_us > oldest_us;
+    // What others still wait to hear has come this moment.
+    if (same && (slot->state == STATE_RUNNING || slot->waiters > 0 || known))
+        return 0;
+    return start(slot, host, err);
 }
 
 // The mutex is held.
