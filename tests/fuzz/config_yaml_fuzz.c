@@ -86,7 +86,8 @@ static void load(const char *path, const char *environment, const char *set)
 {
     const char *const entries[] = {environment, NULL};
     const char *const sets[] = {set, NULL};
-    const struct nj_config_input input = {groups, path, entries, sets};
+    const struct nj_config_input input = {
+        .groups = groups, .file_path = path, .environment = entries, .sets = sets};
     struct nj_config *config = NULL;
     struct nj_error err = {0};
     if (nj_config_load(&input, &config, &err) == 0)
