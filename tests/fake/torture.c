@@ -41,6 +41,7 @@ enum {
     SLOW_MS = 1000, // a test of this length cannot run a hundred times
     REPORT_BYTES = 1 << 18,
     SHOWN_BYTES = 6000,
+    EXIT_TOLD = 17, // the test noticed; a sanitizer's own 1 is none of it
     EXIT_LEAKED = 23,
     EXIT_LATE = 42,
 };
@@ -206,7 +207,7 @@ void __longjmp_chk(jmp_buf buffer, int value)  // NOLINT(bugprone-reserved-ident
         atomic_store(&torture->leaked, __lsan_do_recoverable_leak_check() != 0);
     if (getenv("NJ_TORTURE_TEARDOWN") != NULL)
         longjmp(buffer, value);
-    _exit(atomic_load(&torture->leaked) ? EXIT_LEAKED : 1);
+    _exit(atomic_load(&torture->leaked) ? EXIT_LEAKED : EXIT_TOLD);
 }
 
 struct group {
@@ -249,7 +250,7 @@ static void run_child(const struct group *group, const struct CMUnitTest *test, 
     if (!atomic_load(&torture->checked))
         atomic_store(&torture->leaked, __lsan_do_recoverable_leak_check() != 0);
     (void)fflush(NULL);
-    _exit(atomic_load(&torture->leaked) ? EXIT_LEAKED : failed != 0);
+    _exit(atomic_load(&torture->leaked) ? EXIT_LEAKED : failed != 0 ? EXIT_TOLD : 0);
 }
 
 // Whether the report names a block that the program took; tests may lose theirs when they fail.
@@ -308,7 +309,7 @@ static const char *run_once(const struct group *group, const struct CMUnitTest *
     case EXIT_LEAKED:
         return lost_by_program(group) ? "leak" : NULL;
     case 0:
-    case 1:
+    case EXIT_TOLD:
         return NULL;
     default:
         return "crash";

@@ -46,6 +46,16 @@ function checkDatabase(file) {
     assert.equal(sql(file, "PRAGMA integrity_check")[0].integrity_check, "ok");
 }
 
+// What is not at its end, for whoever has to find out why.
+function leftOver(file) {
+    return {
+        files: count(file, "SELECT count(DISTINCT file_path) FROM detections"),
+        batches: sql(file, "SELECT state, count(*) AS n FROM batches GROUP BY state"),
+        work: sql(file, "SELECT * FROM work_items LIMIT 5"),
+        letters: sql(file, "SELECT queue, reason, count(*) AS n FROM dead_letters GROUP BY queue, reason"),
+    };
+}
+
 function checkFiles(daemon) {
     const files = readdirSync(daemon.folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
     const strange = files.map((one) => one.name).filter((name) => !/^(\d+\.png|nightjar\.db)$/.test(name));
@@ -68,6 +78,9 @@ test(`${kills} kills during ${uploads} uploads lose and double nothing (seed ${s
         assert.deepEqual(await daemon.stop(), { code: 0, signal: null });
         checkDatabase(file);
         checkFiles(daemon);
+    } catch (error) {
+        error.message += `\n${JSON.stringify(leftOver(database(daemon)))}\n${daemon.log.slice(-3000)}`;
+        throw error;
     } finally {
         await daemon.destroy();
     }

@@ -73,6 +73,7 @@ static void help_lines_fit_a_terminal(void **state)
     struct nj_buf buf;
     nj_buf_init(&buf, 1 << 16);
     nj_config_help(groups, &buf);
+    assert_int_equal(nj_buf_failed(&buf), 0);
     for (const char *line = buf.data; *line;) {
         size_t length = strcspn(line, "\n");
         assert_true(length <= 82);

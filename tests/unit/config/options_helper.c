@@ -178,6 +178,7 @@ int load_config(const char *file_path, const char *const *environment, const cha
 int load_text(const char *name, const char *text, struct nj_config **out, struct nj_error *err)
 {
     struct nj_temp_dir dir = {0};
+    assert_non_null(text);
     nj_temp_dir_init(&dir);
     char path[NJ_TEMP_PATH_MAX];
     nj_temp_dir_path(&dir, name, path);

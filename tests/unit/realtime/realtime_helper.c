@@ -48,6 +48,7 @@ int realtime_setup(void **state)
     nj_fake_clock_init(&fixture->clock, 1769250600 * (nj_us)NJ_US_PER_S);
     assert_int_equal(nj_loop_create(&fixture->clock.clock, &fixture->loop, NULL), 0);
     fixture->metrics = nj_metrics_create();
+    assert_non_null(fixture->metrics);
     assert_int_equal(nj_bus_create(fixture->loop, fixture->metrics, 64, &fixture->bus, NULL), 0);
     struct nj_realtime_config config = {
         .options = {.idle_timeout_us = 300 * (nj_us)NJ_US_PER_S,

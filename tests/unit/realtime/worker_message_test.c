@@ -111,6 +111,7 @@ static const char *say(struct world *world, const char *text)
 
 static void expect_part(const char *answer, const char *part, const char *sent)
 {
+    assert_non_null(answer);
     if (strstr(answer, part) == NULL)
         fail_msg("no \"%s\" in \"%.300s\" to %.200s", part, answer, sent);
 }

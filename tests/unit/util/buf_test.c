@@ -107,6 +107,7 @@ static void room_is_written_in_place(void **state)
     struct nj_buf buf;
     nj_buf_init(&buf, 300);
     char *room = nj_buf_room(&buf, 300);
+    assert_non_null(room);
     memset(room, 'z', 300);
     nj_buf_commit(&buf, 2);
     assert_string_equal(buf.data, "zz");

@@ -33,6 +33,7 @@ static size_t cost_of_one(void)
     memset(text, 'x', 100);
     text[100] = '\0';
     struct nj_lru *lru = nj_lru_create(4096, 0);
+    assert_non_null(lru);
     put(lru, "a", text, 0);
     nj_lru_get_stats(lru, &stats);
     nj_lru_destroy(lru);
@@ -46,6 +47,7 @@ static void forgets_the_longest_unused_when_bytes_run_out(void **state)
     memset(text, 'x', 100);
     text[100] = '\0';
     struct nj_lru *lru = nj_lru_create(2 * cost_of_one(), 0);
+    assert_non_null(lru);
     put(lru, "a", text, 0);
     put(lru, "b", text, 0);
     assert_true(holds(lru, "a", 0));
@@ -60,6 +62,7 @@ static void gives_back_the_newest_bytes_with_a_nul(void **state)
 {
     (void)state;
     struct nj_lru *lru = nj_lru_create(4096, 0);
+    assert_non_null(lru);
     size_t length = 0;
     put(lru, "a", "first", 0);
     put(lru, "a", "2nd", 0);
@@ -78,6 +81,7 @@ static void what_is_bigger_than_the_cache_evicts_nothing(void **state)
     memset(text, 'x', 600);
     text[600] = '\0';
     struct nj_lru *lru = nj_lru_create(600, 0);
+    assert_non_null(lru);
     put(lru, "a", "small", 0);
     put(lru, "b", text, 0);
     assert_false(holds(lru, "b", 0));
@@ -89,6 +93,7 @@ static void age_counts_from_the_put_and_not_from_use(void **state)
 {
     (void)state;
     struct nj_lru *lru = nj_lru_create(4096, 100);
+    assert_non_null(lru);
     put(lru, "a", "x", 0);
     assert_true(holds(lru, "a", 60));
     assert_true(holds(lru, "a", 100));
@@ -106,6 +111,7 @@ static void statistics_count_what_happened(void **state)
     memset(text, 'x', 100);
     text[100] = '\0';
     struct nj_lru *lru = nj_lru_create(cost_of_one(), 10);
+    assert_non_null(lru);
     put(lru, "a", text, 0);
     put(lru, "b", text, 0);
     (void)holds(lru, "a", 0);

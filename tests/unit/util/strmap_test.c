@@ -46,6 +46,7 @@ static void values_replaced_removed_and_left_are_freed_once(void **state)
     (void)state;
     int freed[3] = {0};
     struct nj_strmap *map = nj_strmap_create(free_and_count);
+    assert_non_null(map);
     assert_null(nj_strmap_get(map, "a"));
     nj_strmap_remove(map, "a");
     assert_int_equal(nj_strmap_set(map, "a", &freed[0]), 0);
@@ -68,6 +69,7 @@ static void keys_are_copied(void **state)
     (void)state;
     char key[] = "key";
     struct nj_strmap *map = nj_strmap_create(NULL);
+    assert_non_null(map);
     assert_int_equal(nj_strmap_set(map, key, key), 0);
     key[0] = 'x';
     assert_ptr_equal(nj_strmap_get(map, "key"), key);
@@ -104,6 +106,7 @@ static void random_operations_agree_with_an_array(void **state)
     struct nj_rng rng;
     nj_rng_seed(&rng, 3);
     struct nj_strmap *map = nj_strmap_create(NULL);
+    assert_non_null(map);
     for (int step = 0; step < 20000; step++) {
         char key[16];
         int k = (int)nj_rng_below(&rng, KEYS);
