@@ -5,7 +5,8 @@
 
 // In the order of enum nj_worker_code.
 const struct nj_worker_error nj_worker_errors[] = {
-    {"invalid_json", "MessageProcessingError", "The message is not JSON."},
+    {"invalid_json", "MessageProcessingError",
+     "The message is not JSON, or has a number beyond 64 bits or \\u0000 in it."},
     {"invalid_message", "MessageProcessingError", "It is no object with a text as its type."},
     {"unknown_type", "MessageProcessingError", "No message of this type is known."},
     {"missing_member", "MessageProcessingError", "A member that must be there is missing."},

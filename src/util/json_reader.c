@@ -3,9 +3,13 @@
 #include "util/json_reader.h"
 
 #include "util/file.h"
+#include "util/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { KEY_SHOWN = 40, PLACE_SIZE = 160 }; // of the place of a mistake
 
 // Offset of the bracket that opens one level too many, or `length`. jansson's own limit is far
 // beyond what a small stack bears, so the depth is measured before it runs. Brackets within texts
@@ -41,6 +45,97 @@ static int refuse_depth(const char *text, size_t offset, struct nj_error *err)
                         NJ_JSON_DEPTH_MAX, line, column);
 }
 
+// Where in the document a mistake is: the brackets and keys that are open there.
+struct level {
+    bool is_object, wants_key;
+    size_t index;           // of an array's element
+    size_t key, key_length; // of the newest member, as written
+};
+struct place {
+    struct level levels[NJ_JSON_DEPTH_MAX];
+    int depth;
+};
+
+static void open_level(struct place *place, bool is_object)
+{
+    if (place->depth < NJ_JSON_DEPTH_MAX)
+        place->levels[place->depth++] =
+            (struct level){.is_object = is_object, .wants_key = is_object};
+}
+
+static void take_mark(struct place *place, char mark)
+{
+    struct level *level = place->depth > 0 ? &place->levels[place->depth - 1] : NULL;
+    if (mark == '{' || mark == '[')
+        open_level(place, mark == '{');
+    else if (level == NULL)
+        return;
+    else if (mark == '}' || mark == ']')
+        place->depth--;
+    else if (mark == ',' && level->is_object)
+        level->wants_key = true;
+    else if (mark == ',')
+        level->index++;
+}
+
+// Reads no further than `end`, where jansson stopped; what is wrong JSON makes no more than a wrong
+// place.
+static void find_place(const char *text, size_t end, struct place *place)
+{
+    place->depth = 0;
+    for (size_t i = 0; i < end; i++) {
+        struct level *level = place->depth > 0 ? &place->levels[place->depth - 1] : NULL;
+        if (text[i] != '"') {
+            take_mark(place, text[i]);
+            continue;
+        }
+        const size_t begin = ++i;
+        while (i < end && text[i] != '"')
+            i += text[i] == '\\' ? 2 : 1;
+        if (level != NULL && level->wants_key) {
+            level->wants_key = false;
+            level->key = begin;
+            level->key_length = (i < end ? i : end) - begin;
+        }
+    }
+}
+
+// "subscriptions[3].cropX1: " in `out`; "" where nothing is open.
+static void write_place(const char *text, const struct place *place, char out[PLACE_SIZE])
+{
+    char shown[KEY_SHOWN + 1], key[KEY_SHOWN + 1];
+    size_t length = 0;
+    out[0] = '\0';
+    for (int i = 0; i < place->depth && length < PLACE_SIZE - sizeof shown - 4; i++) {
+        const struct level *level = &place->levels[i];
+        if (!level->is_object) {
+            length += (size_t)snprintf(out + length, PLACE_SIZE - length, "[%zu]", level->index);
+        } else if (level->key_length > 0) {
+            snprintf(key, sizeof key, "%.*s", (int)level->key_length, text + level->key);
+            nj_text_printable(shown, sizeof shown, key);
+            length += (size_t)snprintf(out + length, PLACE_SIZE - length, "%s%s",
+                                       length > 0 ? "." : "", shown);
+        }
+    }
+    if (length > 0)
+        snprintf(out + length, PLACE_SIZE - length, ": ");
+}
+
+static int refuse(const char *text, size_t length, const json_error_t *failure,
+                  struct nj_error *err)
+{
+    struct place place;
+    char where[PLACE_SIZE];
+    if (json_error_code(failure) == json_error_out_of_memory)
+        return nj_error_set(err, NJ_E_NOMEM, "no memory to read JSON");
+    const size_t end = failure->position > 0 ? (size_t)failure->position : 0;
+    find_place(text, end < length ? end : length, &place);
+    write_place(text, &place, where);
+    return nj_error_set(err, NJ_E_INVALID, "%sbad JSON at line %d, column %d: %s", where,
+                        failure->line > 0 ? failure->line : 1,
+                        failure->column > 0 ? failure->column : 0, failure->text);
+}
+
 int nj_json_parse(const char *text, size_t length, size_t limit, json_t **out, struct nj_error *err)
 {
     if (length > limit)
@@ -51,15 +146,10 @@ int nj_json_parse(const char *text, size_t length, size_t limit, json_t **out, s
         return refuse_depth(text, deep, err);
     json_error_t failure;
     json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &failure);
-    if (value) {
-        *out = value;
-        return 0;
-    }
-    if (json_error_code(&failure) == json_error_out_of_memory)
-        return nj_error_set(err, NJ_E_NOMEM, "no memory to read JSON");
-    return nj_error_set(err, NJ_E_INVALID, "bad JSON at line %d, column %d: %s",
-                        failure.line > 0 ? failure.line : 1,
-                        failure.column > 0 ? failure.column : 0, failure.text);
+    if (!value)
+        return refuse(text, length, &failure, err);
+    *out = value;
+    return 0;
 }
 
 int nj_json_parse_file(const char *path, size_t limit, json_t **out, struct nj_error *err)

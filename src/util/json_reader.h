@@ -15,8 +15,10 @@ enum {
     NJ_JSON_DEPTH_MAX = 64,
 };
 
-// Parses `length` bytes. The caller owns *out (json_decref). Errors: NJ_E_INVALID with line and
-// column, NJ_E_TOO_BIG beyond `limit` bytes or NJ_JSON_DEPTH_MAX levels, NJ_E_NOMEM.
+// Parses `length` bytes. The caller owns *out (json_decref). Errors: NJ_E_INVALID with member, line
+// and column ("a[3].b: bad JSON at ..."), also for what JSON has and we do not (integers beyond 64
+// bits, numbers beyond a double, \u0000), NJ_E_TOO_BIG beyond `limit` bytes or NJ_JSON_DEPTH_MAX
+// levels, NJ_E_NOMEM.
 int nj_json_parse(const char *text, size_t length, size_t limit, json_t **out,
                   struct nj_error *err);
 

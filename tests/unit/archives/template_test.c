@@ -106,16 +106,16 @@ static const struct {
     {"{a.}", "byte 2: this is no name"},
     {"{a;DROP TABLE x}", "byte 2: this is no name"},
     {"{\xc3\xa4}", "byte 2: this is no name"},
-    {"{\"a\":{session_id}", "with numbers for its names: bad JSON at line 1"},
+    {"{\"a\":{session_id}", "with numbers for its names: a: bad JSON at line 1"},
     {"{\"a\":\"{b c}\"}", "byte 8: this is no name"},
     {"{\"a\":1}}", "bad JSON"},
     {"{\"a\":01}", "bad JSON"},
     {"{\"a\":1,\"a\":2}", "bad JSON"},
     {"{{\"a\":}}", "bad JSON"},
-    {"{\"a\":{confidence}1}", "with texts for its names: bad JSON"}, // beside a digit
-    {"{\"a\":-{confidence}}", "with texts for its names: bad JSON"},
+    {"{\"a\":{confidence}1}", "with texts for its names: a: bad JSON"}, // beside a digit
+    {"{\"a\":-{confidence}}", "with texts for its names: a: bad JSON"},
     {"{{session_id}:1,\"a\":2}", "at byte 13"}, // a member's name stands in quotes
-    {"{\"b\":1,{session_id}:2}", "with numbers for its names: bad JSON"},
+    {"{\"b\":1,{session_id}:2}", "with numbers for its names: b: bad JSON"},
 };
 
 static void each_mistake_names_its_place(void **state)

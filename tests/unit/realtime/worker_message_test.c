@@ -125,6 +125,11 @@ static void every_mistake_has_its_code_and_names_the_member(void **state)
         {"{", "invalid_json", "bad JSON"},
         {"{\"type\":NaN}", "invalid_json", "bad JSON"},
         {"{\"type\":\"subscribe\",\"type\":\"subscribe\"}", "invalid_json", "bad JSON"},
+        {"{\"type\":\"setSubscriptionList\",\"subscriptions\":[{" SUBSCRIPTION
+         "},{\"cropX1\":1e999}]}",
+         "invalid_json", "subscriptions[1].cropX1: "},
+        {"{\"type\":\"subscribe\"," SUBSCRIPTION ",\"rtspUrl2\":\"\\u0000\"}", "invalid_json",
+         "rtspUrl2: "},
         {"[]", "invalid_message", "object"},
         {"7", "invalid_message", "object"},
         {"{}", "invalid_message", "type"},

@@ -42,6 +42,13 @@ static void refusals_say_where(void **state)
         {"9223372036854775808", "column"},
         {"[1]//", "column"},
         {"\"a\nb\"", "line 1"},
+        {"{\"s\":[{\"x\":1},{\"y\":[0,[1]],\"x\":9223372036854775808}]}", "s[1].x: bad JSON at"},
+        {"{\"s\":{\"a\":\"],\\\"{\",\"b\":1e999}}", "s.b: bad JSON at"},
+        {"{\"s\":[\"\",\"\\u0000\"]}", "s[1]: bad JSON at"},
+        {"[[],[{},{\"k\":\"\xff\"}]]", "[1][1].k: bad JSON at"},
+        {"{\"a\":{\"b\":1},\"a\":{}}", "a: bad JSON at"},
+        {"{\"\n\":1}", "bad JSON at line 1"},
+        {"{\"0123456789012345678901234567890123456789and more\":x}", "56789: bad JSON at"},
     };
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         json_t *out = NULL;
