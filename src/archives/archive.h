@@ -67,8 +67,10 @@ void nj_archive_store_destroy(struct nj_archive_store *store);
 struct nj_archive_wish {
     const char *url;                // http, https, file, or a path below the roots
     const char *sha256;             // of the file, which must match; NULL or "" any
-    const struct nj_cancel *cancel; // may be NULL
+    const struct nj_cancel *cancel; // may be NULL; nj_archive_store_wake after it was fired
 };
+// Whoever waits for another's fetch looks at his cancel token. Any thread. Accepts NULL.
+void nj_archive_store_wake(struct nj_archive_store *store);
 // What is in the cache with the wished sum is not asked for again. A partial download is resumed;
 // callers that ask for an address that is being fetched wait for it. An address that does not
 // answer is served from the cache with a warning in the log when it was fetched before. Blocking:

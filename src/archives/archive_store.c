@@ -17,13 +17,11 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { WAIT_US = 200 * NJ_US_PER_MS }; // between looks at a cancel token, which wakes nobody
-
 struct nj_archive_store {
     struct nj_archive_fetcher fetcher;
     pthread_mutex_t mutex;
     // Below: under the mutex.
-    pthread_cond_t ended; // of any fetch
+    pthread_cond_t ended; // a fetch has, or a cancel token was fired
     struct nj_strmap *fetches;
 };
 
@@ -78,6 +76,15 @@ static void leave_locked(struct nj_archive_store *store, const char *url, struct
     free(fetch);
 }
 
+void nj_archive_store_wake(struct nj_archive_store *store)
+{
+    if (store == NULL)
+        return;
+    pthread_mutex_lock(&store->mutex);
+    pthread_cond_broadcast(&store->ended);
+    pthread_mutex_unlock(&store->mutex);
+}
+
 // The mutex is held. Joins the fetch of this address or begins one, which *out_first tells.
 static int join_locked(struct nj_archive_store *store, const char *url, struct fetch **out,
                        bool *out_first)
@@ -103,7 +110,7 @@ static int wait_locked(struct nj_archive_store *store, const struct fetch *fetch
     while (!fetch->done) {
         if (cancel != NULL && nj_cancel_fired(cancel))
             return NJ_E_CANCELLED;
-        nj_cond_wait(&store->ended, &store->mutex, WAIT_US);
+        nj_cond_wait(&store->ended, &store->mutex, -1); // a fetch has deadlines of its own
     }
     return 0;
 }

@@ -73,6 +73,18 @@ void nj_live_submit(struct nj_live_pipeline *pipeline)
     (void)nj_live_end_turn(pipeline);
 }
 
+static bool is_idle_locked(const struct nj_live_pipeline *pipeline)
+{
+    return !pipeline->busy && pipeline->writing == 0;
+}
+
+void nj_live_tell_rest_locked(const struct nj_live_pipeline *pipeline)
+{
+    const struct nj_live_config *config = &pipeline->config;
+    if (pipeline->stopping && is_idle_locked(pipeline) && config->rested != NULL)
+        config->rested(config->rested_context);
+}
+
 bool nj_live_end_turn(struct nj_live_pipeline *pipeline)
 {
     pthread_mutex_lock(&pipeline->lock);
@@ -84,6 +96,7 @@ bool nj_live_end_turn(struct nj_live_pipeline *pipeline)
     nj_live_flush(pipeline);
     pthread_mutex_lock(&pipeline->lock);
     pipeline->busy = false;
+    nj_live_tell_rest_locked(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
     return false;
 }
@@ -199,7 +212,7 @@ void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline)
 bool nj_live_pipeline_idle(struct nj_live_pipeline *pipeline)
 {
     pthread_mutex_lock(&pipeline->lock);
-    bool idle = !pipeline->busy && pipeline->writing == 0;
+    bool idle = is_idle_locked(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
     return idle;
 }

@@ -45,6 +45,10 @@ struct nj_live_config {
     struct nj_metrics *metrics;
     struct nj_log *log;
     int64_t last_track; // highest track id the camera ever had; its row is there already
+    // After a stop nothing is under way any more. Called from: any thread, which holds the
+    // pipeline's lock: posts a call, no more. May be NULL.
+    void (*rested)(void *context);
+    void *rested_context;
 };
 
 struct nj_live_pipeline;

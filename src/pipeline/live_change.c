@@ -10,10 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    CHANGES_MAX = 64,                  // that wait
-    LOOK_EVERY_US = 20 * NJ_US_PER_MS, // a pipeline tells nobody when it is at rest
-};
+enum { CHANGES_MAX = 64 }; // that wait
 
 struct nj_live_work {
     struct nj_list link;
@@ -22,7 +19,7 @@ struct nj_live_work {
     enum nj_live_change_kind kind;
     char id[NJ_CAMERA_ID_SIZE];
     struct nj_live_entry fresh; // of ADD and REPLACE
-    bool storing;
+    bool resting, storing;
     const struct nj_source_entry *entry; // old or new one, for the store thread
     int64_t last_track;
     struct nj_store_op op;
@@ -174,24 +171,30 @@ static void store_change(struct nj_live_work *work)
 static void advance(struct nj_live_work *work)
 {
     struct nj_live_item *item = nj_live_item_find(work->set, work->id);
-    if (work->storing)
-        return;
     if (item != NULL && item->pipeline != NULL && work->kind != NJ_LIVE_RESUME) {
         nj_live_pipeline_stop(item->pipeline);
-        if (!nj_live_pipeline_idle(item->pipeline)) {
-            (void)nj_timer_start(&work->set->look, LOOK_EVERY_US, 0);
+        work->resting = !nj_live_pipeline_idle(item->pipeline);
+        if (work->resting)
             return;
-        }
         nj_live_pipeline_destroy(item->pipeline);
         item->pipeline = NULL;
     }
     store_change(work);
 }
 
-void nj_live_change_look(struct nj_timer *timer)
+void nj_live_change_rested(void *context)
 {
-    struct nj_live_work *work = first_work(NJ_CONTAINER_OF(timer, struct nj_live_set, look));
-    if (work != NULL)
+    struct nj_live_set *set = context;
+    if (!atomic_exchange(&set->rest_posted, true))
+        nj_loop_post(set->config.live.loop, &set->rested);
+}
+
+void nj_live_change_handle_rested(struct nj_call *call)
+{
+    struct nj_live_set *set = NJ_CONTAINER_OF(call, struct nj_live_set, rested);
+    struct nj_live_work *work = first_work(set);
+    atomic_store(&set->rest_posted, false);
+    if (work != NULL && work->resting)
         advance(work);
 }
 
@@ -315,9 +318,8 @@ void nj_live_set_change(struct nj_live_set *set, struct nj_live_change *change)
 void nj_live_changes_cancel(struct nj_live_set *set)
 {
     struct nj_live_work *first = first_work(set);
-    if (first != NULL && !first->storing && nj_timer_active(&set->look)) {
+    if (first != NULL && first->resting) {
         struct nj_error err = {0};
-        nj_timer_stop(&set->look);
         int rc = nj_error_set(&err, NJ_E_CANCELLED, "the program is stopping");
         end_change(first, rc, &err); // the others end when their turn comes
     }

@@ -68,6 +68,9 @@ void nj_live_handle_detected(struct nj_detect_job *job);
 // false when a stop came meanwhile: the rows that were open have been ended then.
 bool nj_live_end_turn(struct nj_live_pipeline *pipeline);
 
+// The lock is held: tells who waits for the end that it has come.
+void nj_live_tell_rest_locked(const struct nj_live_pipeline *pipeline);
+
 // Ends all rows that are open; the caller owns the inference side.
 void nj_live_flush(struct nj_live_pipeline *pipeline);
 

@@ -23,6 +23,7 @@ static void change_writing(struct nj_live_pipeline *pipeline, int by)
 {
     pthread_mutex_lock(&pipeline->lock);
     pipeline->writing += (size_t)by;
+    nj_live_tell_rest_locked(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
 }
 

@@ -53,6 +53,8 @@ int nj_live_item_play(struct nj_live_set *set, struct nj_live_item *item, int64_
     struct nj_live_config config = set->config.live;
     config.entry = item->entry;
     config.last_track = last_track;
+    config.rested = nj_live_change_rested;
+    config.rested_context = set;
     item->problem[0] = '\0';
     int rc = nj_live_pipeline_create(&config, &item->pipeline, err);
     if (rc == 0)
@@ -77,7 +79,8 @@ int nj_live_set_create(const struct nj_live_set_config *config, struct nj_live_s
         return nj_error_set(err, NJ_E_NOMEM, "no memory for live cameras");
     set->config = *config;
     nj_list_init(&set->works);
-    nj_timer_init(&set->look, config->live.loop, nj_live_change_look);
+    set->rested.fn = nj_live_change_handle_rested;
+    atomic_init(&set->rest_posted, false);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < list->count; i++) {
         const struct nj_live_item item = {.entry = &entries[i], .paused = entries[i].paused};
@@ -198,16 +201,17 @@ bool nj_live_set_idle(struct nj_live_set *set)
     for (size_t i = 0; i < set->count; i++)
         if (set->items[i].pipeline != NULL && !nj_live_pipeline_idle(set->items[i].pipeline))
             return false;
-    return nj_live_changes_idle(set);
+    return nj_live_changes_idle(set) && !atomic_load(&set->rest_posted);
 }
 
 void nj_live_set_destroy(struct nj_live_set *set)
 {
     if (set == NULL)
         return;
-    nj_timer_stop(&set->look);
     while (set->count > 0)
         nj_live_item_remove(set, &set->items[set->count - 1]);
+    if (atomic_load(&set->rest_posted))
+        nj_loop_turn(set->config.live.loop); // the loop still holds the call
     free(set);
 }
 

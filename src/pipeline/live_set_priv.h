@@ -6,6 +6,8 @@
 #include "pipeline/live_set.h"
 #include "util/list.h"
 
+#include <stdatomic.h>
+
 struct nj_live_item {
     struct nj_config_object *object;     // of an added one
     const struct nj_source_entry *entry; // of the configuration or the object
@@ -23,7 +25,8 @@ struct nj_live_set {
     size_t count;
     struct nj_list works; // changes, oldest first; the first is under way
     size_t work_count;
-    struct nj_timer look; // while a pipeline comes to rest
+    struct nj_call rested;   // a pipeline came to rest
+    atomic_bool rest_posted; // `rested` is on its way
     bool stopping;
 };
 
@@ -42,6 +45,8 @@ int nj_live_camera_prepare(struct nj_db *db, const struct nj_source_entry *entry
 // live_change.c
 void nj_live_changes_cancel(struct nj_live_set *set);
 bool nj_live_changes_idle(const struct nj_live_set *set);
-void nj_live_change_look(struct nj_timer *timer);
+// Of the set's pipelines: nj_live_config.rested.
+void nj_live_change_rested(void *set);
+void nj_live_change_handle_rested(struct nj_call *call);
 
 #endif

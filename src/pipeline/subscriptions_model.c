@@ -167,6 +167,7 @@ void nj_feed_model_put(struct nj_feed_model *model)
     if (model == NULL || --model->users > 0)
         return;
     nj_cancel_fire(&model->cancel);
+    nj_archive_store_wake(model->registry->config.archives);
     nj_timer_stop(&model->retry);
     if (!model->fetching)
         release(model);

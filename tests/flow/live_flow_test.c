@@ -233,28 +233,49 @@ static void fill_with_cameras(struct flow *flow, int count)
     flow_sql_run(flow, sql);
 }
 
-struct added {
+struct changed {
     struct nj_live_change change;
     bool done;
 };
 
-static void handle_added(struct nj_live_change *change)
+static void handle_changed(struct nj_live_change *change)
 {
-    NJ_CONTAINER_OF(change, struct added, change)->done = true;
+    NJ_CONTAINER_OF(change, struct changed, change)->done = true;
+}
+
+// The clock stands still meanwhile.
+static int change_cameras(struct flow *flow, struct nj_live_change change)
+{
+    struct changed changed = {.change = change};
+    changed.change.done = handle_changed;
+    nj_live_set_change(flow->app->live, &changed.change);
+    for (int i = 0; i < 10000 && !changed.done; i++)
+        flow_turn(flow);
+    assert_true(changed.done);
+    return changed.change.rc;
 }
 
 static int add_camera(struct flow *flow)
 {
     static const char entry[] = "{\"id\":\"more\",\"kind\":\"rtsp\","
                                 "\"url\":\"rtsp://127.0.0.1:1/\"}";
-    struct added added = {
-        .change = {
-            .kind = NJ_LIVE_ADD, .json = entry, .length = sizeof entry - 1, .done = handle_added}};
-    nj_live_set_change(flow->app->live, &added.change);
-    for (int i = 0; i < 10000 && !added.done; i++)
-        flow_turn(flow);
-    assert_true(added.done);
-    return added.change.rc;
+    return change_cameras(
+        flow,
+        (struct nj_live_change){.kind = NJ_LIVE_ADD, .json = entry, .length = sizeof entry - 1});
+}
+
+static void pause_goes_on_as_soon_as_the_rows_are_ended(void **state)
+{
+    struct flow *flow = *state;
+    set_script(flow, 1000);
+    set_camera(flow, "");
+    flow_start(flow);
+    play_until_sql(flow, "SELECT count(*) FROM detections");
+    assert_int_equal(
+        change_cameras(flow, (struct nj_live_change){.kind = NJ_LIVE_PAUSE, .id = "yard"}), 0);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM cameras WHERE status = 'offline'"),
+                     1);
+    assert_null(nj_live_set_find(flow->app->live, "yard"));
 }
 
 static void camera_beyond_the_limit_is_refused_and_not_kept(void **state)
@@ -288,6 +309,7 @@ int live_flow_test(void)
         FLOW_TEST(track_ids_go_on_after_a_restart),
         FLOW_TEST(destroy_in_the_middle_of_playing_is_clean),
         FLOW_TEST(still_pictures_are_not_inferred),
+        FLOW_TEST(pause_goes_on_as_soon_as_the_rows_are_ended),
         FLOW_TEST(camera_that_is_silent_goes_offline_and_comes_back),
         FLOW_TEST(mask_that_is_not_of_numbers_stops_the_start),
         FLOW_TEST(camera_beyond_the_limit_is_refused_and_not_kept),

@@ -329,6 +329,7 @@ static void who_waits_can_cancel(void **state)
     web_wait(&world->web, 1);
     start_getter(&follower, world, "/hold");
     nj_cancel_fire(&follower.cancel);
+    nj_archive_store_wake(world->store);
     nj_thread_join(follower.thread);
     assert_int_equal(follower.rc, NJ_E_CANCELLED);
     web_hold(&world->web, false);
