@@ -122,16 +122,21 @@ void worker_ask_for(struct worker *worker, const char *const *ids, size_t count)
     nj_ws_send(&worker->backend, list);
 }
 
-const char *worker_wait_for(struct worker *worker, const char *type, const char *part,
-                            const char *other)
+static bool is_of(const char *text, const char *type)
 {
     char kind[64];
     snprintf(kind, sizeof kind, "{\"type\":\"%s\"", type);
+    return strncmp(text, kind, strlen(kind)) == 0;
+}
+
+const char *worker_wait_for(struct worker *worker, const char *type, const char *part,
+                            const char *other)
+{
     for (int i = 0; i < WORKER_STEPS_MAX; i++) {
         const char *text = worker_next(worker);
-        if (strncmp(text, kind, strlen(kind)) == 0 && strstr(text, part) != NULL &&
-            strstr(text, other) != NULL)
+        if (is_of(text, type) && strstr(text, part) != NULL && strstr(text, other) != NULL)
             return text;
+        assert_false(is_of(text, "imageDetection"));
     }
     fail_msg("no %s with %s and %s; newest: %.600s", type, part, other, worker->text);
     return NULL;

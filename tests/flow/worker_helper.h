@@ -38,7 +38,8 @@ void worker_finish(struct worker *worker); // and the flow
 
 void worker_come(struct worker *worker); // the backend connects
 void worker_ask_for(struct worker *worker, const char *const *ids, size_t count);
-// Fake time goes on, in steps with real pictures, until a message has all three parts.
+// Fake time goes on, in steps with real pictures, until a message has all three parts. A detection
+// that nobody waits for is one too many.
 const char *worker_wait_for(struct worker *worker, const char *type, const char *part,
                             const char *other);
 // The next message, "" when none came and fake time went on instead.
