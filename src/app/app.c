@@ -112,8 +112,8 @@ void nj_app_stop(struct nj_app *app, void (*done)(void *arg), void *arg)
     app->stop_done = done;
     app->stop_arg = arg;
     nj_log_line(app->log, NJ_LOG_INFO, "Stopping: sources first, then queues and open batches");
-    bool whole = app->started > nj_first_producer;
-    stop_from(app, nj_first_producer);
+    bool whole = app->started > nj_first_producer();
+    stop_from(app, nj_first_producer());
     if (!whole || nj_app_drain_start(app, handle_drained) != 0)
         handle_drained(app);
 }

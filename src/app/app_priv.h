@@ -76,17 +76,21 @@ struct nj_app {
 
 // A part of the program with a life of its own. `stop` is idempotent, does not wait, and is also
 // called after a start that failed half way.
+enum nj_service_role {
+    NJ_SERVICE_CARRIES, // work on, to its end
+    NJ_SERVICE_PRODUCES // brings work in; those behind it do, too
+};
 struct nj_service {
     const char *name;
     int (*start)(struct nj_app *app, struct nj_error *err);
     void (*stop)(struct nj_app *app);
+    enum nj_service_role role;
 };
 
 // The visible table: consumers first. Stopping goes backwards, draining after the producers.
 extern const struct nj_service nj_services[];
 extern const size_t nj_service_count;
-// Services from this index on bring work in; those before it carry it on.
-extern const size_t nj_first_producer;
+size_t nj_first_producer(void); // index of the first one that brings work in
 
 // Destroys what the services made, in reverse order; harmless where nothing was made.
 void nj_app_release_parts(struct nj_app *app);

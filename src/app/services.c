@@ -391,23 +391,31 @@ static void stop_nothing(struct nj_app *app)
 }
 
 const struct nj_service nj_services[] = {
-    {"store", start_store, stop_nothing},
-    {"realtime", start_realtime, stop_realtime},
-    {"api", start_api, stop_nothing}, // its connections end in nj_app_stop
-    {"analysis", start_analysis, stop_analysis},
-    {"detector", start_detector, stop_nothing},
-    {"batch_aggregator", start_batcher, stop_batcher},
-    {"pipeline_manager", start_upload, stop_upload},
-    {"cleanup_service", start_cleanup, stop_cleanup},
-    {"service_health_monitor", start_service_watch, stop_service_watch},
-    {"streams", start_streams, stop_nothing}, // its users come after it and leave first
-    {"live_cameras", start_live, stop_live},
-    {"detector_worker", nj_app_worker_start, nj_app_worker_stop},
-    {"file_watcher", start_folder, stop_folder},
+    {"store", start_store, stop_nothing, NJ_SERVICE_CARRIES},
+    {"realtime", start_realtime, stop_realtime, NJ_SERVICE_CARRIES},
+    {"api", start_api, stop_nothing, NJ_SERVICE_CARRIES}, // its connections end in nj_app_stop
+    {"analysis", start_analysis, stop_analysis, NJ_SERVICE_CARRIES},
+    {"detector", start_detector, stop_nothing, NJ_SERVICE_CARRIES},
+    {"batch_aggregator", start_batcher, stop_batcher, NJ_SERVICE_CARRIES},
+    {"pipeline_manager", start_upload, stop_upload, NJ_SERVICE_CARRIES},
+    {"cleanup_service", start_cleanup, stop_cleanup, NJ_SERVICE_CARRIES},
+    {"service_health_monitor", start_service_watch, stop_service_watch, NJ_SERVICE_CARRIES},
+    // Its users come after it and leave first.
+    {"streams", start_streams, stop_nothing, NJ_SERVICE_CARRIES},
+    {"live_cameras", start_live, stop_live, NJ_SERVICE_PRODUCES},
+    {"detector_worker", nj_app_worker_start, nj_app_worker_stop, NJ_SERVICE_PRODUCES},
+    {"file_watcher", start_folder, stop_folder, NJ_SERVICE_PRODUCES},
 };
 
 const size_t nj_service_count = NJ_COUNT_OF(nj_services);
-const size_t nj_first_producer = 10; // live_cameras
+
+size_t nj_first_producer(void)
+{
+    size_t index = 0;
+    while (index < nj_service_count && nj_services[index].role != NJ_SERVICE_PRODUCES)
+        index++;
+    return index;
+}
 
 static int apply_nothing(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
