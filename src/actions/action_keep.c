@@ -20,7 +20,7 @@ static int put_image_row(struct nj_action_job *job, struct nj_db *db, struct nj_
 {
     const struct nj_action_image *image = job->image;
     struct nj_image_row row = {.bytes = (int64_t)image->length, .created_us = nj_db_now_us(db)};
-    char replaced[1024];
+    char replaced[NJ_IMAGE_PATH_SIZE];
     nj_text_copy(row.key, sizeof row.key, job->kept_key);
     nj_text_copy(row.path, sizeof row.path, image->path);
     nj_text_copy(row.type, sizeof row.type, image->png ? "image/png" : "image/jpeg");

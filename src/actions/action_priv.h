@@ -79,7 +79,7 @@ struct nj_action_image {
     int64_t expire_seconds;
     void *bytes; // malloc'd
     size_t length;
-    char path[1024]; // its file, where it has one
+    char path[NJ_IMAGE_PATH_SIZE]; // its file, where it has one
 };
 
 struct nj_action_lane { // of one session
@@ -139,7 +139,7 @@ struct nj_action_job {
     struct nj_list turn; // among the posts that wait
     uv_work_t uv;
     void (*made)(struct nj_action_job *job); // after `uv`
-    char replaced[1024];                     // file of an older image of this key
+    char replaced[NJ_IMAGE_PATH_SIZE];       // file of an older image of this key
     char *letter;                            // JSON; malloc'd
     bool park;                               // into the queue rather than among the letters
     bool held;                               // told and counted as failed, only not kept yet

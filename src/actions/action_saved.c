@@ -22,7 +22,7 @@ struct saved_work {
     struct nj_store_op op;
     uv_work_t uv;
     struct nj_image_row row;
-    char path[1024];
+    char path[NJ_IMAGE_PATH_SIZE];
     struct nj_redis_command command;
     struct nj_action_target *target; // asked now
     size_t asked;                    // targets so far
@@ -268,7 +268,7 @@ struct sweep {
     uv_work_t uv;
     size_t count;
     char keys[SWEEP_MAX][NJ_IMAGE_KEY_SIZE];
-    char paths[SWEEP_MAX][1024];
+    char paths[SWEEP_MAX][NJ_IMAGE_PATH_SIZE];
 };
 
 static int see_expired(const struct nj_image_row *row, void *arg)

@@ -34,8 +34,8 @@ static int find(struct nj_db *db, const char *key, struct nj_image_row *out, str
     return nj_sql_read_one(&sql, &image_rows, out, missing, err);
 }
 
-int nj_images_put(struct nj_db *db, const struct nj_image_row *row, char out_replaced[1024],
-                  struct nj_error *err)
+int nj_images_put(struct nj_db *db, const struct nj_image_row *row,
+                  char out_replaced[NJ_IMAGE_PATH_SIZE], struct nj_error *err)
 {
     struct nj_sql sql;
     struct nj_image_row old = {.path = ""};
@@ -60,7 +60,8 @@ int nj_images_put(struct nj_db *db, const struct nj_image_row *row, char out_rep
     nj_sql_put_int(&sql, row->expires_us);
     rc = nj_sql_run(&sql, NULL, err);
     if (rc == 0) // the same file may be saved again
-        nj_text_copy(out_replaced, 1024, strcmp(old.path, row->path) != 0 ? old.path : "");
+        nj_text_copy(out_replaced, NJ_IMAGE_PATH_SIZE,
+                     strcmp(old.path, row->path) != 0 ? old.path : "");
     return rc;
 }
 
@@ -75,7 +76,8 @@ int nj_images_get(struct nj_db *db, const char *key, struct nj_image_row *out, s
     return rc;
 }
 
-int nj_images_delete(struct nj_db *db, const char *key, char out_path[1024], struct nj_error *err)
+int nj_images_delete(struct nj_db *db, const char *key, char out_path[NJ_IMAGE_PATH_SIZE],
+                     struct nj_error *err)
 {
     struct nj_sql sql;
     struct nj_image_row row;
@@ -87,7 +89,7 @@ int nj_images_delete(struct nj_db *db, const char *key, char out_path[1024], str
     nj_sql_put_text(&sql, key);
     rc = nj_sql_run(&sql, NULL, err);
     if (rc == 0)
-        nj_text_copy(out_path, 1024, row.path);
+        nj_text_copy(out_path, NJ_IMAGE_PATH_SIZE, row.path);
     return rc;
 }
 

@@ -13,6 +13,7 @@ enum {
     NJ_RECORD_KEY_SIZE = 256,
     NJ_RECORD_JSON_MAX = 65536,
     NJ_IMAGE_KEY_SIZE = 512,
+    NJ_IMAGE_PATH_SIZE = 1024,
     NJ_RECORDS_PAGE_MAX = 500
 };
 
@@ -44,20 +45,21 @@ int nj_records_list(struct nj_db *db, const struct nj_records_query *query,
 
 struct nj_image_row {
     char key[NJ_IMAGE_KEY_SIZE];
-    char path[1024]; // below the media folder
-    char type[32];   // "image/jpeg"
+    char path[NJ_IMAGE_PATH_SIZE]; // below the media folder
+    char type[32];                 // "image/jpeg"
     int64_t bytes;
     nj_us created_us, expires_us; // 0: never
 };
 // The file lies there already; an older one of the same key is replaced, its path goes to
 // `out_replaced` ("" none) for the caller to delete after the commit. Retention takes files that
 // rows name for no orphans. NJ_E_INVALID: a key that is empty or not text.
-int nj_images_put(struct nj_db *db, const struct nj_image_row *row, char out_replaced[1024],
-                  struct nj_error *err);
+int nj_images_put(struct nj_db *db, const struct nj_image_row *row,
+                  char out_replaced[NJ_IMAGE_PATH_SIZE], struct nj_error *err);
 int nj_images_get(struct nj_db *db, const char *key, struct nj_image_row *out,
                   struct nj_error *err); // NJ_E_NOT_FOUND also when expired
 // NJ_E_NOT_FOUND.
-int nj_images_delete(struct nj_db *db, const char *key, char out_path[1024], struct nj_error *err);
+int nj_images_delete(struct nj_db *db, const char *key, char out_path[NJ_IMAGE_PATH_SIZE],
+                     struct nj_error *err);
 // At most `limit` of the expired, those that expired first; the caller deletes files, then rows.
 struct nj_images_query {
     nj_us now_us;
