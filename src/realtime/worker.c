@@ -145,8 +145,8 @@ static void make_metrics(struct nj_worker *worker)
     worker->metric_delay = nj_metrics_get(metrics, &delay_spec, NULL);
     worker->metric_patches[0] = nj_metrics_get(metrics, &patches_spec, "false");
     worker->metric_patches[1] = nj_metrics_get(metrics, &patches_spec, "true");
-    for (size_t i = 0; nj_worker_types[i] != NULL; i++)
-        worker->metric_messages[i] = nj_metrics_get(metrics, &messages_spec, nj_worker_types[i]);
+    for (size_t i = 0; nj_worker_type(i) != NULL; i++)
+        worker->metric_messages[i] = nj_metrics_get(metrics, &messages_spec, nj_worker_type(i));
     worker->metric_messages[NJ_WORKER_TYPES] = nj_metrics_get(metrics, &messages_spec, "unknown");
 }
 

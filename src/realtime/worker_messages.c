@@ -290,10 +290,10 @@ static const struct {
     {"patchSessionResult", patch_result_members, handle_patch_result},
 };
 
-const char *const nj_worker_types[NJ_WORKER_TYPES + 1] = {
-    "subscribe",           "unsubscribe",  "setSubscriptionList", "requestState", "setSessionId",
-    "setProgressionStage", "patchSession", "patchSessionResult",  NULL,
-};
+const char *nj_worker_type(size_t index)
+{
+    return index < NJ_COUNT_OF(rows) ? rows[index].type : NULL;
+}
 
 _Static_assert(NJ_COUNT_OF(rows) <= NJ_WORKER_TYPES, "room for a counter of each type");
 

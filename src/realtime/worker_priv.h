@@ -153,7 +153,7 @@ int nj_worker_finish_spec(struct nj_worker_args *args, enum nj_worker_code *out_
                           struct nj_error *err);
 
 // worker_messages.c
-extern const char *const nj_worker_types[NJ_WORKER_TYPES + 1]; // NULL-terminated
+const char *nj_worker_type(size_t index); // NULL: there are no more
 
 // worker_report.c
 void nj_worker_write_report(struct nj_worker *worker, struct nj_buf *out);
