@@ -103,8 +103,7 @@ static const struct nj_spec_action *find_update(const struct nj_spec_node *node)
 static int make_initial(struct nj_loaded_node *node, struct nj_error *err)
 {
     static const char *const columns[][2] = {{"display_id", "{display_id}"},
-                                             {"captured_timestamp", "{timestamp}"},
-                                             {"license_type", "No model available"}};
+                                             {"captured_timestamp", "{timestamp}"}};
     const struct nj_spec_action *update = find_update(node->spec);
     if (update == NULL)
         return 0;
