@@ -323,11 +323,6 @@ bool nj_template_is_now(const struct nj_template *template_)
     return template_->is_now;
 }
 
-bool nj_template_is_literal(const struct nj_template *template_)
-{
-    return template_->name_count == 0;
-}
-
 bool nj_template_is_json(const struct nj_template *template_)
 {
     return template_->is_json;

@@ -22,9 +22,8 @@ int nj_template_parse(const char *text, struct nj_template **out, struct nj_erro
 void nj_template_destroy(struct nj_template *template_);
 size_t nj_template_name_count(const struct nj_template *template_);
 const char *nj_template_name(const struct nj_template *template_, size_t index);
-bool nj_template_is_now(const struct nj_template *template_);     // the whole text is "NOW()"
-bool nj_template_is_literal(const struct nj_template *template_); // no names
-bool nj_template_is_json(const struct nj_template *template_);    // fill it as NJ_TEMPLATE_JSON
+bool nj_template_is_now(const struct nj_template *template_);  // the whole text is "NOW()"
+bool nj_template_is_json(const struct nj_template *template_); // fill it as NJ_TEMPLATE_JSON
 
 enum nj_value_kind { NJ_VALUE_NONE, NJ_VALUE_TEXT, NJ_VALUE_NUMBER, NJ_VALUE_BOOL };
 struct nj_value {

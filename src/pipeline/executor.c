@@ -127,8 +127,3 @@ void nj_executor_cancel(struct nj_executor *executor, struct nj_run *run)
     if (work->begun) // else the call is on its way
         nj_loop_post(executor->config.loop, &work->begin_call);
 }
-
-size_t nj_executor_running(const struct nj_executor *executor)
-{
-    return executor->count;
-}

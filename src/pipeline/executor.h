@@ -84,6 +84,5 @@ struct nj_run {                          // caller-owned and intrusive; valid un
 int nj_executor_run(struct nj_executor *executor, struct nj_run *run, struct nj_error *err);
 // `done` comes soon, with NJ_E_CANCELLED.
 void nj_executor_cancel(struct nj_executor *executor, struct nj_run *run);
-size_t nj_executor_running(const struct nj_executor *executor);
 
 #endif

@@ -233,11 +233,6 @@ void nj_live_pipeline_destroy(struct nj_live_pipeline *pipeline)
     free(pipeline);
 }
 
-const struct nj_source_entry *nj_live_pipeline_entry(const struct nj_live_pipeline *pipeline)
-{
-    return pipeline->config.entry;
-}
-
 void nj_live_pipeline_view(struct nj_live_pipeline *pipeline, struct nj_live_view *out)
 {
     pthread_mutex_lock(&pipeline->lock);

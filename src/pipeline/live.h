@@ -61,8 +61,6 @@ void nj_live_pipeline_stop(struct nj_live_pipeline *pipeline); // loop thread; n
 bool nj_live_pipeline_idle(struct nj_live_pipeline *pipeline); // nothing under way
 void nj_live_pipeline_destroy(struct nj_live_pipeline *pipeline);
 
-const struct nj_source_entry *nj_live_pipeline_entry(const struct nj_live_pipeline *pipeline);
-
 enum { NJ_LIVE_TRACKS_MAX = 64 };
 struct nj_live_view {       // the newest inferred frame and what was on it
     struct nj_frame *frame; // the caller's reference; NULL: none yet

@@ -4,6 +4,7 @@
 
 #include "detect/engine_driver.h"
 #include "jobs/dead_letter.h"
+#include "pipeline/executor_priv.h"
 #include "storage/store_records.h"
 #include "tests/fake/world/zip.h"
 #include "util/mem.h"
@@ -193,7 +194,7 @@ bool world_is_quiet(struct world *world)
 {
     struct nj_action_stats stats;
     nj_action_runner_get_stats(world->actions, &stats);
-    return nj_executor_running(world->executor) == 0 && stats.under_way == 0 &&
+    return world->executor->count == 0 && stats.under_way == 0 &&
            nj_work_queue_in_flight(world->queue) == 0;
 }
 
@@ -209,7 +210,7 @@ static bool is_stopped(struct world *world)
 
 static bool is_idle(struct world *world)
 {
-    return nj_executor_running(world->executor) == 0;
+    return world->executor->count == 0;
 }
 
 void world_stop(struct world *world, nj_us deadline_us)
