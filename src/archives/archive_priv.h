@@ -48,7 +48,16 @@ struct nj_zip_bytes {
     const uint8_t *all; // of memory
     int64_t length;
 };
-int nj_zip_claimed_entries(const struct nj_zip_bytes *bytes, uint64_t *out, struct nj_error *err);
+struct nj_zip_claim {
+    uint64_t entries;
+    int64_t directory; // offset of the last end's directory, unless that is a 64-bit one
+};
+int nj_zip_claimed_entries(const struct nj_zip_bytes *bytes, struct nj_zip_claim *out,
+                           struct nj_error *err);
+// NJ_E_DENIED: a name of the directory has a NUL, which the library would show as a blank. What
+// cannot be read as a directory is left to the library.
+int nj_zip_check_nuls(const struct nj_zip_bytes *bytes, const struct nj_zip_claim *claim,
+                      struct nj_error *err);
 
 // A folder of the cache that is held: nobody sweeps it while the descriptor is open. Holding is by
 // flock, so that it counts between programs and ends with them.

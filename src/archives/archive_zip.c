@@ -300,12 +300,12 @@ static int check_all(struct nj_zip *zip, struct nj_error *err)
 static int check_claim(const struct nj_archive_options *options, const struct nj_zip_bytes *bytes,
                        struct nj_error *err)
 {
-    uint64_t claimed = 0;
-    const int rc = nj_zip_claimed_entries(bytes, &claimed, err);
-    if (rc == 0 && claimed > (uint64_t)options->max_entries)
+    struct nj_zip_claim claim;
+    const int rc = nj_zip_claimed_entries(bytes, &claim, err);
+    if (rc == 0 && claim.entries > (uint64_t)options->max_entries)
         return nj_error_set(err, NJ_E_TOO_BIG, "%llu entries, archives.max_entries is %lld",
-                            (unsigned long long)claimed, (long long)options->max_entries);
-    return rc;
+                            (unsigned long long)claim.entries, (long long)options->max_entries);
+    return rc == 0 ? nj_zip_check_nuls(bytes, &claim, err) : rc;
 }
 
 static int finish_open(const struct nj_archive_options *options, zip_t *opened, struct nj_zip **out,
