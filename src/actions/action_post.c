@@ -103,20 +103,19 @@ static bool take(struct nj_action_poster *poster, struct post *out)
     pthread_mutex_lock(&poster->lock);
     while (nj_list_empty(&poster->jobs) && !poster->closed)
         pthread_cond_wait(&poster->wake, &poster->lock);
-    const bool some = !poster->closed;
-    if (some) {
-        struct nj_action_job *job =
-            NJ_CONTAINER_OF(nj_list_pop(&poster->jobs), struct nj_action_job, turn);
+    struct nj_list *node = poster->closed ? NULL : nj_list_pop(&poster->jobs);
+    if (node != NULL) {
+        struct nj_action_job *job = NJ_CONTAINER_OF(node, struct nj_action_job, turn);
         poster->current = job;
         memcpy(out->url, job->channel, sizeof out->url);
         out->json = job->text_is_json;
         out->length = job->text_length;
         out->body = malloc(job->text_length + 1);
-        if (out->body != NULL)
+        if (out->body != NULL && job->text != NULL)
             memcpy(out->body, job->text, job->text_length);
     }
     pthread_mutex_unlock(&poster->lock);
-    return some;
+    return node != NULL;
 }
 
 static void give(struct nj_action_poster *poster, int rc, const struct nj_error *why)

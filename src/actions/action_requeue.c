@@ -85,9 +85,10 @@ static void put_back(struct nj_action_job *job)
 static void handle_looked(struct nj_store_op *op)
 {
     struct nj_action_job *job = NJ_CONTAINER_OF(op, struct nj_action_job, op);
+    const struct nj_error none = {0};
     job->in_order = op->rc == NJ_E_NOT_FOUND;
     if (job->in_order)
-        nj_action_job_made(job, 0, NULL);
+        nj_action_job_made(job, 0, &none);
     else
         put_back(job); // also when it is not known
 }

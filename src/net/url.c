@@ -196,8 +196,8 @@ size_t nj_url_escape(const char *text, char *out, size_t size)
 
 static size_t append_escaped(char *out, size_t size, size_t length, const char *text)
 {
-    return length + nj_url_escape(text, length < size ? out + length : NULL,
-                                  length < size ? size - length : 0);
+    const size_t used = length < size ? length : size;
+    return length + nj_url_escape(text, out + used, size - used);
 }
 
 bool nj_url_write(const struct nj_url *url, char *out, size_t size)
