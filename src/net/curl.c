@@ -201,6 +201,17 @@ int nj_curl_begin(struct nj_curl *curl, const struct nj_curl_request *request, s
     return 0;
 }
 
+static int explain_connecting(const struct nj_curl *curl, struct nj_error *err)
+{
+    char text[64];
+    long number = 0;
+    (void)curl_easy_getinfo(curl->handle, CURLINFO_OS_ERRNO, &number);
+    if (number == 0)
+        return nj_error_set(err, NJ_E_UNAVAILABLE, "no connection");
+    return nj_error_set(err, NJ_E_UNAVAILABLE, "no connection: %s",
+                        strerror_r((int)number, text, sizeof text));
+}
+
 static int explain(CURLcode result, const struct nj_curl *curl, struct nj_error *err)
 {
     switch (result) {
@@ -213,6 +224,8 @@ static int explain(CURLcode result, const struct nj_curl *curl, struct nj_error 
         return nj_error_set(err, NJ_E_CANCELLED, "cancelled");
     case CURLE_OUT_OF_MEMORY:
         return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    case CURLE_COULDNT_CONNECT:
+        return explain_connecting(curl, err);
     case CURLE_UNSUPPORTED_PROTOCOL: // the URL was looked at before, so it is the answer
         return nj_error_set(err, NJ_E_UNAVAILABLE, "the answer is not HTTP");
     default:

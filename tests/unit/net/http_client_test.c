@@ -395,6 +395,7 @@ static void errors_show_no_credentials(void **state)
     assert_null(strstr(answer.err.text, "hunter2"));
     assert_null(strstr(answer.err.text, "geheim"));
     assert_non_null(strstr(answer.err.text, shown));
+    assert_non_null(strstr(answer.err.text, "no connection: Connection refused"));
     nj_buf_finish(&answer.body);
     close(fd);
 }

@@ -138,9 +138,11 @@ static void bad_cameras_say_why(void **state)
         {"within", {.faults = {.answer_delay_ms = NJ_TEST_CAMERA_NEVER}}},
         {"401", {.auth = NJ_TEST_CAMERA_DIGEST, .user = "u", .password = "secret"}},
         {"never allowed", {.redirect_to = "http://169.254.169.254/latest"}},
+        {"never allowed", {.redirect_to = "http://meta.test/latest"}},
         {"file://", {.redirect_to = "file:///etc/passwd"}},
     };
     (void)state;
+    nj_fake_names_set("meta.test", "169.254.169.254");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct scene scene;
         open_scene(&scene, &plain);
@@ -156,6 +158,7 @@ static void bad_cameras_say_why(void **state)
         assert_int_equal(nj_hub_user_frames(&scene.user), 0);
         close_scene(&scene);
     }
+    nj_fake_names_finish();
 }
 
 static void names_that_hang_or_lead_astray_are_told(void **state)

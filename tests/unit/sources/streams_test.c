@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared streams: one connection for all its users, a grace period, and no word after leaving.
-#include "sources/stream_trial.h"
-#include "tests/fake/names.h"
 #include "tests/unit/sources/streams_helper.h"
-#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -337,50 +334,10 @@ static void metrics_tell_of_each_stream(void **state)
     nj_hub_finish(&bench);
 }
 
-struct tried {
-    struct nj_stream_trial trial;
-    int count, rc;
-};
-
-static void note_tried(struct nj_stream_trial *trial, const struct nj_stream_trial_result *result)
-{
-    struct tried *tried = NJ_CONTAINER_OF(trial, struct tried, trial);
-    tried->count++;
-    tried->rc = result->rc;
-}
-
-// Its address is still being looked up.
-static void trial_is_over_when_its_time_is(void **state)
-{
-    const nj_us patience_us = 15 * NJ_US_PER_S;
-    struct nj_hub_bench bench;
-    struct nj_source_entry entry = camera;
-    (void)state;
-    nj_hub_init(&bench, false);
-    nj_fake_names_set("slow.test", NULL);
-    entry.kind = NJ_SOURCE_SNAPSHOT;
-    entry.url = "http://slow.test/picture";
-    entry.connect_timeout_us = 300 * (nj_us)NJ_US_PER_S;
-    struct tried tried = {.trial = {.loop = bench.loop, .done = note_tried}};
-    assert_int_equal(nj_stream_trial_start(&tried.trial, bench.streams, &entry, patience_us, NULL),
-                     0);
-    nj_fake_names_await_hanging(1);
-    nj_fake_clock_advance(&bench.clock, patience_us - 1);
-    nj_loop_turn(bench.loop);
-    assert_int_equal(tried.count, 0);
-    nj_fake_clock_advance(&bench.clock, 1);
-    nj_loop_turn(bench.loop);
-    assert_int_equal(tried.count, 1);
-    assert_int_equal(tried.rc, NJ_E_TIMEOUT);
-    nj_hub_finish(&bench);
-    nj_fake_names_finish();
-}
-
 int streams_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_of_one_address_share_a_stream),
-        cmocka_unit_test(trial_is_over_when_its_time_is),
         cmocka_unit_test(camera_written_in_two_ways_is_one_stream),
         cmocka_unit_test(stream_outlives_its_last_user_by_the_grace_period),
         cmocka_unit_test(new_user_looks_at_the_picture_that_is_there),
