@@ -209,6 +209,7 @@ describe("the second generation", () => {
         backend.send({ type: "setSubscriptionList", subscriptions: many });
         await backend.next("all", reportWith(16, isWorking), 30000);
         const other = await Backend.open(daemon.port, "/");
+        await other.next("the first report, which is no beat", isReport);
         const end = Date.now() + 9000;
         const load = async () => {
             while (Date.now() < end) await (await fetch(`${daemon.url}/api/subscriptions`)).arrayBuffer();
