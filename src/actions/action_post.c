@@ -101,7 +101,7 @@ static void end_cancelled(struct nj_action_job *job)
 static bool take(struct nj_action_poster *poster, struct post *out)
 {
     pthread_mutex_lock(&poster->lock);
-    while (nj_list_empty(&poster->jobs) && !poster->closed)
+    while (!poster->closed && nj_list_empty(&poster->jobs)) // closed: the list is the stop's
         pthread_cond_wait(&poster->wake, &poster->lock);
     struct nj_list *node = poster->closed ? NULL : nj_list_pop(&poster->jobs);
     if (node != NULL) {
