@@ -105,13 +105,15 @@ void nj_exchange_json(struct nj_exchange *exchange, struct nj_buf *body,
     nj_exchange_bytes(exchange, bytes, length, &used);
 }
 
-void nj_exchange_file(struct nj_exchange *exchange, const char *path, const char *type,
-                      const char *cache)
+void nj_exchange_file(struct nj_exchange *exchange, const char *path,
+                      const struct nj_answer_options *options)
 {
     struct headers headers = {.count = 0};
-    add_security(&headers, type);
-    add(&headers, "Cache-Control", cache);
-    nj_http_reply_file(end(exchange, 200), path, type, headers.pairs, headers.count);
+    add_security(&headers, options->type);
+    add(&headers, "Cache-Control", options->cache);
+    for (size_t i = 0; i < NJ_COUNT_OF(options->more); i++)
+        add(&headers, options->more[i].name, options->more[i].value);
+    nj_http_reply_file(end(exchange, 200), path, options->type, headers.pairs, headers.count);
 }
 
 void nj_exchange_problem_with(struct nj_exchange *exchange, int status, const char *detail,

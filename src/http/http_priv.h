@@ -138,8 +138,9 @@ void nj_exchange_bytes(struct nj_exchange *exchange, void *bytes, size_t length,
 // Takes the buffer's bytes; a failed buffer becomes 500.
 void nj_exchange_json(struct nj_exchange *exchange, struct nj_buf *body,
                       const struct nj_answer_options *options);
-void nj_exchange_file(struct nj_exchange *exchange, const char *path, const char *type,
-                      const char *cache);
+// Of the options: type, cache and more.
+void nj_exchange_file(struct nj_exchange *exchange, const char *path,
+                      const struct nj_answer_options *options);
 void nj_exchange_problem(struct nj_exchange *exchange, int status, const char *detail);
 void nj_exchange_problem_with(struct nj_exchange *exchange, int status, const char *detail,
                               struct nj_http_field header);

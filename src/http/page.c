@@ -86,7 +86,9 @@ static void reply_index(struct nj_exchange *exchange)
     char path[NJ_WEB_ROOT_SIZE];
     if (api->web_root[0] != '\0' &&
         nj_path_join(path, sizeof path, api->web_root, "index.html") == 0) {
-        nj_exchange_file(exchange, path, "text/html; charset=utf-8", "no-cache");
+        nj_exchange_file(
+            exchange, path,
+            &(struct nj_answer_options){.type = "text/html; charset=utf-8", .cache = "no-cache"});
         return;
     }
     char *copy = nj_strdup(absent);
@@ -103,6 +105,31 @@ static const char *cache_of(const char *path)
     return strncmp(path, "/assets/", 8) == 0 ? "public, max-age=31536000, immutable" : "no-cache";
 }
 
+static bool takes_gzip(const struct nj_http_request *request)
+{
+    const char *accept = nj_http_header(request, "Accept-Encoding");
+    const char *at = accept != NULL ? strstr(accept, "gzip") : NULL;
+    return at != NULL && strncmp(at, "gzip;q=0", 8) != 0;
+}
+
+// Beside a built file may lie the same one packed, for whoever takes that.
+static void reply_asset(struct nj_exchange *exchange, const char *path)
+{
+    struct nj_answer_options options = {.type = type_of(path),
+                                        .cache = cache_of(nj_http_path(exchange->request))};
+    char packed[NJ_WEB_ROOT_SIZE + 4];
+    snprintf(packed, sizeof packed, "%s.gz", path);
+    if (!is_file(packed)) {
+        nj_exchange_file(exchange, path, &options);
+        return;
+    }
+    const bool gzip = takes_gzip(exchange->request);
+    options.more[0] = (struct nj_http_field){"Vary", "Accept-Encoding"};
+    if (gzip)
+        options.more[1] = (struct nj_http_field){"Content-Encoding", "gzip"};
+    nj_exchange_file(exchange, gzip ? packed : path, &options);
+}
+
 void nj_page_reply(struct nj_exchange *exchange)
 {
     const struct nj_api *api = exchange->api;
@@ -114,7 +141,7 @@ void nj_page_reply(struct nj_exchange *exchange)
         reply_index(exchange);
     else if (api->web_root[0] != '\0' && request[0] == '/' &&
              nj_path_join(path, sizeof path, api->web_root, request + 1) == 0 && is_file(path))
-        nj_exchange_file(exchange, path, type_of(path), cache_of(request));
+        reply_asset(exchange, path);
     else
         nj_exchange_problem(exchange, 404, NULL);
 }

@@ -173,6 +173,32 @@ static void page_files_have_types_ranges_and_views(void **state)
     assert_string_equal(cache, "no-cache");
 }
 
+static void packed_file_goes_to_whoever_takes_it(void **state)
+{
+    static const struct {
+        const char *headers, *body, *encoding;
+    } cases[] = {
+        {"Accept-Encoding: br, gzip\r\n", "packed", "gzip"},
+        {"Accept-Encoding: gzip;q=0\r\n", "script", ""},
+        {"Accept-Encoding: br\r\n", "script", ""},
+        {"", "script", ""},
+    };
+    struct http_fixture *fixture = *state;
+    char path[NJ_TEMP_PATH_MAX], value[64];
+    nj_path_join(path, sizeof path, fixture->web, "assets/app-1a2b.js.gz");
+    assert_int_equal(nj_file_write_atomic(path, "packed", 6, NULL), 0);
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        const struct nj_answer *answer =
+            http_ask(fixture, "GET", "/assets/app-1a2b.js", cases[i].headers, NULL);
+        http_expect(answer, 200, cases[i].body);
+        assert_string_equal(nj_answer_header(answer, "Content-Encoding", value, 64),
+                            cases[i].encoding);
+        assert_string_equal(nj_answer_header(answer, "Content-Type", value, 64),
+                            "text/javascript; charset=utf-8");
+        assert_string_equal(nj_answer_header(answer, "Vary", value, 64), "Accept-Encoding");
+    }
+}
+
 static int setup_page(void **state)
 {
     http_setup_unstarted(state);
@@ -207,6 +233,8 @@ int http_media_test(void)
         CASE(what_lies_elsewhere_is_not_served),
         CASE(too_large_and_broken_pictures_are_errors_of_their_own),
         cmocka_unit_test_setup_teardown(page_files_have_types_ranges_and_views, setup_page,
+                                        http_teardown),
+        cmocka_unit_test_setup_teardown(packed_file_goes_to_whoever_takes_it, setup_page,
                                         http_teardown),
         CASE(page_that_is_not_built_says_so),
     };
