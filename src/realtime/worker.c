@@ -158,7 +158,6 @@ int nj_worker_create(const struct nj_worker_config *config, struct nj_worker **o
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the worker's protocol");
     worker->config = *config;
     worker->next_owner = 1;
-    worker->reported_us = INT64_MIN / 2; // none yet
     nj_list_init(&worker->connections);
     nj_timer_init(&worker->report, config->loop, handle_report);
     nj_timer_init(&worker->soon, config->loop, nj_worker_handle_soon);

@@ -31,8 +31,8 @@ struct nj_worker {
     size_t count;
     uint64_t next_owner;
     struct nj_timer report, soon;
-    nj_us report_due_us, reported_us;
-    bool changed; // the next report is for everybody
+    nj_us report_due_us, next_report_us; // next: not sooner
+    bool changed;                        // the next report is for everybody
     bool stopped;
     struct nj_worker_vitals told; // what the last report said
     bool has_told;

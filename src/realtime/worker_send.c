@@ -3,9 +3,10 @@
 // use, and a bound on what slow readers leave.
 #include "realtime/worker_priv.h"
 
-// A report of many subscriptions costs the loop milliseconds, so that none is made sooner after
-// another, whoever asks for it.
-static const nj_us report_gap_us = 100 * (nj_us)NJ_US_PER_MS;
+// A report of many subscriptions to many backends costs the loop milliseconds: all of them together
+// take a twentieth of its time, whoever asks for them. Small ones are answers that hardly wait.
+static const nj_us gap_min_us = 10 * (nj_us)NJ_US_PER_MS, gap_max_us = 100 * (nj_us)NJ_US_PER_MS;
+enum { GAP_TIMES = 20 }; // what the newest one took
 
 static void log_unmade(struct nj_worker *worker, int rc)
 {
@@ -88,11 +89,12 @@ static void hand_out(struct nj_worker *worker, struct nj_websocket_message *repo
 
 void nj_worker_report_now(struct nj_worker *worker, bool to_all)
 {
+    const nj_us began_us = nj_worker_now_us(worker);
     struct nj_websocket_message *report = NULL;
     struct nj_buf buf;
     nj_timer_stop(&worker->soon);
     worker->changed = false;
-    worker->reported_us = nj_worker_now_us(worker);
+    worker->next_report_us = began_us + gap_min_us;
     if (worker->count == 0)
         return;
     nj_buf_init(&buf, NJ_WORKER_TEXT_MAX);
@@ -102,6 +104,10 @@ void nj_worker_report_now(struct nj_worker *worker, bool to_all)
         hand_out(worker, report, to_all);
     nj_websocket_message_unref(report);
     nj_buf_finish(&buf);
+    const nj_us now_us = nj_worker_now_us(worker), gap_us = (now_us - began_us) * GAP_TIMES;
+    worker->next_report_us = now_us + (gap_us < gap_min_us   ? gap_min_us
+                                       : gap_us > gap_max_us ? gap_max_us
+                                                             : gap_us);
 }
 
 void nj_worker_handle_soon(struct nj_timer *timer)
@@ -112,7 +118,7 @@ void nj_worker_handle_soon(struct nj_timer *timer)
 
 void nj_worker_report_soon(struct nj_worker *worker, nj_us pause_us)
 {
-    const nj_us gap_us = worker->reported_us + report_gap_us - nj_worker_now_us(worker);
+    const nj_us gap_us = worker->next_report_us - nj_worker_now_us(worker);
     // Without memory for the timer the next beat tells it.
     if (!worker->stopped && !nj_timer_active(&worker->soon))
         (void)nj_timer_start(&worker->soon, gap_us > pause_us ? gap_us : pause_us, 0);

@@ -26,7 +26,7 @@ struct place {
     char text[TEXT_SIZE];
 };
 
-static const nj_us report_gap_us = 100 * (nj_us)NJ_US_PER_MS; // from one report to the next
+static const nj_us report_gap_us = 10 * (nj_us)NJ_US_PER_MS; // from a small report to the next
 static const struct nj_rect car = {200, 200, 150, 100}, none = {0, 0, 0, 0};
 
 #define SUBSCRIBE(id)                                                                              \
@@ -162,7 +162,7 @@ static void report_comes_at_once_and_every_two_seconds_to_all(void **state)
     come(place, 1);
     feeds_advance(place->feeds, 1900 * (nj_us)NJ_US_PER_MS - 2 * report_gap_us);
     assert_string_equal(next(place, 0), "");
-    feeds_advance(place->feeds, report_gap_us);
+    feeds_advance(place->feeds, 100 * (nj_us)NJ_US_PER_MS);
     expect(place, 0, "\"cpuUsage\":75.5,\"memoryUsage\":40,\"gpuUsage\":null,");
     expect(place, 1, "{\"type\":\"stateReport\"");
     feeds_advance(place->feeds, 2 * (nj_us)NJ_US_PER_S);
@@ -388,7 +388,7 @@ static void archive_that_is_wrong_is_told_at_once(void **state)
            "{\"type\":\"error\",\"code\":\"archive_invalid\",\"exception\":"
            "\"ModelLoadError\",\"message\":\"the archive is not there\","
            "\"subscriptionIdentifier\":\"d1;c1\"}");
-    feeds_advance(place->feeds, report_gap_us);
+    feeds_advance(place->feeds, 50 * (nj_us)NJ_US_PER_MS);
     expect(place, 0, "\"modelState\":\"error\",\"modelError\":\"the archive is not there\"");
 }
 
@@ -405,7 +405,7 @@ static void stream_that_fails_is_told_at_once(void **state)
     snprintf(user->stats.reason, sizeof user->stats.reason, "gave up");
     user->sink.state(user->sink.context, &user->stats);
     expect(place, 0, "\"code\":\"stream_failed\"");
-    feeds_advance(place->feeds, report_gap_us);
+    feeds_advance(place->feeds, 50 * (nj_us)NJ_US_PER_MS);
     expect(place, 0, "\"online\":false,\"streamState\":\"failed\",\"streamError\":\"gave up\"");
 }
 
