@@ -107,6 +107,7 @@ static int tear_down(void **state)
 
 static void expect(const char *answer, const char *part)
 {
+    assert_non_null(answer);
     if (!strstr(answer, part))
         fail_msg("no \"%s\" in \"%.600s\"", part, answer);
 }
