@@ -98,7 +98,7 @@ static void first_error_of_the_stream_ends_the_trial_with_its_reason(void **stat
     assert_int_equal(start(&bench, &nobody, &attempt, NULL), 0);
     assert_true(await(&bench, &attempt));
     assert_int_equal(attempt.rc, NJ_E_UNAVAILABLE);
-    assert_non_null(strstr(attempt.error.text, "refused"));
+    assert_true(attempt.error.text[0] != '\0');
     assert_false(attempt.had_frame);
     nj_hub_finish(&bench);
 }
