@@ -266,7 +266,7 @@ static int path_of_url(const char *url, char out[PATH_MAX], struct nj_error *err
 static int get(struct nj_archive_store *store, const struct nj_archive_wish *wish,
                struct nj_archive **out, struct nj_error *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX] = "";
     int rc = NJ_E_AGAIN;
     if (strncasecmp(wish->url, "http://", 7) == 0 || strncasecmp(wish->url, "https://", 8) == 0) {
         while (rc == NJ_E_AGAIN)
