@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches: detections of one source that are near in time become one event. The store's rows are the only state:
-// a batch grows in the transaction that stores its detections.
+// Batches: detections of one source that are near in time become one event. The store's rows are
+// the only state: a batch grows in the transaction that stores its detections.
 #ifndef NJ_BATCH_BATCH_H
 #define NJ_BATCH_BATCH_H
 

@@ -317,7 +317,7 @@ int nj_redis_create(const struct nj_redis_config *config, struct nj_redis **out,
     if (rc != 0)
         return rc;
     struct nj_redis *redis = calloc(1, sizeof *redis);
-    if (redis == NULL || (rc = nj_resolver_create(&redis->resolver, NULL)) != 0) {
+    if (redis == NULL || nj_resolver_create(&redis->resolver, NULL) != 0) {
         free(redis);
         return nj_error_set(err, NJ_E_NOMEM, "Redis %s: no memory", target.shown);
     }

@@ -293,9 +293,9 @@ bool nj_resolver_unwatch(struct nj_resolver *resolver, struct nj_resolve_watch *
         struct nj_resolve_watch **at = &resolver->slots[i].watches;
         while (*at != NULL && *at != watch)
             at = &(*at)->next;
-        found = *at == watch;
+        found = *at != NULL;
         if (found)
-            *at = watch->next;
+            *at = (*at)->next;
     }
     pthread_mutex_unlock(&resolver->mutex);
     return found;
