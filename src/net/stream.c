@@ -181,6 +181,16 @@ int nj_stream_queue(struct nj_stream *stream, const char *bytes, size_t length, 
     return 0;
 }
 
+void nj_stream_drop(struct nj_stream *stream)
+{
+    struct nj_list *node;
+    while ((node = nj_list_pop(&stream->chunks))) {
+        struct nj_stream_chunk *chunk = NJ_CONTAINER_OF(node, struct nj_stream_chunk, node);
+        stream->queued_bytes -= chunk->length;
+        free_chunk(chunk);
+    }
+}
+
 int nj_stream_send(struct nj_stream *stream, const char *bytes, size_t length)
 {
     uv_buf_t buffer = {.base = (char *)(uintptr_t)bytes, .len = length};

@@ -75,6 +75,9 @@ int nj_stream_queue(struct nj_stream *stream, const char *bytes, size_t length, 
 // A copy of `bytes`, written at once as far as the socket takes it. NJ_E_NOMEM closes the stream.
 int nj_stream_send(struct nj_stream *stream, const char *bytes, size_t length);
 
+// Gives up what is queued and not begun: what was queued at once stays whole, or goes.
+void nj_stream_drop(struct nj_stream *stream);
+
 bool nj_stream_idle(const struct nj_stream *stream);        // nothing waits to be written
 size_t nj_stream_unwritten(const struct nj_stream *stream); // bytes the kernel has not taken yet
 

@@ -79,6 +79,16 @@ void nj_websocket_close(struct nj_websocket *socket, int code, const char *reaso
     close_with(socket, code, reason, NJ_WEBSOCKET_CLOSE_WAIT_US);
 }
 
+void nj_websocket_drop(struct nj_websocket *socket, int code, const char *reason)
+{
+    if (socket->state != NJ_WEBSOCKET_OPEN) {
+        nj_stream_close(socket->stream);
+        return;
+    }
+    nj_stream_drop(socket->stream);
+    close_with(socket, code, reason, NJ_WEBSOCKET_CLOSE_WAIT_US);
+}
+
 static void end_when_drained(struct nj_websocket *socket)
 {
     if (socket->state == NJ_WEBSOCKET_CLOSED && nj_stream_idle(socket->stream))
@@ -212,7 +222,7 @@ int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t leng
 
 size_t nj_websocket_queued_bytes(const struct nj_websocket *socket)
 {
-    return socket->stream->queued_bytes;
+    return socket->stream->closing ? 0 : socket->stream->queued_bytes;
 }
 
 struct nj_websocket_message *nj_websocket_message_create(const char *text, size_t length)

@@ -48,7 +48,11 @@ int nj_websocket_send_message(struct nj_websocket *socket, struct nj_websocket_m
 
 // Sends a close frame, waits a moment for the peer's, then closes. `closed` is still called.
 void nj_websocket_close(struct nj_websocket *socket, int code, const char *reason);
-size_t nj_websocket_queued_bytes(const struct nj_websocket *socket);    // a slow client's, so far
+// For a client that holds too much: the same, but messages that wait and are not begun are dropped.
+// One that is closing already ends at once, with all it holds. `closed` is still called, later.
+void nj_websocket_drop(struct nj_websocket *socket, int code, const char *reason);
+// A slow client's, so far; 0 when it ended.
+size_t nj_websocket_queued_bytes(const struct nj_websocket *socket);
 nj_us nj_websocket_last_received_us(const struct nj_websocket *socket); // monotonic
 void *nj_websocket_user(const struct nj_websocket *socket);
 void nj_websocket_set_user(struct nj_websocket *socket, void *user);

@@ -12,7 +12,7 @@ struct nj_worker_options {
     nj_us report_us; // stateReport, 2 s
     int64_t max_connections;
     int64_t max_message_bytes;  // longer ones are answered with an error; four times as long: 1009
-    int64_t max_queued_bytes;   // of all backends that read too slowly; the slowest is closed, 1008
+    int64_t max_queued_bytes;   // of all backends together; beyond it the slowest is closed, 1008
     double messages_per_second; // of one connection; more are answered with an error
     bool payload_form;          // imageDetection in the older payload form
     bool patch_session;         // a session that gets its id is sent what is known of the car

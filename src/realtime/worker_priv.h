@@ -22,7 +22,6 @@ struct nj_worker_connection {
     double allowance; // messages that may still come now
     nj_us refilled_us, refused_us;
     bool wants_report; // with the next one that is made
-    bool closing;      // too slow
 };
 
 struct nj_worker {
@@ -167,7 +166,8 @@ void nj_worker_write_session_id(const char *id, bool is_number, struct nj_json_w
 
 // worker_send.c: to every connection that holds the subscription; NULL: to all.
 void nj_worker_send(struct nj_worker *worker, const char *subscription, const struct nj_buf *text);
-// Whoever reads least is closed until all of them together leave no more unread than is allowed.
+// Whoever reads least is closed, without what waited for him, until all of them together leave no
+// more unread than is allowed; those that are closing count too.
 void nj_worker_bound_queues(struct nj_worker *worker);
 // A stateReport to all, or to those who want one.
 void nj_worker_report_now(struct nj_worker *worker, bool to_all);

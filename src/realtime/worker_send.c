@@ -33,8 +33,7 @@ static struct nj_worker_connection *find_slowest(const struct nj_worker *worker,
     *out_sum = 0;
     for (struct nj_list *at = worker->connections.next; at != &worker->connections; at = at->next) {
         struct nj_worker_connection *connection = nj_worker_connection_of(at);
-        const size_t queued =
-            connection->closing ? 0 : nj_websocket_queued_bytes(connection->socket);
+        const size_t queued = nj_websocket_queued_bytes(connection->socket);
         *out_sum += queued;
         if (queued > most) {
             most = queued;
@@ -49,10 +48,9 @@ void nj_worker_bound_queues(struct nj_worker *worker)
     const size_t max = (size_t)worker->config.options->max_queued_bytes;
     struct nj_worker_connection *slowest;
     size_t sum;
-    while ((slowest = find_slowest(worker, &sum)) != NULL && sum > max) {
-        slowest->closing = true;
-        nj_websocket_close(slowest->socket, NJ_WORKER_CLOSE_SLOW, "too slow");
-    }
+    // Ends: whoever is closing already holds nothing after the next call.
+    while ((slowest = find_slowest(worker, &sum)) != NULL && sum > max)
+        nj_websocket_drop(slowest->socket, NJ_WORKER_CLOSE_SLOW, "too slow");
 }
 
 void nj_worker_send(struct nj_worker *worker, const char *subscription, const struct nj_buf *text)
