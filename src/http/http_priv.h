@@ -180,7 +180,7 @@ bool nj_query_text(struct nj_exchange *exchange, const char *name, char out[256]
 // Positive id of the path; false: answered with 404.
 bool nj_param_id(struct nj_exchange *exchange, size_t index, int64_t *out);
 
-// cursor.c: place in a list that is ordered by time and id, newest first.
+// cursor.c: place in a list, newest first: events go by id alone, other rows by time and id.
 struct nj_cursor {
     nj_us at_us; // 0: from the start
     int64_t id;

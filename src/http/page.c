@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,11 +106,29 @@ static const char *cache_of(const char *path)
     return strncmp(path, "/assets/", 8) == 0 ? "public, max-age=31536000, immutable" : "no-cache";
 }
 
+// A weight of nothing behind a coding, "; q=0" or ";q=0.000": whoever asks does not take it.
+static bool weighs_nothing(const char *at)
+{
+    at += strspn(at, " \t;");
+    if (*at != 'q' && *at != 'Q')
+        return false;
+    at++;
+    at += strspn(at, " \t=");
+    return strspn(at, "0.") == strcspn(at, " \t,;");
+}
+
 static bool takes_gzip(const struct nj_http_request *request)
 {
-    const char *accept = nj_http_header(request, "Accept-Encoding");
-    const char *at = accept != NULL ? strstr(accept, "gzip") : NULL;
-    return at != NULL && strncmp(at, "gzip;q=0", 8) != 0;
+    static const char name[] = "gzip";
+    const size_t length = sizeof name - 1;
+    const char *at = nj_http_header(request, "Accept-Encoding");
+    while (at != NULL) {
+        at += strspn(at, " \t,");
+        if (strcspn(at, " \t,;") == length && strncasecmp(at, name, length) == 0)
+            return !weighs_nothing(at + length);
+        at = strchr(at, ',');
+    }
+    return false;
 }
 
 // Beside a built file may lie the same one packed, for whoever takes that.

@@ -173,7 +173,8 @@ const struct nj_route nj_routes[] = {
          .body = "SourceNew",
          .summary = "Adds a live camera (kinds rtsp and snapshot) and plays it."),
     POST("/api/sources/test", nj_route_source_test, .schema = "SourceTest", .body = "SourceChange",
-         .summary = "Waits up to ten seconds for a picture of an entry that is not kept."),
+         .summary = "Waits for a picture of an entry that is not kept, as long as "
+                    "api.source_test_seconds says."),
     {.method = "DELETE",
      .pattern = "/api/sources/{id}",
      .handle = nj_route_source_remove,

@@ -43,7 +43,8 @@ int nj_worker_create(const struct nj_worker_config *config, struct nj_worker **o
 void nj_worker_destroy(struct nj_worker *worker);
 struct nj_subscription_sink nj_worker_sink(struct nj_worker *worker);
 
-// Takes the upgrade request (it is answered in any case); a stateReport follows at once.
+// Takes the upgrade request (it is answered in any case). A stateReport follows, after the pause
+// that the one before may have left (up to 100 ms).
 void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
                       const char *subprotocol);
 void nj_worker_stop(struct nj_worker *worker); // closes all with 1001, takes no more

@@ -179,7 +179,13 @@ static void packed_file_goes_to_whoever_takes_it(void **state)
         const char *headers, *body, *encoding;
     } cases[] = {
         {"Accept-Encoding: br, gzip\r\n", "packed", "gzip"},
+        {"Accept-Encoding: gzip;q=0.8\r\n", "packed", "gzip"},
+        {"Accept-Encoding: br;q=0, GZIP ; Q=0.001\r\n", "packed", "gzip"},
+        {"Accept-Encoding: gzip, br;q=0\r\n", "packed", "gzip"},
         {"Accept-Encoding: gzip;q=0\r\n", "script", ""},
+        {"Accept-Encoding: gzip; q=0\r\n", "script", ""},
+        {"Accept-Encoding: br, gzip;q=0.000, deflate\r\n", "script", ""},
+        {"Accept-Encoding: xgzip\r\n", "script", ""},
         {"Accept-Encoding: br\r\n", "script", ""},
         {"", "script", ""},
     };

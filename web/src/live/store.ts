@@ -68,7 +68,7 @@ export const emptyState: LiveState = {
     gaps: 0,
 };
 
-// Newest first by start, then number; an older version never replaces a newer one.
+// Newest first by when it was made, then number; an older version never replaces a newer one.
 export function mergeEvents(feed: readonly Event[], more: readonly Event[], limit = FEED_LIMIT): Event[] {
     const byId = new Map<number, Event>();
     for (const event of feed) byId.set(event.id, event);

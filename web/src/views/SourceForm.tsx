@@ -18,7 +18,7 @@ function Field({ label, hint, children }: { label: string; hint?: string; childr
 }
 
 function Tested({ result, busy }: { result: SourceTest | null; busy: boolean }) {
-    if (busy) return <p role="status">Waiting for a picture, up to ten seconds …</p>;
+    if (busy) return <p role="status">Waiting for a picture …</p>;
     if (result === null) return null;
     return result.ok ? (
         <p role="status" className="good-news">
