@@ -5,6 +5,7 @@
 #define NJ_ARCHIVES_SPEC_H
 
 #include "archives/template.h"
+#include "net/url.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -101,13 +102,13 @@ struct nj_spec_node {
 
 struct nj_spec_redis {
     bool given;
-    char host[256];
+    char host[NJ_URL_HOST_SIZE];
     int port, database;
     char password[256]; // the reference ("env:NAME", "file:PATH") or, with a warning, the text
 };
 struct nj_spec_postgresql {
     bool given;
-    char host[256], database[64], username[64];
+    char host[NJ_URL_HOST_SIZE], database[64], username[64];
     int port;
     char password[256];
 };

@@ -187,11 +187,6 @@ bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *hos
     return allowed || is_listed(rules, host, &plain);
 }
 
-bool nj_address_allowed(const struct nj_address_rules *rules, const struct sockaddr *address)
-{
-    return nj_address_allowed_at(rules, NULL, address);
-}
-
 int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_error *err)
 {
     static const struct {

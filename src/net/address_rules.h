@@ -48,11 +48,9 @@ void nj_address_rules_finish(struct nj_address_rules *rules);
         .help = "Hosts and networks that are allowed besides, such as cam1.lan or 10.0.0.0/8."     \
     }
 
-// True when the socket address may be connected to. An address in a network of `allowed` may.
+// True when the socket address may be connected to. An address in a network of `allowed` may, and
+// any that `host`, the name in the URL, resolved to when `allowed` lists it (NULL: no name).
 // `rules` NULL allows all but what is never allowed.
-bool nj_address_allowed(const struct nj_address_rules *rules, const struct sockaddr *address);
-// The same for an address that `host`, the name in the URL, resolved to: `allowed` may list the
-// name itself.
 bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *host,
                            const struct sockaddr *address);
 

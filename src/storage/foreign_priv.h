@@ -5,6 +5,7 @@
 #define NJ_STORAGE_FOREIGN_PRIV_H
 
 #include "net/resolve.h"
+#include "net/url.h"
 #include "storage/foreign.h"
 #include "util/buf.h"
 
@@ -154,7 +155,7 @@ struct nj_foreign {
     struct nj_foreign_options
         options; // a copy, as the rules: lanes may outlive those of the config
     struct nj_address_rules rules;
-    char name[NJ_FOREIGN_NAME_SIZE], shown[256], host[256];
+    char name[NJ_FOREIGN_NAME_SIZE], shown[256], host[NJ_URL_HOST_SIZE];
     int stop_fd;
     struct nj_cancel stop;
     struct nj_resolver *resolver;

@@ -96,13 +96,13 @@ static void addresses_are_of_their_networks(void **state)
         struct sockaddr_storage storage;
         const struct sockaddr *address = (const struct sockaddr *)&storage;
         make_address(cases[i].address, &storage);
-        int kind = (nj_address_allowed(&loopback, address) ? LOOPBACK : 0) |
-                   (nj_address_allowed(&private_only, address) ? PRIVATE : 0) |
-                   (nj_address_allowed(&public_only, address) ? PUBLIC : 0);
+        int kind = (nj_address_allowed_at(&loopback, NULL, address) ? LOOPBACK : 0) |
+                   (nj_address_allowed_at(&private_only, NULL, address) ? PRIVATE : 0) |
+                   (nj_address_allowed_at(&public_only, NULL, address) ? PUBLIC : 0);
         if (kind != cases[i].kind)
             fail_msg("%s: %d instead of %d", cases[i].address, kind, cases[i].kind);
-        assert_false(nj_address_allowed(&nothing, address));
-        assert_int_equal(nj_address_allowed(NULL, address), cases[i].kind != NEVER);
+        assert_false(nj_address_allowed_at(&nothing, NULL, address));
+        assert_int_equal(nj_address_allowed_at(NULL, NULL, address), cases[i].kind != NEVER);
     }
 }
 
