@@ -78,6 +78,9 @@ typedef void (*nj_work_handler)(struct nj_work_item *item, void *arg);
 // Begins to claim: at most `capacity` items are with the handler at once; up to 16 more are claimed
 // ahead, so that a freed place is filled without waiting for the store. Items whose payload is no
 // JSON object become dead letters ("invalid") without reaching the handler. Loop thread.
+//
+// When the program dies, all that was claimed counts one claim more, whoever was to blame. So an
+// item that was claimed more often than it may fail is claimed alone: the next time it is the one.
 int nj_work_queue_start(struct nj_work_queue *queue, size_t capacity, nj_work_handler handler,
                         void *arg);
 // No new claims, those claimed ahead are given back; items with the handler go on and keep their

@@ -66,6 +66,7 @@ struct nj_work_tend {
     bool busy, again;
     // Wishes:
     bool extend, recount;
+    bool others; // are held already
     size_t limit;
     // Results:
     struct nj_work_row rows[NJ_WORK_BATCH_MAX];

@@ -72,11 +72,18 @@ static int apply_tend(struct nj_store_op *op, struct nj_db *db, struct nj_error 
     tend->now_us = nj_db_now_us(db);
     int rc = extend_leases(queue, db, err);
     const struct nj_work_wish wish = {
-        .queue = queue->config.name, .lease_us = lease_us(queue), .limit = tend->limit};
+        .queue = queue->config.name,
+        .lease_us = lease_us(queue),
+        .limit = tend->limit,
+        .alone_from = queue->config.options.max_attempts,
+        .others = tend->others,
+    };
     if (rc == 0 && tend->limit)
         rc = nj_work_claim(db, &wish, tend->rows, &tend->row_count, err);
     if (rc == 0 && tend->row_count < tend->limit)
         rc = nj_work_next_due(db, queue->config.name, &tend->next_due_us, err);
+    if (tend->next_due_us <= tend->now_us)
+        tend->next_due_us = 0; // due already, and left for the end of those that are held
     if (rc == 0 && tend->recount)
         rc = recount(queue, db, err);
     return rc;
@@ -291,6 +298,7 @@ void nj_work_tend(struct nj_work_queue *queue)
         return;
     }
     tend->limit = claim_limit(queue);
+    tend->others = queue->held_count > 0;
     tend->extend = queue->extend_wanted && queue->held_count > 0;
     tend->recount = queue->recount_wanted;
     if (!tend->limit && !tend->extend && !tend->recount)

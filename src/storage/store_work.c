@@ -100,11 +100,19 @@ static int select_due(struct nj_db *db, const struct nj_work_wish *wish, struct 
     nj_sql_put_int(&sql, nj_db_now_us(db));
     nj_sql_put_int(&sql, (int64_t)wish->limit);
     size_t count = 0;
-    while (count < wish->limit && (rc = nj_sql_step(&sql, err)) == NJ_STEP_ROW) {
-        rc = read_row(&sql, &out[count], err);
+    for (bool alone = false; !alone && count < wish->limit; count++) {
+        rc = nj_sql_step(&sql, err);
+        if (rc == NJ_STEP_ROW)
+            rc = read_row(&sql, &out[count], err);
+        else
+            break;
         if (rc != 0)
             break;
-        count++;
+        alone = wish->alone_from > 0 && out[count].attempts >= wish->alone_from;
+        if (alone && (count > 0 || wish->others)) {
+            nj_work_row_finish(&out[count]);
+            break;
+        }
     }
     nj_sql_end(&sql);
     if (rc < 0) {

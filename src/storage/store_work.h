@@ -28,6 +28,10 @@ struct nj_work_wish {
     const char *queue;
     nj_us lease_us;
     size_t limit;
+    // An item that was claimed so often already is claimed alone; when `others` are held, the items
+    // before it are, at most. 0: none is.
+    int64_t alone_from;
+    bool others;
 };
 // Claims up to `limit` items that are due: highest priority, then oldest. Expired leases count as
 // due. out[i] are filled and owned by the caller; *out_count says how many.

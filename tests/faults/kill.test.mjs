@@ -14,7 +14,7 @@ const seed = Number(process.env.NJ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const END_MS = 120000;
 
 // Whatever is held when the program is killed again and again is not the cause of that.
-const settings = [...quick, "queue.max_lost=1000"];
+const settings = quick;
 
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
