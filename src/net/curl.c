@@ -28,12 +28,16 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-int nj_curl_init(struct nj_curl *curl, struct nj_error *err)
+int nj_curl_init(struct nj_curl *curl, struct nj_resolver *resolver, struct nj_error *err)
 {
     pthread_once(&curl_once, init_curl);
     *curl = (struct nj_curl){.handle = curl_easy_init()};
     if (curl->handle == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "libcurl gave no handle");
+    if (resolver != NULL) {
+        curl->resolver = nj_resolver_ref(resolver);
+        return 0;
+    }
     int rc = nj_resolver_create(&curl->resolver, err);
     if (rc != 0)
         nj_curl_finish(curl);

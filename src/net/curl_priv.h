@@ -33,7 +33,8 @@ struct nj_curl {
     int rc; // of take
 };
 
-int nj_curl_init(struct nj_curl *curl, struct nj_error *err);
+// `resolver` is shared when there is one; NULL: it gets its own.
+int nj_curl_init(struct nj_curl *curl, struct nj_resolver *resolver, struct nj_error *err);
 void nj_curl_finish(struct nj_curl *curl); // accepts what is zeroed
 
 // Looks the name up and sets all options; the caller may set more before it performs. Errors as

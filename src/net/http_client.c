@@ -17,7 +17,7 @@ int nj_http_client_create(struct nj_http_client **out, struct nj_error *err)
     struct nj_http_client *client = calloc(1, sizeof(*client));
     if (!client)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for an HTTP client");
-    int rc = nj_curl_init(&client->curl, err);
+    int rc = nj_curl_init(&client->curl, NULL, err);
     if (rc == 0)
         *out = client;
     else

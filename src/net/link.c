@@ -71,7 +71,7 @@ int nj_link_open(const struct nj_link_target *target, struct nj_link **out, stru
     link->cancel = target->cancel;
     link->clock = target->clock;
     link->tls = target->tls;
-    int rc = nj_curl_init(&link->curl, err);
+    int rc = nj_curl_init(&link->curl, target->resolver, err);
     if (rc == 0)
         rc = connect_now(link, target, url, err);
     if (rc != 0) {

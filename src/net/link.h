@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection to a host, plain or TLS, for protocols that have no library of their own. Opened
-// under address rules, with certificates checked and names looked up within the deadline by
-// libcurl. Blocking with deadlines: for capture and job threads. One thread at a time.
+// under address rules, the name looked up within the deadline, certificates checked. Blocking with
+// deadlines: for capture and job threads. One thread at a time.
 #ifndef NJ_NET_LINK_H
 #define NJ_NET_LINK_H
 
 #include "loop/thread.h"
-#include "net/address_rules.h"
+#include "net/resolve.h"
 #include "util/error.h"
 
 struct nj_link; // opaque
@@ -16,9 +16,11 @@ struct nj_link_target {
     int port;
     bool tls;
     bool tls_verify;                      // certificate and name
-    const struct nj_address_rules *rules; // of the address that is connected to; NULL: all allowed
+    const struct nj_address_rules *rules; // NULL: all but what is never allowed
+    struct nj_resolver *resolver;         // of the owner, who tries again; NULL: one of its own
     nj_us timeout_us;                     // of name, connection and TLS together
-    const struct nj_cancel *cancel;       // looked at about ten times a second; may be NULL
+    const struct nj_cancel *cancel;       // looked at about ten times a second (while connecting,
+                                          // once a second); may be NULL
     const struct nj_clock *clock;         // of the deadlines below
 };
 

@@ -55,6 +55,12 @@ int nj_resolver_create(struct nj_resolver **out, struct nj_error *err)
     return 0;
 }
 
+struct nj_resolver *nj_resolver_ref(struct nj_resolver *resolver)
+{
+    nj_ref_take(&resolver->ref);
+    return resolver;
+}
+
 void nj_resolver_destroy(struct nj_resolver *resolver)
 {
     if (resolver == NULL || !nj_ref_drop(&resolver->ref))

@@ -29,6 +29,7 @@ struct nj_addresses {
 struct nj_resolver;
 
 int nj_resolver_create(struct nj_resolver **out, struct nj_error *err);
+struct nj_resolver *nj_resolver_ref(struct nj_resolver *resolver); // for one more destroy
 // Waits for nobody; nj_resolve must not be running. Accepts NULL.
 void nj_resolver_destroy(struct nj_resolver *resolver);
 

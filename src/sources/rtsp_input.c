@@ -54,31 +54,12 @@ static int explain(const struct nj_rtsp_input *input, const char *what, struct n
                             NJ_US_PER_S);
 }
 
-static int entry_url(const struct nj_source_entry *entry, struct nj_url *out, struct nj_error *err)
-{
-    int rc = nj_address_check_form(NULL, entry->url, schemes, err);
-    if (rc == 0)
-        rc = nj_url_parse(entry->url, out, err);
-    if (rc != 0)
-        return rc;
-    bool fits = true;
-    if (entry->username && entry->username[0] != '\0')
-        fits = nj_text_copy(out->user, sizeof out->user, entry->username);
-    if (entry->password && entry->password[0] != '\0')
-        fits = nj_text_copy(out->password, sizeof out->password, entry->password) && fits;
-    if (!fits)
-        return nj_error_set(err, NJ_E_INVALID, "user and password are longer than %d characters",
-                            NJ_URL_SECRET_SIZE - 1);
-    return 0;
-}
-
 int nj_rtsp_input_check(const struct nj_source_entry *entry, struct nj_error *err)
 {
     struct nj_url url;
     if (!entry->url || entry->url[0] == '\0')
         return nj_error_set(err, NJ_E_INVALID, "url: name the camera's rtsp:// address");
-    int rc = entry_url(entry, &url, err);
-    return rc == 0 ? 0 : nj_error_prefix(err, "url");
+    return nj_source_entry_url(entry, schemes, &url, err);
 }
 
 int nj_rtsp_follow(const struct nj_url *from, const char *location, struct nj_url *out,
@@ -202,6 +183,7 @@ static int connect_to(struct nj_rtsp_input *input, const struct nj_url *url, cha
     const struct nj_rtsp_session_config config = {
         .url = url,
         .rules = nj_source_rules(input->source),
+        .resolver = input->resolver,
         .tls_verify = nj_source_entry_of(input->source)->tls_verify,
         .clock = nj_source_clock(input->source),
         .cancel = nj_source_cancel(input->source),
@@ -224,7 +206,7 @@ static int find_camera(struct nj_rtsp_input *input, struct nj_error *err)
 {
     struct nj_url url, next;
     char moved[NJ_URL_MAX];
-    int rc = entry_url(nj_source_entry_of(input->source), &url, err);
+    int rc = nj_source_entry_url(nj_source_entry_of(input->source), schemes, &url, err);
     for (int i = 0; rc == 0; i++) {
         rc = connect_to(input, &url, moved, err);
         if (rc != NJ_E_AGAIN)

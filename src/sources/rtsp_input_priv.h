@@ -14,6 +14,7 @@ struct nj_rtsp_session;
 
 struct nj_rtsp_input {
     struct nj_source *source;
+    struct nj_resolver *resolver;    // of the camera: a name that hangs is asked once
     struct nj_rtsp_session *session; // NULL: not open
     AVIOContext *wire;               // packets of the session
     AVFormatContext *format;

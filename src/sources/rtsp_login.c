@@ -110,6 +110,16 @@ static void write_basic(const struct nj_rtsp_login *login, struct nj_buf *out)
     OPENSSL_cleanse(pair, sizeof pair);
 }
 
+// Inside quotes (RFC 9110, 5.6.4).
+static void append_quoted(struct nj_buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            nj_buf_append_char(out, '\\');
+        nj_buf_append_char(out, *text);
+    }
+}
+
 static void write_digest(struct nj_rtsp_login *login, const char *method, const char *uri,
                          const char *salt, struct nj_buf *out)
 {
@@ -121,10 +131,10 @@ static void write_digest(struct nj_rtsp_login *login, const char *method, const 
         hash(login, response, "%s:%s:%s:%s:auth:%s", who, login->nonce, count, salt, what);
     else
         hash(login, response, "%s:%s:%s", who, login->nonce, what);
-    nj_buf_printf(out,
-                  "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", "
-                  "response=\"%s\"",
-                  login->user, login->realm, login->nonce, uri, response);
+    nj_buf_append_text(out, "Authorization: Digest username=\"");
+    append_quoted(out, login->user);
+    nj_buf_printf(out, "\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\"", login->realm,
+                  login->nonce, uri, response);
     if (login->scheme == NJ_RTSP_LOGIN_SHA256)
         nj_buf_append_text(out, ", algorithm=SHA-256");
     if (login->opaque[0] != '\0')

@@ -61,6 +61,7 @@ int nj_rtsp_session_open(const struct nj_rtsp_session_config *config, struct nj_
         .tls = tls,
         .tls_verify = config->tls_verify,
         .rules = config->rules,
+        .resolver = config->resolver,
         .timeout_us = config->timeout_us,
         .cancel = config->cancel,
         .clock = config->clock,
@@ -294,6 +295,13 @@ static void take_channels(struct nj_rtsp_session *session, const struct nj_rtsp_
     session->channels[1] = number_after(rest, "-", session->channels[0] + 1, NULL);
 }
 
+nj_us nj_rtsp_keep_us(int timeout_s)
+{
+    if (timeout_s <= 0 || timeout_s > SESSION_TIMEOUT) // being heard too often does no harm
+        timeout_s = SESSION_TIMEOUT;
+    return timeout_s * (nj_us)NJ_US_PER_S / KEEP_PARTS;
+}
+
 // "Session: 4711;timeout=30"
 static int take_session(struct nj_rtsp_session *session, const struct nj_rtsp_message *answer,
                         struct nj_error *err)
@@ -305,7 +313,7 @@ static int take_session(struct nj_rtsp_session *session, const struct nj_rtsp_me
     field[strcspn(field, "; \t\r\n")] = '\0';
     if (!nj_text_copy(session->id, sizeof session->id, field))
         return nj_error_set(err, NJ_E_CORRUPT, "the camera's session has too long a name");
-    session->keep_us = (timeout_s > 0 ? timeout_s : SESSION_TIMEOUT) * NJ_US_PER_S / KEEP_PARTS;
+    session->keep_us = nj_rtsp_keep_us(timeout_s);
     session->keep_at_us = now_us(session) + session->keep_us;
     return 0;
 }

@@ -6,7 +6,7 @@
 #define NJ_SOURCES_RTSP_SESSION_PRIV_H
 
 #include "loop/thread.h"
-#include "net/address_rules.h"
+#include "net/resolve.h"
 #include "net/url.h"
 
 #include <stdint.h>
@@ -15,7 +15,8 @@ struct nj_rtsp_session; // opaque
 
 struct nj_rtsp_session_config {
     const struct nj_url *url;
-    const struct nj_address_rules *rules; // NULL: all allowed
+    const struct nj_address_rules *rules; // NULL: all but what is never allowed
+    struct nj_resolver *resolver;
     bool tls_verify;
     const struct nj_clock *clock; // of all deadlines (monotonic)
     const struct nj_cancel *cancel;
@@ -35,6 +36,8 @@ int nj_rtsp_session_play(struct nj_rtsp_session *session, nj_us deadline_us, str
 // NJ_E_CANCELLED, NJ_E_UNAVAILABLE (the camera ended it), NJ_E_CORRUPT.
 int nj_rtsp_session_packet(struct nj_rtsp_session *session, nj_us deadline_us,
                            const uint8_t **packet, size_t *length, struct nj_error *err);
+// How often a session with this time-out is kept alive; 0 or less: it is not told.
+nj_us nj_rtsp_keep_us(int timeout_s);
 // Tells the camera that the place is free, but does not wait for its answer. Accepts NULL.
 void nj_rtsp_session_close(struct nj_rtsp_session *session);
 

@@ -4,6 +4,7 @@
 #define NJ_SOURCES_SOURCE_DRIVER_H
 
 #include "loop/thread.h"
+#include "net/url.h"
 #include "sources/sources.h"
 
 struct nj_source_driver {
@@ -24,6 +25,11 @@ extern const struct nj_source_driver nj_source_file;
 extern const struct nj_source_driver nj_source_rtsp;
 extern const struct nj_source_driver nj_source_snapshot;
 extern const struct nj_source_driver nj_source_null; // generated pictures, path "WxHxCOUNT"
+
+// The entry's address with its login put in; checks the form alone. `schemes` ends with NULL.
+// NJ_E_INVALID, NJ_E_DENIED; the error names the member.
+int nj_source_entry_url(const struct nj_source_entry *entry, const char *const *schemes,
+                        struct nj_url *out, struct nj_error *err);
 
 // For use inside play.
 const struct nj_source_entry *nj_source_entry_of(const struct nj_source *source);

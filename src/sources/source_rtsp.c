@@ -4,6 +4,7 @@
 // lies between two wanted pictures only when the second one is: a keyframe before it makes it
 // needless.
 #include "frames/video_frame.h"
+#include "net/resolve.h"
 #include "sources/rtsp_gop_priv.h"
 #include "sources/rtsp_input_priv.h"
 
@@ -23,6 +24,7 @@ enum {
 
 struct player {
     struct nj_source *source;
+    struct nj_resolver *resolver;
     struct nj_rtsp_input input;
     AVCodecContext *codec;
     AVFrame *decoded;
@@ -47,13 +49,20 @@ static int create(const struct nj_source_entry *entry, void **out, struct nj_err
     struct player *player = calloc(1, sizeof *player);
     if (!player)
         return nj_error_set(err, NJ_E_NOMEM, "no memory");
+    rc = nj_resolver_create(&player->resolver, err);
+    if (rc != 0) {
+        free(player);
+        return rc;
+    }
     *out = player;
     return 0;
 }
 
 static void destroy(void *state)
 {
-    free(state);
+    struct player *player = state;
+    nj_resolver_destroy(player->resolver);
+    free(player);
 }
 
 static nj_us now_us(const struct player *player)
@@ -285,8 +294,9 @@ static int play(void *state, struct nj_source *source, struct nj_error *err)
 {
     struct player *player = state;
     nj_us interval_us = player->input.interval_us; // the camera's pace is known from last time
-    *player = (struct player){.source = source};
-    player->input = (struct nj_rtsp_input){.source = source, .interval_us = interval_us};
+    *player = (struct player){.source = source, .resolver = player->resolver};
+    player->input = (struct nj_rtsp_input){
+        .source = source, .resolver = player->resolver, .interval_us = interval_us};
     player->keep_gop = nj_source_entry_of(source)->keyframes_when_still;
     int rc = nj_rtsp_input_open(&player->input, err);
     if (rc == 0)

@@ -36,21 +36,6 @@ struct viewer {
     int32_t width, height; // of that picture; 0: none yet
 };
 
-static int entry_url(const struct nj_source_entry *entry, struct nj_url *out, struct nj_error *err)
-{
-    int rc = nj_address_check_form(NULL, entry->url, schemes, err);
-    if (rc == 0)
-        rc = nj_url_parse(entry->url, out, err);
-    if (rc != 0)
-        return nj_error_prefix(err, "url");
-    bool fits = true;
-    if (entry->username && entry->username[0] != '\0')
-        fits = nj_text_copy(out->user, sizeof out->user, entry->username);
-    if (entry->password && entry->password[0] != '\0')
-        fits = nj_text_copy(out->password, sizeof out->password, entry->password) && fits;
-    return fits ? 0 : nj_error_set(err, NJ_E_INVALID, "user or password is too long");
-}
-
 static void destroy(void *state)
 {
     struct viewer *viewer = state;
@@ -65,7 +50,7 @@ static int create(const struct nj_source_entry *entry, void **out, struct nj_err
     struct nj_url url;
     if (!entry->url || entry->url[0] == '\0')
         return nj_error_set(err, NJ_E_INVALID, "url: name the http:// address of a picture");
-    int rc = entry_url(entry, &url, err);
+    int rc = nj_source_entry_url(entry, schemes, &url, err);
     struct viewer *viewer = rc == 0 ? calloc(1, sizeof *viewer) : NULL;
     if (rc != 0)
         return rc;
@@ -158,7 +143,7 @@ static int fetch(struct viewer *viewer, struct nj_http_answer_head *head, struct
     char texts[2][CONDITION_SIZE];
     const char *conditions[3] = {NULL};
     struct nj_url url = {.port = 0}, next;
-    int rc = entry_url(nj_source_entry_of(viewer->source), &url, err);
+    int rc = nj_source_entry_url(nj_source_entry_of(viewer->source), schemes, &url, err);
     (void)make_conditions(viewer, texts, conditions);
     for (int i = 0; rc == 0; i++) {
         int status = get(viewer, &url, conditions, head, err);

@@ -13,9 +13,6 @@ const uploads = long ? 2000 : 200;
 const seed = Number(process.env.NJ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const END_MS = 120000;
 
-// Whatever is held when the program is killed again and again is not the cause of that.
-const settings = quick;
-
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // Files come all the time, whether the program runs or not.
@@ -68,7 +65,7 @@ function checkFiles(daemon) {
 
 test(`${kills} kills during ${uploads} uploads lose and double nothing (seed ${seed})`, { skip: !hasSql && "the program sqlite3 is not installed", timeout: 1800000 }, async () => {
     const next = random(seed);
-    const daemon = await Daemon.start({ set: settings });
+    const daemon = await Daemon.start({ set: quick });
     try {
         const arriving = uploadAll(daemon, next);
         await later(next() * 100);

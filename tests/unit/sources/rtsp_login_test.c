@@ -79,6 +79,18 @@ static void weaker_and_odd_challenges_are_not_answered(void **state)
     assert_int_equal(login.scheme, NJ_RTSP_LOGIN_MD5);
 }
 
+static void quotes_in_a_name_stay_inside(void **state)
+{
+    struct nj_rtsp_login login = {.user = "a\", x=\"\\", .password = "p"};
+    struct nj_buf out;
+    (void)state;
+    nj_buf_init(&out, 4096);
+    assert_true(nj_rtsp_login_challenge(&login, "Digest realm=\"r\", nonce=\"n\""));
+    nj_rtsp_login_write(&login, "DESCRIBE", "rtsp://cam/", "s", &out);
+    assert_non_null(strstr(out.data, "username=\"a\\\", x=\\\"\\\\\","));
+    nj_buf_finish(&out);
+}
+
 static void nothing_is_said_without_a_challenge(void **state)
 {
     struct nj_rtsp_login login = {.user = "u", .password = "p"};
@@ -95,6 +107,7 @@ int rtsp_login_test(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_the_standards),
         cmocka_unit_test(weaker_and_odd_challenges_are_not_answered),
+        cmocka_unit_test(quotes_in_a_name_stay_inside),
         cmocka_unit_test(nothing_is_said_without_a_challenge),
     };
     return cmocka_run_group_tests_name("RTSP login", tests, NULL, NULL);

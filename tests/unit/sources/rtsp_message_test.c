@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the messages of a camera begin and end, and what its description says of the video.
 #include "sources/rtsp_message_priv.h"
+#include "sources/rtsp_session_priv.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +139,21 @@ static void long_addresses_and_descriptions_are_refused(void **state)
                      NJ_E_TOO_BIG);
 }
 
+static void sessions_are_kept_within_what_cameras_say(void **state)
+{
+    static const struct {
+        int timeout_s;
+        nj_us keep_us;
+    } rows[] = {
+        {30, 10 * (nj_us)NJ_US_PER_S},   {0, 20 * (nj_us)NJ_US_PER_S},
+        {3600, 20 * (nj_us)NJ_US_PER_S}, {INT_MAX, 20 * (nj_us)NJ_US_PER_S},
+        {-1, 20 * (nj_us)NJ_US_PER_S},
+    };
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(rows); i++)
+        assert_int_equal(nj_rtsp_keep_us(rows[i].timeout_s), rows[i].keep_us);
+}
+
 int rtsp_message_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +161,7 @@ int rtsp_message_test(void)
         cmocka_unit_test(head_without_an_end_is_refused),
         cmocka_unit_test(fields_are_found_by_name_and_number),
         cmocka_unit_test(video_is_found_and_set_up_where_it_is),
+        cmocka_unit_test(sessions_are_kept_within_what_cameras_say),
         cmocka_unit_test(long_addresses_and_descriptions_are_refused),
     };
     return cmocka_run_group_tests_name("RTSP messages", tests, NULL, NULL);
