@@ -355,82 +355,6 @@ static void a_jump_of_the_wall_clock_does_not_claim_what_we_hold(void **state)
     assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
 }
 
-static void a_dead_consumers_item_comes_back_and_its_result_is_refused(void **state)
-{
-    struct nj_jobs_bench *bench = *state;
-    nj_jobs_bench_start(bench, 1);
-    nj_jobs_bench_put_text(bench, "{\"n\":1}");
-    struct nj_work_item stale = *nj_jobs_bench_take(bench);
-    nj_work_queue_destroy(bench->queue); // forgets the item; the store does not
-    bench->queue = NULL;
-    bench->queue = nj_jobs_bench_other(bench);
-    nj_jobs_bench_start(bench, 1);
-    nj_jobs_bench_pass(bench, 29LL * NJ_US_PER_S);
-    assert_int_equal(bench->held_count, 0);
-    nj_jobs_bench_pass(bench, 2LL * NJ_US_PER_S);
-    assert_int_equal(bench->held_count, 1);
-    struct nj_work_item *fresh = nj_jobs_bench_take(bench);
-    assert_int_equal(fresh->attempts, 2);
-    assert_true(fresh->fence > stale.fence);
-    fresh->fence = stale.fence;
-    assert_int_equal(nj_jobs_bench_complete(bench, fresh), NJ_E_CONFLICT);
-    assert_int_equal(nj_jobs_bench_tally(bench).claimed, 1);
-}
-
-static void an_item_that_ends_its_consumer_ten_times_is_a_letter(void **state)
-{
-    struct nj_jobs_bench *bench = *state;
-    nj_jobs_bench_start(bench, 1);
-    nj_jobs_bench_put_text(bench, "{}");
-    for (int i = 0; i < 10; i++) {
-        assert_int_equal(bench->held_count, 1);
-        // Forgotten without a word, as by a process that died.
-        nj_work_queue_finish(bench->queue, nj_jobs_bench_take(bench));
-        nj_jobs_bench_pass(bench, 31LL * NJ_US_PER_S);
-    }
-    assert_int_equal(bench->held_count, 0);
-    struct nj_letter_page page = nj_jobs_bench_letters(bench);
-    assert_int_equal(page.count, 1);
-    assert_string_equal(page.rows[0].reason, "failed");
-    assert_string_equal(page.rows[0].error_type, "timeout");
-    nj_letter_page_finish(&page);
-}
-
-// One item ends its consumer whenever it is reached; those that are claimed beside it are not to
-// blame, and must not become letters with it.
-static void neighbours_of_an_item_that_ends_its_consumer_are_done(void **state)
-{
-    struct nj_jobs_bench *bench = *state;
-    int done = 0;
-    for (int i = 0; i < 8; i++)
-        nj_jobs_bench_put_text(bench, i == 3 ? "{\"n\":13}" : "{\"n\":1}");
-    nj_jobs_bench_start(bench, 4);
-    for (int round = 0; round < 100 && nj_jobs_bench_tally(bench).claimed > 0; round++) {
-        bool dies = false;
-        for (size_t i = 0; i < bench->held_count; i++)
-            dies = dies || number_of(bench->held[i]) == 13;
-        while (bench->held_count > 0 && !dies) {
-            assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
-            done++;
-            dies = bench->held_count > 0 && number_of(bench->held[bench->held_count - 1]) == 13;
-        }
-        if (!dies)
-            continue;
-        while (bench->held_count > 0)
-            nj_work_queue_finish(bench->queue, nj_jobs_bench_take(bench));
-        nj_work_queue_destroy(bench->queue);
-        bench->queue = nj_jobs_bench_other(bench);
-        nj_jobs_bench_start(bench, 4);
-        nj_jobs_bench_pass(bench, 31LL * NJ_US_PER_S);
-    }
-    struct nj_letter_page page = nj_jobs_bench_letters(bench);
-    assert_int_equal(page.count, 1);
-    assert_non_null(strstr(page.rows[0].payload, "13"));
-    nj_letter_page_finish(&page);
-    assert_int_equal(done, 7);
-    assert_int_equal(nj_jobs_bench_tally(bench).waiting, 0);
-}
-
 static void pause_gives_back_what_was_claimed_ahead_unspent(void **state)
 {
     struct nj_jobs_bench *bench = *state;
@@ -597,9 +521,6 @@ int work_queue_test(void)
         TEST(a_known_key_makes_no_room),
         TEST(leases_are_extended_as_long_as_the_handler_holds),
         TEST(a_jump_of_the_wall_clock_does_not_claim_what_we_hold),
-        TEST(a_dead_consumers_item_comes_back_and_its_result_is_refused),
-        TEST(an_item_that_ends_its_consumer_ten_times_is_a_letter),
-        TEST(neighbours_of_an_item_that_ends_its_consumer_are_done),
         TEST(pause_gives_back_what_was_claimed_ahead_unspent),
         TEST(released_item_comes_back_with_its_attempt),
         TEST(postponed_item_waits_and_never_becomes_a_dead_letter),
