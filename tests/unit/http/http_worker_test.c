@@ -16,6 +16,7 @@
 
 int http_worker_test(void);
 
+enum { TEXT_SIZE = 64 << 10 };
 struct site {
     struct feeds *feeds;
     struct nj_worker_options worker_options;
