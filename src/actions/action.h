@@ -32,6 +32,9 @@ struct nj_action_options {
 };
 extern const struct nj_option_group nj_action_option_group; // group "actions"
 
+// Of a letter: by it the queue knows of which session an action is.
+#define NJ_ACTION_ORDER_MEMBER "session_id"
+
 struct nj_action_runner_config {
     const struct nj_action_options *options;
     const struct nj_redis_options *redis;      // of the site; url "" : embedded

@@ -95,7 +95,7 @@ int nj_action_job_write(const struct nj_action_job *job, char **out, struct nj_e
     nj_json_object_begin(&writer, NULL);
     nj_json_text(&writer, "action", nj_action_kind_names[job->driver->kind]);
     nj_json_text(&writer, "path", job->path);
-    nj_json_text(&writer, "session_id", job->order_key);
+    nj_json_text(&writer, NJ_ACTION_ORDER_MEMBER, job->order_key);
     write_site(&job->site, &writer);
     if (job->text != NULL) {
         nj_json_text(&writer, "channel", job->channel);
@@ -305,8 +305,9 @@ int nj_action_job_read(struct nj_action_runner *runner, const json_t *payload,
     if (job == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for an action");
     rc = read_text(payload, "path", job->path, sizeof job->path, err);
-    rc =
-        rc != 0 ? rc : read_text(payload, "session_id", job->order_key, sizeof job->order_key, err);
+    rc = rc != 0 ? rc
+                 : read_text(payload, NJ_ACTION_ORDER_MEMBER, job->order_key, sizeof job->order_key,
+                             err);
     rc = rc != 0 ? rc : read_site(payload, job, err);
     rc = rc != 0 ? rc : read_body(payload, job, err);
     *out = job;

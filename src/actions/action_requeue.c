@@ -64,8 +64,7 @@ static int apply_look(struct nj_store_op *op, struct nj_db *db, struct nj_error 
 {
     struct nj_action_job *job = NJ_CONTAINER_OF(op, struct nj_action_job, op);
     const struct nj_work_order order = {.queue = nj_work_queue_name(job->runner->config.queue),
-                                        .member = "session_id",
-                                        .value = job->order_key,
+                                        .key = job->order_key,
                                         .id = job->work->id};
     return nj_work_earlier_due(db, &order, &job->earlier_due_us, err);
 }

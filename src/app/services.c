@@ -35,13 +35,18 @@ static struct nj_config *newest_config(void *context)
     return nj_config_ref(app->config);
 }
 
-static int make_queue(struct nj_app *app, const char *name, const char *label,
+struct queue_names {
+    const char *name, *metric_label, *order_member;
+};
+
+static int make_queue(struct nj_app *app, const struct queue_names *names,
                       struct nj_work_queue **out, struct nj_error *err)
 {
     const struct nj_work_queue_options *options = nj_app_group(app, &nj_work_queue_option_group);
     struct nj_work_queue_config config = {
-        .name = name,
-        .metric_label = label,
+        .name = names->name,
+        .metric_label = names->metric_label,
+        .order_member = names->order_member,
         .store = app->store,
         .loop = app->loop,
         .metrics = app->metrics,
@@ -54,6 +59,9 @@ static int make_queue(struct nj_app *app, const char *name, const char *label,
 
 static int start_store(struct nj_app *app, struct nj_error *err)
 {
+    static const struct queue_names detection = {"detection_queue", "detection", NULL},
+                                    analysis = {"analysis_queue", "analysis", NULL},
+                                    action = {"action_queue", "action", NJ_ACTION_ORDER_MEMBER};
     const struct nj_clock *clock = nj_loop_clock(app->loop);
     const struct nj_retention_options *retention = nj_app_group(app, &nj_retention_option_group);
     const char *folder = nj_app_program_settings(app->first)->media_folder;
@@ -63,11 +71,11 @@ static int start_store(struct nj_app *app, struct nj_error *err)
     if (rc == 0)
         rc = nj_media_create(folder, retention->disk_min_free, &app->media, err);
     if (rc == 0)
-        rc = make_queue(app, "detection_queue", "detection", &app->detection_queue, err);
+        rc = make_queue(app, &detection, &app->detection_queue, err);
     if (rc == 0)
-        rc = make_queue(app, "analysis_queue", "analysis", &app->analysis_queue, err);
+        rc = make_queue(app, &analysis, &app->analysis_queue, err);
     if (rc == 0)
-        rc = make_queue(app, "action_queue", "action", &app->action_queue, err);
+        rc = make_queue(app, &action, &app->action_queue, err);
     return rc;
 }
 

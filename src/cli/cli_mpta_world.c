@@ -52,6 +52,7 @@ static int start_store(struct nj_cli_world *world, const struct nj_cli_mpta *mpt
     const struct nj_work_queue_config queue = {
         .name = "action_queue",
         .metric_label = "action",
+        .order_member = NJ_ACTION_ORDER_MEMBER,
         .store = world->store,
         .loop = world->loop,
         .log = world->log,

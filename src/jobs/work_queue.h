@@ -31,6 +31,7 @@ struct nj_work_queue; // explicitly thread-safe unless said otherwise
 struct nj_work_queue_config {
     const char *name;         // "detection_queue"; static
     const char *metric_label; // "detection": pipeline_queue_depth{queue="detection"}
+    const char *order_member; // text of the payload that becomes the item's order_key; NULL: none
     struct nj_store *store;
     struct nj_loop *loop;
     struct nj_metrics *metrics; // may be NULL

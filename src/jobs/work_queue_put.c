@@ -67,6 +67,21 @@ static int make_room(struct nj_work_queue *queue, struct nj_db *db, int64_t new_
     return rc < 0 ? rc : nj_work_count(queue, db, &change, err);
 }
 
+// However the item comes here, its payload says of which order it is.
+static int find_order(const struct nj_work_queue *queue, const char *payload,
+                      char out[NJ_ORDER_KEY_SIZE])
+{
+    json_t *root = NULL;
+    if (queue->config.order_member == NULL)
+        return 0;
+    const int rc = nj_json_parse(payload, strlen(payload), NJ_WORK_PAYLOAD_MAX, &root, NULL);
+    const char *key = json_string_value(json_object_get(root, queue->config.order_member));
+    if (key != NULL && !nj_text_copy(out, NJ_ORDER_KEY_SIZE, key))
+        out[0] = '\0'; // the handler takes no such key either
+    json_decref(root);
+    return rc == NJ_E_NOMEM ? rc : 0;
+}
+
 static int insert(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_put *put,
                   int64_t *out_id, struct nj_error *err)
 {
@@ -80,8 +95,10 @@ static int insert(struct nj_work_queue *queue, struct nj_db *db, const struct nj
         return nj_error_set(err, NJ_E_INVALID, "%s: unique key is longer than %zu bytes",
                             queue->config.name, sizeof row.unique_key - 1);
     row.payload = nj_strndup(put->payload, length);
-    if (!row.payload)
+    if (!row.payload || find_order(queue, put->payload, row.order_key) != 0) {
+        nj_work_row_finish(&row);
         return nj_error_set(err, NJ_E_NOMEM, "%s: no memory", queue->config.name);
+    }
     int rc = nj_work_insert(db, &row, out_id, err);
     nj_work_row_finish(&row);
     return rc;

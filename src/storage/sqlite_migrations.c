@@ -214,6 +214,16 @@ static const char event_order[] =
     "CREATE INDEX events_of_level ON events (risk_level);"
     "CREATE INDEX events_not_reviewed ON events (reviewed) WHERE reviewed = 0;";
 
+// Who has the same key keeps its order. Actions, the only ones that have one, name it in their
+// payload.
+static const char work_order[] =
+    "ALTER TABLE work_items ADD COLUMN order_key TEXT;"
+    "UPDATE work_items SET order_key = NULLIF(json_extract(payload, '$.session_id'), '')"
+    " WHERE queue = 'action_queue' AND json_valid(payload)"
+    " AND json_type(payload, '$.session_id') = 'text';"
+    "CREATE INDEX work_items_order ON work_items (queue, order_key, id)"
+    " WHERE order_key IS NOT NULL;";
+
 const char *const nj_sqlite_migrations[NJ_SQLITE_MIGRATIONS] = {
-    sightings, work, added_sources, saved, event_order,
+    sightings, work, added_sources, saved, event_order, work_order,
 };

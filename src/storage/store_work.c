@@ -26,8 +26,8 @@ int nj_work_insert(struct nj_db *db, const struct nj_work_row *row, int64_t *out
     int rc = nj_sql_begin(&sql, db,
                           "INSERT INTO work_items (queue, priority, due_us, not_before_us,"
                           " lease_until_us, fence, attempts, created_us, first_failed_us,"
-                          " unique_key, history, payload)"
-                          " VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                          " unique_key, order_key, history, payload)"
+                          " VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
                           " ON CONFLICT DO NOTHING",
                           err);
     if (rc != 0)
@@ -41,6 +41,7 @@ int nj_work_insert(struct nj_db *db, const struct nj_work_row *row, int64_t *out
     nj_sql_put_int(&sql, row->created_us != 0 ? row->created_us : nj_db_now_us(db));
     nj_sql_put_int(&sql, row->first_failed_us);
     nj_sql_put_text_or_null(&sql, row->unique_key);
+    nj_sql_put_text_or_null(&sql, row->order_key);
     nj_sql_put_text(&sql, row->history);
     nj_sql_put_text(&sql, row->payload);
     int64_t changes = 0;

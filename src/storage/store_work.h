@@ -5,13 +5,19 @@
 
 #include "storage/store.h"
 
-enum { NJ_QUEUE_NAME_SIZE = 48, NJ_UNIQUE_KEY_SIZE = 129, NJ_WORK_PAYLOAD_MAX = 256 * 1024 };
+enum {
+    NJ_QUEUE_NAME_SIZE = 48,
+    NJ_UNIQUE_KEY_SIZE = 129,
+    NJ_ORDER_KEY_SIZE = 129,
+    NJ_WORK_PAYLOAD_MAX = 256 * 1024
+};
 
 struct nj_work_row {
     int64_t id;
     char queue[NJ_QUEUE_NAME_SIZE];
     char *payload;                       // JSON; malloc'd by the store, borrowed by nj_work_insert
     char unique_key[NJ_UNIQUE_KEY_SIZE]; // "" none; else at most one live item of the queue has it
+    char order_key[NJ_ORDER_KEY_SIZE];   // "" none; for nj_work_insert, a claim does not read it
     int priority;                        // higher first
     int64_t attempts;                    // started so far, this one included when claimed
     int64_t fence;                       // token of the newest claim
@@ -62,7 +68,7 @@ int nj_work_next_due(struct nj_db *db, const char *queue, nj_us *out, struct nj_
 
 struct nj_work_order {
     const char *queue;
-    const char *member, *value; // a text member of the payload: who has the same is of one order
+    const char *key; // order_key: who has the same is of one order
     int64_t id;
 };
 // When the oldest item of this order that came before `id` is due (wall): it waits for its next

@@ -48,9 +48,9 @@ function fillQueue(file, url) {
         const session = `session ${i % sessions}`;
         const message = JSON.stringify({ session, number: Math.floor(i / sessions) });
         const payload = JSON.stringify({ action: "http_post", path: "pipeline.actions[0]", session_id: session, channel: url, message, json: true });
-        return `('action_queue', 0, 1, 1, 0, 0, 0, 1, 0, '${payload.replaceAll("'", "''")}')`;
+        return `('action_queue', 0, 1, 1, 0, 0, 0, 1, 0, '${session}', '${payload.replaceAll("'", "''")}')`;
     });
-    sql(file, `INSERT INTO work_items (queue, priority, due_us, not_before_us, lease_until_us, fence, attempts, created_us, first_failed_us, payload) VALUES ${rows.join(",")}`);
+    sql(file, `INSERT INTO work_items (queue, priority, due_us, not_before_us, lease_until_us, fence, attempts, created_us, first_failed_us, order_key, payload) VALUES ${rows.join(",")}`);
 }
 
 test(`${kills} kills during ${actions} actions lose none and keep the order of each session (seed ${seed})`, { skip: !hasSql && "the program sqlite3 is not installed", timeout: 600000 }, async () => {

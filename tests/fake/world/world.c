@@ -100,6 +100,7 @@ static void start_stores(struct world *world)
     world->told.fn = keep_message;
     nj_bus_subscribe(world->bus, &world->told, "actions");
     const struct nj_work_queue_config queue = {
+        .order_member = NJ_ACTION_ORDER_MEMBER,
         .name = "action_queue",
         .metric_label = "action",
         .store = world->store,

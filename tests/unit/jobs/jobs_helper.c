@@ -50,6 +50,7 @@ static struct nj_work_queue *make_queue(struct nj_jobs_bench *bench, struct nj_m
     const struct nj_work_queue_config config = {
         .name = queue_name,
         .metric_label = "detection",
+        .order_member = "who",
         .store = bench->store,
         .loop = bench->loop,
         .metrics = metrics,
@@ -168,6 +169,19 @@ int nj_jobs_bench_put(struct nj_jobs_bench *bench, const struct nj_work_put *put
 int nj_jobs_bench_put_text(struct nj_jobs_bench *bench, const char *payload)
 {
     return nj_jobs_bench_put(bench, &(struct nj_work_put){.payload = payload});
+}
+
+static int apply_earlier(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    const struct call *call = NJ_CONTAINER_OF(op, struct call, op);
+    const struct nj_work_order order = {queue_name, call->reason, INT64_MAX};
+    nj_us due_us;
+    return nj_work_earlier_due(db, &order, &due_us, err);
+}
+
+bool nj_jobs_bench_has_order(struct nj_jobs_bench *bench, const char *key)
+{
+    return run(bench, &(struct call){.reason = key}, apply_earlier) == 0;
 }
 
 void nj_jobs_bench_put_rolled_back(struct nj_jobs_bench *bench, const char *payload)

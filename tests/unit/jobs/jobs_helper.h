@@ -33,6 +33,8 @@ void nj_jobs_bench_run(struct nj_jobs_bench *bench);
 // Moves both clocks and runs.
 void nj_jobs_bench_pass(struct nj_jobs_bench *bench, nj_us us);
 
+// Whether an item of this order, the payload's member "who", is in the queue.
+bool nj_jobs_bench_has_order(struct nj_jobs_bench *bench, const char *key);
 int nj_jobs_bench_put(struct nj_jobs_bench *bench, const struct nj_work_put *put);
 int nj_jobs_bench_put_text(struct nj_jobs_bench *bench, const char *payload);
 // In an operation that fails afterwards.

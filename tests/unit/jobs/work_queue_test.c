@@ -219,6 +219,20 @@ static void payloads_that_are_no_object_never_reach_the_handler(void **state)
     nj_letter_page_finish(&page);
 }
 
+static void payload_names_the_order_also_of_what_is_requeued(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{\"who\":\"\\u00fc\"}");
+    assert_true(nj_jobs_bench_has_order(bench, "\u00fc"));
+    nj_jobs_bench_fail(bench, nj_jobs_bench_take(bench), true);
+    assert_false(nj_jobs_bench_has_order(bench, "\u00fc"));
+    assert_int_equal(nj_jobs_bench_requeue(bench, 0), 0);
+    assert_true(nj_jobs_bench_has_order(bench, "\u00fc"));
+    nj_jobs_bench_put_text(bench, "{\"who\":1}");
+    assert_false(nj_jobs_bench_has_order(bench, "1"));
+}
+
 static void unique_key_waits_once_and_is_free_after_completion(void **state)
 {
     struct nj_jobs_bench *bench = *state;
@@ -513,6 +527,7 @@ int work_queue_test(void)
         TEST(retries_follow_the_backoff_then_a_letter_tells_all),
         TEST(permanent_failure_is_a_letter_at_once),
         TEST(payloads_that_are_no_object_never_reach_the_handler),
+        TEST(payload_names_the_order_also_of_what_is_requeued),
         TEST(unique_key_waits_once_and_is_free_after_completion),
         TEST(a_put_beyond_the_limits_is_refused),
         TEST(what_rolls_back_is_not_counted),

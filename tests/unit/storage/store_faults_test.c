@@ -337,6 +337,20 @@ static void database_of_another_program_is_left_alone(void **state)
     assert_int_equal(nj_test_sql_int(other, "SELECT COUNT(*) FROM sqlite_schema"), 1);
 }
 
+static void items_of_an_older_version_get_their_order(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_sql(f->db_path,
+                "DROP INDEX work_items_order; ALTER TABLE work_items DROP COLUMN order_key;"
+                "DELETE FROM schema_versions WHERE version = 6;"
+                "INSERT INTO work_items (queue, priority, due_us, not_before_us, lease_until_us,"
+                " fence, attempts, created_us, first_failed_us, payload) VALUES"
+                " ('action_queue', 0, 1, 1, 0, 0, 0, 1, 0, '{\"session_id\":\"s\"}')");
+    assert_int_equal(reopen(f), 0);
+    assert_int_equal(
+        nj_test_sql_int(f->db_path, "SELECT COUNT(*) FROM work_items WHERE order_key = 's'"), 1);
+}
+
 static void migrations_are_noted_and_not_repeated(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -400,6 +414,7 @@ int store_faults_test(void)
         CASE(damaged_page_is_reported_with_advice),
         CASE(newer_schema_is_refused),
         CASE(database_of_another_program_is_left_alone),
+        CASE(items_of_an_older_version_get_their_order),
         CASE(migrations_are_noted_and_not_repeated),
         CASE(deleted_database_takes_no_writes_until_it_is_back),
         CASE(path_that_cannot_be_written_is_refused),
