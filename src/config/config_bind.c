@@ -61,6 +61,9 @@ int nj_group_defaults(const struct nj_binder *binder, const struct nj_option_gro
             binder->err->code = NJ_E_INTERNAL;
         if (code != 0)
             return code == NJ_E_INVALID ? NJ_E_INTERNAL : code;
+        const size_t told = group->options[i].group_name_offset;
+        if (told != 0)
+            *(const char **)(void *)((char *)base + told) = group->name;
     }
     return 0;
 }

@@ -42,6 +42,7 @@ struct nj_option {
     const char *env;  // "BATCH_WINDOW_SECONDS"; NULL: NIGHTJAR_<GROUP>_<NAME> in capitals
     enum nj_option_type type;
     size_t offset;              // into the group's struct
+    size_t group_name_offset;   // of a const char * there that is given the group's name; 0: none
     double min, max;            // numbers and seconds; texts: length; lists: count. 0, 0: no limit;
                                 // max < min: no upper limit
     const char *unit;           // "s", "ms", "items", "bytes"; NULL for none

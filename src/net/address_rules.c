@@ -187,14 +187,15 @@ bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *hos
     return allowed || is_listed(rules, host, &plain);
 }
 
-int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_error *err)
+int nj_address_deny(const struct nj_address_rules *rules, const char *host,
+                    const struct sockaddr *address, struct nj_error *err)
 {
     static const struct {
         const char *what, *option;
     } reasons[] = {
-        [KIND_PUBLIC] = {"is a public address", "allow_public_networks or allowed_hosts"},
-        [KIND_LOOPBACK] = {"is this machine itself", "allow_loopback or allowed_hosts"},
-        [KIND_PRIVATE] = {"lies in a private network", "allow_private_networks or allowed_hosts"},
+        [KIND_PUBLIC] = {"is a public address", "allow_public_networks"},
+        [KIND_LOOPBACK] = {"is this machine itself", "allow_loopback"},
+        [KIND_PRIVATE] = {"lies in a private network", "allow_private_networks"},
     };
     struct plain plain = plain_of(address);
     enum kind kind = kind_of(&plain);
@@ -203,8 +204,11 @@ int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_
                             "host %s: its address is unspecified, multicast, reserved or a "
                             "metadata service, which is never allowed",
                             host);
-    return nj_error_set(err, NJ_E_DENIED, "host %s %s, which is not allowed (%s would)", host,
-                        reasons[kind].what, reasons[kind].option);
+    const bool grouped = rules && rules->group;
+    const char *group = grouped ? rules->group : "", *dot = grouped ? "." : "";
+    return nj_error_set(err, NJ_E_DENIED,
+                        "host %s %s, which is not allowed (%s%s%s or %s%sallowed_hosts would)",
+                        host, reasons[kind].what, group, dot, reasons[kind].option, group, dot);
 }
 
 // Before the rest is read: "file:///etc/passwd" has no host, but that is not what is wrong with it.
@@ -236,7 +240,7 @@ int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
     if (getaddrinfo(parsed.host, NULL, &hints, &list) != 0)
         return 0; // a name, which says nothing yet
     if (!nj_address_allowed_at(rules, parsed.host, list->ai_addr))
-        rc = nj_address_deny(parsed.host, list->ai_addr, err);
+        rc = nj_address_deny(rules, parsed.host, list->ai_addr, err);
     freeaddrinfo(list);
     return rc;
 }

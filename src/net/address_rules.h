@@ -18,6 +18,7 @@ struct nj_address_rules {
     bool private_networks;       // RFC 1918, RFC 4193, RFC 6598, link-local
     bool public_networks;        // everything else
     struct nj_text_list allowed; // further hosts or networks: "cam1.lan", "10.0.0.0/8"
+    const char *group;           // of options that they came from, static; NULL: none
 };
 
 // A copy that outlives the settings it came from; finish frees what it holds. NJ_E_NOMEM.
@@ -25,11 +26,12 @@ int nj_address_rules_copy(const struct nj_address_rules *rules, struct nj_addres
 void nj_address_rules_finish(struct nj_address_rules *rules);
 
 // Rows of an option table for the rules that lie `base` bytes into the struct; the names are those
-// that errors tell.
+// that errors tell, behind that of the group.
 #define NJ_ADDRESS_RULE_OPTIONS(base, loopback_too, public_too)                                    \
     {.name = "allow_loopback",                                                                     \
      .type = NJ_OPTION_BOOL,                                                                       \
      .offset = (base) + offsetof(struct nj_address_rules, loopback),                               \
+     .group_name_offset = (base) + offsetof(struct nj_address_rules, group),                       \
      .fallback = (loopback_too),                                                                   \
      .help = "Addresses may point to this machine itself."},                                       \
         {.name = "allow_private_networks",                                                         \
@@ -54,9 +56,10 @@ void nj_address_rules_finish(struct nj_address_rules *rules);
 bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *host,
                            const struct sockaddr *address);
 
-// Says that `host` may not be reached at this address, and which option would allow it. Returns
-// NJ_E_DENIED.
-int nj_address_deny(const char *host, const struct sockaddr *address, struct nj_error *err);
+// Says that `host` may not be reached at this address, and which option would allow it, of the
+// group that `rules` (may be NULL) came from. Returns NJ_E_DENIED.
+int nj_address_deny(const struct nj_address_rules *rules, const char *host,
+                    const struct sockaddr *address, struct nj_error *err);
 
 // What can be said of a URL without looking up its host's name: scheme (one of `schemes`,
 // NULL-terminated), form, and a host that is an address in digits. Never blocks. NJ_E_DENIED names

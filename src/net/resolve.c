@@ -104,7 +104,7 @@ static int judge(const struct nj_addresses *addresses, const char *host,
     for (size_t i = 0; i < addresses->count; i++) {
         const struct sockaddr *address = (const struct sockaddr *)&addresses->items[i];
         if (!nj_address_allowed_at(rules, host, address))
-            return nj_address_deny(host, address, err);
+            return nj_address_deny(rules, host, address, err);
     }
     return 0;
 }

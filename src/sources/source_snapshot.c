@@ -90,7 +90,8 @@ static int get(struct viewer *viewer, const struct nj_url *url, const char *cons
     bare.user[0] = bare.password[0] = '\0';
     if (!nj_url_write(&bare, text, sizeof text))
         return nj_error_set(err, NJ_E_INVALID, "the address is too long");
-    static const struct nj_address_rules open_rules = {true, true, true, {NULL, 0}};
+    static const struct nj_address_rules open_rules = {
+        .loopback = true, .private_networks = true, .public_networks = true};
     const struct nj_address_rules *rules = nj_source_rules(viewer->source);
     const struct nj_http_call call = {
         .url = text,

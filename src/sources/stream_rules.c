@@ -72,7 +72,8 @@ static int add_items(struct nj_stream_rules *to, const struct nj_address_rules *
 int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_address_rules *more)
 {
     static const struct nj_address_rules nothing = {.loopback = false};
-    static const struct nj_address_rules all = {true, true, true, {NULL, 0}};
+    static const struct nj_address_rules all = {
+        .loopback = true, .private_networks = true, .public_networks = true};
     const struct nj_address_rules *old = *current ? &(*current)->rules : &nothing;
     more = more ? more : &all;
     if (*current && covers(old, more))
@@ -88,6 +89,7 @@ int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_addr
         .private_networks = old->private_networks || more->private_networks,
         .public_networks = old->public_networks || more->public_networks,
         .allowed = {wider->items, 0},
+        .group = more->group,
     };
     if (add_items(wider, old) != 0 || add_items(wider, more) != 0) {
         free_one(wider);

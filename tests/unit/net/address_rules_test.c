@@ -21,6 +21,7 @@ static const char *const listed[] = {"10.0.0.0/8",  "2001:db8:1::/48", "cam1.lan
 static const struct nj_address_rules nothing = {.loopback = false};
 static const struct nj_address_rules loopback = {.loopback = true};
 static const struct nj_address_rules private_only = {.private_networks = true};
+static const struct nj_address_rules grouped = {.group = "site"};
 static const struct nj_address_rules public_only = {.public_networks = true};
 static const struct nj_address_rules list_only = {
     .allowed = {listed, sizeof listed / sizeof listed[0]}};
@@ -148,7 +149,9 @@ static void urls_are_judged_by_where_they_lead(void **state)
         {"rtsp://127.0.0.1/a", &loopback, 0, ""},
         {"rtsp://127.0.0.1:8554/a", &nothing, NJ_E_DENIED, "allow_loopback"},
         {"http://192.168.1.1/", &nothing, NJ_E_DENIED, "allow_private_networks"},
-        {"http://192.0.2.1/", &nothing, NJ_E_DENIED, "allow_public_networks"},
+        {"http://192.0.2.1/", &nothing, NJ_E_DENIED, "(allow_public_networks or allowed_hosts"},
+        {"http://[::1]/", &grouped, NJ_E_DENIED,
+         "(site.allow_loopback or site.allowed_hosts would"},
         {"http://169.254.169.254/latest", NULL, NJ_E_DENIED, "never"},
         // Spellings of 127.0.0.1 that resolvers understand.
         {"http://2130706433/", &public_only, NJ_E_DENIED, "allow_loopback"},

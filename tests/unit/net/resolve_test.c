@@ -15,7 +15,8 @@
 
 int resolve_test(void);
 
-static const struct nj_address_rules all = {true, true, true, {NULL, 0}};
+static const struct nj_address_rules all = {
+    .loopback = true, .private_networks = true, .public_networks = true};
 static const struct nj_address_rules public_only = {.public_networks = true};
 static const nj_us soon_us = 20 * NJ_US_PER_MS, patient_us = 10 * NJ_US_PER_S;
 
