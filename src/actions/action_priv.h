@@ -5,6 +5,7 @@
 #define NJ_ACTIONS_ACTION_PRIV_H
 
 #include "actions/action.h"
+#include "net/url.h"
 #include "storage/store_records.h"
 #include "util/digest.h"
 #include "util/list.h"
@@ -36,7 +37,7 @@ enum nj_action_edge {
 struct nj_action_site {
     enum nj_action_edge edge;
     bool archive; // else the site's own
-    char host[256];
+    char host[NJ_URL_HOST_SIZE];
     int port, database_number;
     char database[64], username[64];
     char password[256];
