@@ -79,13 +79,12 @@ static int lose(struct nj_foreign_link *link, int code, const char *while_what,
     return code;
 }
 
-static int await_connection(struct nj_foreign_link *link, struct nj_error *err)
+static int await_connection(struct nj_foreign_link *link, nj_us deadline_us, struct nj_error *err)
 {
     static const char connecting[] = "connecting";
-    nj_us deadline = now_us() + link->options->connect_us;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
-        int rc = wait_for(link, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+        int rc = wait_for(link, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us);
         if (rc != 0)
             return lose(link, rc, connecting, err);
         state = PQconnectPoll(link->conn);
@@ -151,6 +150,7 @@ int nj_foreign_link_open(struct nj_foreign_link *link, struct nj_error *err)
         return 0;
     const char *password = link->options->password;
     bool own = password != NULL && password[0] != '\0';
+    const nj_us deadline_us = now_us() + link->options->connect_us; // of the lookup, too
     char address[NJ_ADDRESS_TEXT_SIZE];
     int rc = find_address(link, address, err);
     if (rc != 0)
@@ -167,7 +167,7 @@ int nj_foreign_link_open(struct nj_foreign_link *link, struct nj_error *err)
         link->turn++;
         return lose(link, NJ_E_UNAVAILABLE, "connecting", err);
     }
-    rc = await_connection(link, err);
+    rc = await_connection(link, deadline_us, err);
     link->turn += rc != 0; // another of its addresses may answer
     return rc == 0 ? begin_session(link, err) : rc;
 }
