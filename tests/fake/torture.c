@@ -70,6 +70,19 @@ const char *__asan_default_options(void)  // NOLINT(bugprone-reserved-identifier
     return "exitcode=99:detect_leaks=1:allocator_may_return_null=1:handle_abort=1";
 }
 
+// False also when there is no room for one more.
+static bool is_new(uint64_t hash)
+{
+    for (size_t step = 0; step < SEEN; step++) {
+        uint64_t there = 0;
+        if (atomic_compare_exchange_strong(&torture->seen[(hash + step) % SEEN], &there, hash))
+            return true;
+        if (there == hash)
+            return false;
+    }
+    return false;
+}
+
 static void note_place(int number)
 {
     void *frames[SITE_LAST];
@@ -77,13 +90,8 @@ static void note_place(int number)
     uint64_t hash = 0xcbf29ce484222325u;
     for (int i = SITE_FIRST; i < count; i++)
         hash = (hash ^ (uintptr_t)frames[i]) * 0x100000001b3u;
-    for (size_t at = hash % SEEN;; at = (at + 1) % SEEN) {
-        uint64_t empty = 0;
-        if (atomic_compare_exchange_strong(&torture->seen[at], &empty, hash))
-            break;
-        if (empty == hash)
-            return;
-    }
+    if (!is_new(hash))
+        return;
     const int place = atomic_fetch_add(&torture->fresh_count, 1);
     if (place < FRESH)
         torture->fresh[place] = number;
