@@ -85,11 +85,11 @@ static void store_kept(struct nj_action_job *job)
 
 static void handle_file_made(struct nj_action_job *job)
 {
-    // job->error is the step's; the reason of the failure was put aside in `write`.
+    // job->error is the step's.
     struct nj_action_image *image = job->image;
     const int rc = job->rc;
     struct nj_error why = job->error;
-    job->error = job->write.error;
+    job->error = job->cause;
     if (image->bytes != NULL) {
         nj_frame_unref(image->frame);
         image->frame = NULL;
@@ -114,7 +114,7 @@ static void keep_image(struct nj_action_job *job)
         }
         snprintf(job->kept_key, sizeof job->kept_key, "kept:%s", uuid);
     }
-    job->write.error = job->error;
+    job->cause = job->error;
     if (job->image->path[0] != '\0')
         store_kept(job);
     else if (nj_action_image_to_file(job, handle_file_made) != 0)

@@ -131,6 +131,7 @@ struct nj_action_job {
     nj_us earlier_due_us;        // wall; when what is before it may go on
     int rc;
     struct nj_error error;
+    struct nj_error cause; // why it is kept, while `error` is that of writing its image
 
     // Tools of an attempt.
     struct nj_redis_command command;
