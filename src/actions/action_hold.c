@@ -3,12 +3,7 @@
 // bounded, and are offered to it again until it takes them. What cannot even wait is named.
 #include "actions/action_priv.h"
 
-#include "util/backoff.h"
-
 #include <inttypes.h>
-
-enum { RETRY_CAP_S = 60 };
-static const double RETRY_JITTER = 0.25;
 
 void nj_action_lose(struct nj_action_runner *runner, const struct nj_action_lost *lost)
 {
@@ -66,15 +61,11 @@ static void end(struct nj_action_job *job)
 
 static void wait_for_store(struct nj_action_runner *runner)
 {
-    const struct nj_backoff backoff = {.base_us = runner->config.options->retry_us,
-                                       .cap_us = RETRY_CAP_S * (nj_us)NJ_US_PER_S,
-                                       .jitter = RETRY_JITTER};
     if (runner->held_busy || runner->held_waiting)
         return;
     runner->held_tries++;
     runner->held_waiting =
-        nj_timer_start(&runner->held_timer,
-                       nj_backoff_delay(&backoff, runner->held_tries, &runner->rng), 0) == 0;
+        nj_timer_start(&runner->held_timer, nj_action_retry_us(runner, runner->held_tries), 0) == 0;
 }
 
 void nj_action_kept(struct nj_action_job *job)

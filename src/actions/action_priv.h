@@ -7,6 +7,7 @@
 #include "actions/action.h"
 #include "net/url.h"
 #include "storage/store_records.h"
+#include "util/backoff.h"
 #include "util/digest.h"
 #include "util/list.h"
 #include "util/rng.h"
@@ -23,6 +24,7 @@ enum {
     NJ_ACTION_TARGETS_MAX = 32, // servers at once, of the site and of archives
     NJ_ACTION_TARGET_NAME_SIZE = 512,
     NJ_ACTION_QUEUE_CAPACITY = 4, // requeued actions at once
+    NJ_ACTION_RETRY_CAP_S = 60,   // between two tries; a server may have been away for hours
 };
 
 enum nj_action_edge {
@@ -185,6 +187,16 @@ struct nj_action_runner {
     void *stopped_arg;
     struct nj_action_poster *poster; // the http thread; NULL: stopped
 };
+
+// How long to wait after so many tries, of an action or of keeping one.
+static inline nj_us nj_action_retry_us(struct nj_action_runner *runner, unsigned tries)
+{
+    static const double jitter = 0.25; // actions that failed together do not come back together
+    const struct nj_backoff backoff = {.base_us = runner->config.options->retry_us,
+                                       .cap_us = NJ_ACTION_RETRY_CAP_S * (nj_us)NJ_US_PER_S,
+                                       .jitter = jitter};
+    return nj_backoff_delay(&backoff, tries, &runner->rng);
+}
 
 // action_run.c
 struct nj_action_job *nj_action_job_create(struct nj_action_runner *runner,

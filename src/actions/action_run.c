@@ -3,14 +3,10 @@
 // ends or is kept for later.
 #include "actions/action_priv.h"
 
-#include "util/backoff.h"
 #include "util/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { RETRY_CAP_S = 60 };
-static const double RETRY_JITTER = 0.25;
 
 static void handle_pause_over(struct nj_timer *timer);
 static void pump(struct nj_action_lane *lane);
@@ -237,12 +233,8 @@ static void handle_pause_over(struct nj_timer *timer)
 static void pause_before_retry(struct nj_action_job *job)
 {
     struct nj_action_runner *runner = job->runner;
-    const struct nj_backoff backoff = {.base_us = runner->config.options->retry_us,
-                                       .cap_us = RETRY_CAP_S * (nj_us)NJ_US_PER_S,
-                                       .jitter = RETRY_JITTER};
     job->state = NJ_ACTION_PAUSING;
-    if (nj_timer_start(&job->pause, nj_backoff_delay(&backoff, job->attempts, &runner->rng), 0) !=
-        0)
+    if (nj_timer_start(&job->pause, nj_action_retry_us(runner, job->attempts), 0) != 0)
         nj_action_keep(job, false, NJ_E_NOMEM, &job->error);
 }
 
