@@ -11,6 +11,12 @@
 enum { STATUS_DIGITS = 3 };
 
 static const char answer_start[] = "RTSP/";
+static const char http_start[] = "HTTP/";
+// What a camera may ask of us (RFC 2326, 10). Other words are bytes that went astray.
+static const char *const methods[] = {
+    "OPTIONS ",  "GET_PARAMETER ", "SET_PARAMETER ", "ANNOUNCE ",
+    "REDIRECT ", "PAUSE ",         "TEARDOWN ",      NULL,
+};
 
 static int read_frame(const char *bytes, size_t length, struct nj_rtsp_message *out)
 {
@@ -27,16 +33,26 @@ static int read_frame(const char *bytes, size_t length, struct nj_rtsp_message *
     return 0;
 }
 
-static bool is_upper(char c)
+// The bytes begin with the word, as far as they go.
+static bool may_begin(const char *bytes, size_t length, const char *word)
 {
-    return c >= 'A' && c <= 'Z';
+    const size_t size = strlen(word);
+    return memcmp(bytes, word, length < size ? length : size) == 0;
+}
+
+static bool begins_message(const char *bytes, size_t length)
+{
+    bool begins = bytes[0] == '$' || may_begin(bytes, length, answer_start);
+    for (size_t i = 0; !begins && methods[i]; i++)
+        begins = may_begin(bytes, length, methods[i]);
+    return begins;
 }
 
 // Up to the next byte that may begin a message.
 static size_t stray(const char *bytes, size_t length)
 {
     size_t count = 1;
-    while (count < length && bytes[count] != '$' && !is_upper(bytes[count]))
+    while (count < length && !begins_message(bytes + count, length - count))
         count++;
     return count;
 }
@@ -68,19 +84,10 @@ static int read_status(const struct nj_rtsp_message *message)
     return status;
 }
 
-int nj_rtsp_message_read(const char *bytes, size_t length, struct nj_rtsp_message *out,
-                         struct nj_error *err)
+// An answer or a request, which may not be whole yet.
+static int read_text(const char *bytes, size_t length, struct nj_rtsp_message *out,
+                     struct nj_error *err)
 {
-    *out = (struct nj_rtsp_message){.kind = NJ_RTSP_PARTIAL};
-    if (length == 0)
-        return 0;
-    if (bytes[0] == '$')
-        return read_frame(bytes, length, out);
-    if (!is_upper(bytes[0])) {
-        out->kind = NJ_RTSP_STRAY;
-        out->size = stray(bytes, length);
-        return 0;
-    }
     const char *end = memmem(bytes, length, "\r\n\r\n", 4);
     if (!end && length > NJ_RTSP_HEAD_MAX)
         return nj_error_set(err, NJ_E_TOO_BIG, "the camera's answer has too long a head");
@@ -93,11 +100,27 @@ int nj_rtsp_message_read(const char *bytes, size_t length, struct nj_rtsp_messag
     out->size = out->head_size + out->body_size;
     if (length < out->size)
         return 0;
-    const size_t start = sizeof answer_start - 1;
-    bool answer = out->head_size > start && memcmp(bytes, answer_start, start) == 0;
+    bool answer = may_begin(bytes, out->head_size, answer_start);
     out->kind = answer ? NJ_RTSP_ANSWER : NJ_RTSP_REQUEST;
     out->body = bytes + out->head_size;
     out->status = answer ? read_status(out) : 0;
+    return 0;
+}
+
+int nj_rtsp_message_read(const char *bytes, size_t length, struct nj_rtsp_message *out,
+                         struct nj_error *err)
+{
+    *out = (struct nj_rtsp_message){.kind = NJ_RTSP_PARTIAL};
+    if (length == 0)
+        return 0;
+    if (bytes[0] == '$')
+        return read_frame(bytes, length, out);
+    if (length >= sizeof http_start - 1 && may_begin(bytes, length, http_start))
+        return nj_error_set(err, NJ_E_CORRUPT, "it speaks HTTP and not RTSP");
+    if (begins_message(bytes, length))
+        return read_text(bytes, length, out, err);
+    out->kind = NJ_RTSP_STRAY;
+    out->size = stray(bytes, length);
     return 0;
 }
 

@@ -26,7 +26,8 @@ enum {
     KEEP_PARTS = 3,       // of it until we are heard: one time may be refused for an old nonce
     FAREWELL_US = 200 * NJ_US_PER_MS,
     SALT_BYTES = 8,
-    VIDEO_CHANNEL = 0, // that we ask for; the control packets follow on the next one
+    FINAL_STATUS = 200, // below it, another answer follows
+    VIDEO_CHANNEL = 0,  // that we ask for; the control packets follow on the next one
 };
 
 struct nj_rtsp_session {
@@ -184,7 +185,7 @@ static int await_answer(struct nj_rtsp_session *session, nj_us deadline_us,
             rc = answer_request(session, out, deadline_us, err);
         if (rc != 0)
             return rc;
-        if (out->kind != NJ_RTSP_ANSWER)
+        if (out->kind != NJ_RTSP_ANSWER || (out->status >= 100 && out->status < FINAL_STATUS))
             continue;
         if (!nj_rtsp_message_field(out, "CSeq", 0, sequence, sizeof sequence) ||
             strtoul(sequence, NULL, 10) == session->sequence)

@@ -83,10 +83,12 @@ int nj_rtsp_video_read(const char *sdp, size_t length, const char *base, struct 
         !nj_text_copy(video.whole, sizeof video.whole, base))
         reading.cut = true;
     while (at < stop) {
-        const char *end = memchr(at, '\n', (size_t)(stop - at));
-        size_t line = (size_t)((end ? end : stop) - at);
-        take_line(&reading, at, line > 0 && at[line - 1] == '\r' ? line - 1 : line);
-        at = end ? end + 1 : stop;
+        size_t line = 0; // ends with CR, LF or both: what a library might take for an end is one
+        while (at + line < stop && at[line] != '\n' && at[line] != '\r')
+            line++;
+        if (line > 0)
+            take_line(&reading, at, line);
+        at += line + (at + line < stop);
     }
     int rc = nj_buf_failed(&reading.lines);
     if (rc != 0)

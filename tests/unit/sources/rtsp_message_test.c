@@ -39,6 +39,10 @@ static void messages_end_where_they_say(void **state)
         {"RTSP/1.0\r\n\r\n", 0, 0, NJ_RTSP_ANSWER, 12, 0, 0},
         {"OPTIONS * RTSP/1.0\r\n\r\n", 0, 0, NJ_RTSP_REQUEST, 22, 0, 0},
         {"\r\n\1\2$\0\0\0", 8, 0, NJ_RTSP_STRAY, 4, 0, 0},
+        {"Zjunk RTSP/1.0 200 OK\r\n\r\n", 0, 0, NJ_RTSP_STRAY, 6, 0, 0},
+        {"OPT", 0, 0, NJ_RTSP_PARTIAL, 0, 0, 0},
+        {"OPTS$", 0, 0, NJ_RTSP_STRAY, 4, 0, 0},
+        {"HTTP/1.1 405 No\r\n\r\n", 0, NJ_E_CORRUPT, NJ_RTSP_PARTIAL, 0, 0, 0},
         {"", 0, 0, NJ_RTSP_PARTIAL, 0, 0, 0},
     };
     (void)state;
@@ -68,6 +72,7 @@ static void head_without_an_end_is_refused(void **state)
     (void)state;
     assert_non_null(bytes);
     memset(bytes, 'A', length);
+    memcpy(bytes, "RTSP/", 5);
     assert_int_equal(nj_rtsp_message_read(bytes, length, &message, NULL), NJ_E_TOO_BIG);
     free(bytes);
 }
@@ -106,6 +111,7 @@ static void video_is_found_and_set_up_where_it_is(void **state)
          "rtsp://cam/all", 0},
         {"m=video 0 RTP/AVP 96\r\na=control:a\r\nm=video 0 RTP/AVP 97\r\na=control:b", "rtsp://c",
          "rtsp://c/a", "rtsp://c", 0},
+        {"m=video 0 RTP/AVP 96\ra=x\rm=audio 0 RTP/AVP 0\r", "rtsp://c", "rtsp://c", "rtsp://c", 0},
         {"v=0\r\nm=audio 0 RTP/AVP 0\r\n", "rtsp://cam/", "", "", NJ_E_UNSUPPORTED},
         {"<html>", "rtsp://cam/", "", "", NJ_E_UNSUPPORTED},
     };
