@@ -70,8 +70,14 @@ static void handle_deadline(struct nj_timer *timer)
 {
     struct trial_work *work = NJ_CONTAINER_OF(timer, struct trial_work, deadline);
     struct nj_stream_trial_result result = {.rc = NJ_E_TIMEOUT};
-    (void)nj_error_set(&result.error, NJ_E_TIMEOUT,
-                       "no picture came in time; is the address right, does the camera play?");
+    struct nj_source_stats stats;
+    nj_stream_get_stats(work->user, &stats); // others may wait for this stream to come back
+    if (stats.reason[0] != '\0')
+        (void)nj_error_set(&result.error, NJ_E_TIMEOUT, "no picture came in time: %s",
+                           stats.reason);
+    else
+        (void)nj_error_set(&result.error, NJ_E_TIMEOUT,
+                           "no picture came in time; is the address right, does the camera play?");
     finish(work, &result);
 }
 

@@ -103,6 +103,31 @@ static void first_error_of_the_stream_ends_the_trial_with_its_reason(void **stat
     nj_hub_finish(&bench);
 }
 
+// A stream that waits to be tried again says what it waits for.
+static void trial_of_a_failing_stream_tells_its_reason(void **state)
+{
+    static const struct nj_source_entry nobody = {.id = "cam",
+                                                  .kind = NJ_SOURCE_RTSP,
+                                                  .url = "rtsp://127.0.0.1:1/",
+                                                  .reconnect_us = 600 * (nj_us)NJ_US_PER_S,
+                                                  .max_retries = -1};
+    struct nj_hub_bench bench;
+    struct nj_hub_user user;
+    struct attempt attempt;
+    (void)state;
+    nj_hub_init(&bench, false);
+    nj_hub_user_init(&user);
+    assert_int_equal(nj_hub_join(&bench, &nobody, 0, &user, NULL), 0);
+    assert_true(nj_hub_until(&bench, nj_hub_has_state, &user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_int_equal(start(&bench, &nobody, &attempt, NULL), 0);
+    nj_fake_clock_advance(&bench.clock, TRIAL_US);
+    (void)nj_loop_turn(bench.loop);
+    assert_int_equal(attempt.rc, NJ_E_TIMEOUT);
+    assert_non_null(strstr(attempt.error.text, "connect"));
+    nj_hub_user_finish(&user);
+    nj_hub_finish(&bench);
+}
+
 // A camera that lets itself be called and says nothing.
 static int listen_in_silence(char url[64])
 {
@@ -179,6 +204,7 @@ int stream_trial_test(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_picture_ends_the_trial_and_its_use_of_the_stream),
         cmocka_unit_test(first_error_of_the_stream_ends_the_trial_with_its_reason),
+        cmocka_unit_test(trial_of_a_failing_stream_tells_its_reason),
         cmocka_unit_test(silence_ends_in_time_and_not_before),
         cmocka_unit_test(cancelled_trial_ends_within_the_call),
         cmocka_unit_test(entry_that_no_stream_can_have_is_refused_without_a_word),
