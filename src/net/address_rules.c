@@ -271,21 +271,46 @@ static bool is_secret_name(const char *name, size_t length)
     return false;
 }
 
-static void add_query(char *out, size_t size, const char *query)
+// Of "SECRET_channel=1": where the value ends, at a separator or at a '_' before the next pair.
+static size_t path_value_length(const char *value)
 {
-    while (*query != '\0') {
-        size_t length = strcspn(query, "&;#");
-        size_t name = strcspn(query, "=");
-        if (name < length && is_secret_name(query, name)) {
-            add(out, size, query, name + 1);
+    static const char ends[] = "=/&;?#_";
+    size_t length = 0;
+    while (true) {
+        length += strcspn(value + length, ends + 1);
+        if (value[length] != '_')
+            return length;
+        const char *name = value + length + 1;
+        const char *equals = name + strcspn(name, ends);
+        // The '=' that end a value in base64 have nothing behind them.
+        if (equals > name && *equals == '=' && equals[1] != '\0' && !strchr(ends, equals[1]))
+            return length;
+        length++;
+    }
+}
+
+// Pairs of a path (up to its '?') or of a query; recorders have their login in either.
+static const char *add_pairs(char *out, size_t size, const char *text, bool in_path)
+{
+    const char *separators = in_path ? "/&;?#" : "&;#";
+    while (*text != '\0' && !(in_path && *text == '?')) {
+        size_t length = strcspn(text, separators);
+        const size_t name = strcspn(text, "=");
+        const bool pair = name < length;
+        if (pair && in_path)
+            length = name + 1 + path_value_length(text + name + 1);
+        if (pair && is_secret_name(text, name)) {
+            add(out, size, text, name + 1);
             add(out, size, "***", 3);
         } else {
-            add(out, size, query, length);
+            add(out, size, text, length);
         }
-        query += length;
-        add(out, size, query, *query != '\0');
-        query += *query != '\0';
+        text += length;
+        if (*text == '\0' || (in_path && *text == '?'))
+            break;
+        add(out, size, text++, 1);
     }
+    return text;
 }
 
 void nj_address_redact(const char *url, char *out, size_t size)
@@ -309,12 +334,11 @@ void nj_address_redact(const char *url, char *out, size_t size)
         add(out, size, "***@", 4);
         start = at + 1;
     }
-    size_t plain = strcspn(start, "?");
-    add(out, size, start, plain);
-    if (start[plain] == '\0')
+    const char *query = add_pairs(out, size, start, true);
+    if (*query == '\0')
         return;
     add(out, size, "?", 1);
-    add_query(out, size, start + plain + 1);
+    (void)add_pairs(out, size, query + 1, false);
 }
 
 int nj_address_rules_copy(const struct nj_address_rules *rules, struct nj_address_rules *out)

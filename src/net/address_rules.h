@@ -69,8 +69,8 @@ int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
                           const char *const *schemes, struct nj_error *err);
 
 // The URL with user and password replaced by "***", always NUL-terminated, also when it is none.
-// For logs, API, errors. Values of a query whose names tell of secrets ("pwd", "token") are
-// replaced too.
+// For logs, API, errors. Values in the path and the query whose names tell of secrets ("pwd",
+// "token") are replaced too.
 void nj_address_redact(const char *url, char *out, size_t size);
 
 #endif
