@@ -287,7 +287,6 @@ void nj_api_stream_write(const struct nj_source_stats *stats, struct nj_json_wri
 
 // live_view.c
 // source_view.c: the members of a live camera's source; source_list.c: the answer for one.
-enum { NJ_URL_SHOWN_SIZE = 2300 };
 void nj_api_source_write(const struct nj_live_camera *camera, struct nj_json_writer *writer);
 void nj_api_source_reply(struct nj_exchange *exchange, const char *id, int status);
 void nj_source_tests_cancel(struct nj_api *api); // each answers that it was cancelled

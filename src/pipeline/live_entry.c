@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entries of cameras that clients give: what is allowed, and how they are kept.
+#include "net/address_rules.h"
 #include "net/url.h"
 #include "pipeline/live_priv.h"
 #include "pipeline/live_set.h"
@@ -111,6 +112,38 @@ static int split_login(json_t *root, const char *key, struct nj_error *err)
     return rc == 0 ? set_text(root, key, plain, err) : rc;
 }
 
+// Whether a value of the path or the query is what the API shows for a secret.
+static bool has_hidden_value(const char *text)
+{
+    struct nj_url url;
+    return nj_url_parse(text, &url, NULL) == 0 && strstr(url.rest, "=***") != NULL;
+}
+
+// An address that came back as the API showed it means the old one, with its secrets.
+static int keep_address(json_t *root, const char *key, const char *old, struct nj_error *err)
+{
+    const char *text = json_string_value(json_object_get(root, key));
+    char shown[NJ_URL_SHOWN_SIZE];
+    if (text == NULL || strstr(text, hidden) == NULL)
+        return 0;
+    nj_address_redact(old != NULL ? old : "", shown, sizeof shown);
+    if (strcmp(text, shown) == 0)
+        return set_text(root, key, old, err);
+    if (!has_hidden_value(text))
+        return 0;
+    return nj_error_set(err, NJ_E_INVALID,
+                        "source.%s: *** stands for a secret that is kept only while the address "
+                        "stays as it was shown; give the secret anew",
+                        key);
+}
+
+static int keep_addresses(json_t *root, const struct nj_source_entry *old, struct nj_error *err)
+{
+    int rc = keep_address(root, "url", old != NULL ? old->url : NULL, err);
+    return rc == 0 ? keep_address(root, "detect_url", old != NULL ? old->detect_url : NULL, err)
+                   : rc;
+}
+
 // What the address and the path of a request say already need not be said again.
 static int fill_in(json_t *root, const char *id, struct nj_error *err)
 {
@@ -127,7 +160,7 @@ static int normalise(json_t *root, const struct nj_source_entry *old, struct nj_
 {
     if (!json_is_object(root))
         return nj_error_set(err, NJ_E_INVALID, "source: a JSON object is wanted");
-    int rc = 0;
+    int rc = keep_addresses(root, old, err);
     for (size_t i = 0; rc == 0 && i < NJ_COUNT_OF(addresses); i++)
         rc = split_login(root, addresses[i], err);
     return rc == 0 ? keep_secrets(root, old, err) : rc;

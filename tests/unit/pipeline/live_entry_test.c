@@ -98,6 +98,46 @@ static void kept_secrets_go_to_no_other_host(void **state)
     }
 }
 
+static void addresses_sent_back_as_shown_keep_their_secrets(void **state)
+{
+    (void)state;
+    static const struct nj_source_entry old = {.id = "yard",
+                                               .url = "rtsp://cam/0?pwd=secret&c=1",
+                                               .detect_url = "rtsp://cam/user=a&password=b"};
+    static const struct {
+        const char *url, *detect_url;
+        const struct nj_source_entry *old;
+        const char *kept_url, *kept_detect_url, *wrong; // the member at fault
+    } cases[] = {
+        {"rtsp://cam/0?pwd=***&c=1", "rtsp://cam/user=***&password=***", &old,
+         "rtsp://cam/0?pwd=secret&c=1", "rtsp://cam/user=a&password=b", NULL},
+        {"rtsp://cam/0?pwd=new&c=1", "", &old, "rtsp://cam/0?pwd=new&c=1", "", NULL},
+        {"rtsp://cam/***", "", &old, "rtsp://cam/***", "", NULL}, // a name, no value
+        {"rtsp://cam/0?pwd=***&c=2", "", &old, NULL, NULL, "source.url"},
+        {"rtsp://elsewhere/0?pwd=***&c=1", "", &old, NULL, NULL, "source.url"},
+        {"rtsp://cam/1", "rtsp://cam/0?pwd=***&c=1", &old, NULL, NULL, "source.detect_url"},
+        {"rtsp://cam/0?pwd=***&c=1", "", NULL, NULL, NULL, "source.url"},
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        char json[256];
+        struct nj_live_entry made = {.object = NULL};
+        struct nj_error err = {0};
+        snprintf(json, sizeof json, "{\"url\":\"%s\",\"detect_url\":\"%s\"}", cases[i].url,
+                 cases[i].detect_url);
+        const struct nj_live_entry_input input = {json, strlen(json), cases[i].old, "yard"};
+        int rc = nj_live_entry_parse(&input, &made, &err);
+        if (rc != (cases[i].wrong != NULL ? NJ_E_INVALID : 0) ||
+            (rc != 0 && strstr(err.text, cases[i].wrong) == NULL))
+            fail_msg("%s: %d %s", json, rc, err.text);
+        if (rc != 0)
+            continue;
+        const struct nj_source_entry *entry = nj_config_object_values(made.object);
+        assert_string_equal(entry->url, cases[i].kept_url);
+        assert_string_equal(entry->detect_url, cases[i].kept_detect_url);
+        nj_live_entry_finish(&made);
+    }
+}
+
 static void kinds_that_read_this_machine_are_refused(void **state)
 {
     (void)state;
@@ -166,6 +206,7 @@ int live_entry_test(void)
     const struct CMUnitTest live_entry[] = {
         cmocka_unit_test(secrets_go_where_they_belong_and_stay_when_not_given),
         cmocka_unit_test(kept_secrets_go_to_no_other_host),
+        cmocka_unit_test(addresses_sent_back_as_shown_keep_their_secrets),
         cmocka_unit_test(kinds_that_read_this_machine_are_refused),
         cmocka_unit_test(wrong_masks_are_refused_by_place),
         cmocka_unit_test(paused_is_told_apart_from_not_said_and_not_kept_in_the_entry),
