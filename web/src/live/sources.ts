@@ -51,22 +51,23 @@ export function idOf(name: string): string {
         .slice(0, 64);
 }
 
-// Members that stay as the program has them are left out.
-export function entryOf(form: SourceForm): Record<string, unknown> {
+// The form's members over the entry that the program showed: a PUT replaces all of them, also those
+// that the form does not show. Only whether it is paused stays when left out.
+export function entryOf(form: SourceForm, shown: SourceEntry | null): Record<string, unknown> {
+    const { paused: _, ...kept } = shown ?? {};
     const entry: Record<string, unknown> = {
+        ...kept,
         id: form.id || idOf(form.name),
         name: form.name,
         kind: form.kind,
         url: form.url.trim(),
+        detect_url: form.kind === "rtsp" ? form.detect_url.trim() : "",
         fps: Number(form.fps) || 0,
     };
     if (form.username !== "") entry.username = form.username;
     if (form.password !== "") entry.password = form.password;
     if (form.kind === "snapshot") entry.snapshot_interval_seconds = Number(form.snapshot_interval_seconds) || 5;
-    if (form.kind === "rtsp") {
-        entry.keyframes_when_still = form.keyframes_when_still;
-        if (form.detect_url.trim() !== "") entry.detect_url = form.detect_url.trim();
-    }
+    if (form.kind === "rtsp") entry.keyframes_when_still = form.keyframes_when_still;
     return entry;
 }
 

@@ -36,6 +36,7 @@ function useForm(source: Source | null, onDone: () => void) {
     const [error, setError] = useState<ApiError | null>(null);
     const [result, setResult] = useState<SourceTest | null>(null);
     const [busy, setBusy] = useState<"" | "test" | "save">("");
+    const entry = () => entryOf(form, source ? source.entry : null);
     const put = (more: Partial<Form>) => setForm((old) => ({ ...old, ...more }));
     const run = async (what: "test" | "save", act: () => Promise<void>) => {
         setBusy(what);
@@ -52,12 +53,12 @@ function useForm(source: Source | null, onDone: () => void) {
     const test = () =>
         run("test", async () => {
             setResult(null);
-            setResult(await change<SourceTest>("POST", "/api/sources/test", entryOf(form)));
+            setResult(await change<SourceTest>("POST", "/api/sources/test", entry()));
         });
     const save = () =>
         run("save", async () => {
-            if (source) await change("PUT", `/api/sources/${encodeURIComponent(source.id)}`, entryOf(form));
-            else await change("POST", "/api/sources", entryOf(form));
+            if (source) await change("PUT", `/api/sources/${encodeURIComponent(source.id)}`, entry());
+            else await change("POST", "/api/sources", entry());
             onDone();
         });
     return { form, put, error, result, busy, test, save };
