@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the HTTP clients share of libcurl: one request at a time on a handle that keeps connections.
-// The name is looked up here, within the deadline, and libcurl is told what came out.
+// What the HTTP clients and links share of libcurl: one request at a time on a handle that keeps
+// connections. The name is looked up here, within the deadline, and libcurl is told what came out.
 #ifndef NJ_NET_CURL_PRIV_H
 #define NJ_NET_CURL_PRIV_H
 

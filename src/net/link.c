@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    URL_MAX = 320,     // "https://[" host "]:" port
-    LOOK_AROUND = 100, // ms between two looks at the cancel token while nothing comes
+    URL_MAX = NJ_URL_HOST_SIZE + 32, // "https://[" host "]:" port
+    LOOK_AROUND = 100,               // ms between two looks at the cancel token while nothing comes
 };
 
 struct nj_link {

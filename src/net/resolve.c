@@ -3,6 +3,7 @@
 // slot and not for the thread, which keeps the resolver alive until it comes back.
 #include "net/resolve.h"
 
+#include "net/url.h"
 #include "util/mem.h"
 #include "util/ref.h"
 #include "util/text.h"
@@ -15,7 +16,6 @@
 
 enum {
     SLOTS = 8,
-    HOST_SIZE = 256,              // of the longest name that DNS knows, and the NUL
     LOOK_US = 100 * NJ_US_PER_MS, // between looks at a cancel token, which wakes nobody
 };
 
@@ -23,7 +23,7 @@ enum state { STATE_FREE, STATE_RUNNING, STATE_DONE };
 
 struct slot {
     struct nj_resolver *resolver;
-    char host[HOST_SIZE]; // does not change while the lookup runs
+    char host[NJ_URL_HOST_SIZE]; // does not change while the lookup runs
     enum state state;
     int failure; // of getaddrinfo
     struct nj_addresses addresses;
@@ -225,7 +225,7 @@ static int find(struct nj_resolver *resolver, const struct nj_resolve_request *r
     struct slot *slot = NULL;
     if (look_up(request->host, AI_NUMERICHOST, out) == 0)
         return 0;
-    if (strlen(request->host) >= HOST_SIZE)
+    if (strlen(request->host) >= NJ_URL_HOST_SIZE)
         return nj_error_set(err, NJ_E_UNAVAILABLE, "the name of the host is too long");
     pthread_mutex_lock(&resolver->mutex);
     int rc = enter(resolver, request->host, request->fresh_us, &slot, err);
@@ -277,7 +277,7 @@ int nj_resolver_watch(struct nj_resolver *resolver, struct nj_resolve_watch *wat
         tell(watch, 0, &found);
         return 0;
     }
-    if (strlen(watch->host) >= HOST_SIZE)
+    if (strlen(watch->host) >= NJ_URL_HOST_SIZE)
         return nj_error_set(err, NJ_E_UNAVAILABLE, "the name of the host is too long");
     pthread_mutex_lock(&resolver->mutex);
     int rc = enter(resolver, watch->host, 0, &slot, err);
