@@ -290,3 +290,25 @@ int nj_jobs_bench_purge(struct nj_jobs_bench *bench, const char *reason, int64_t
     *out_deleted = call.deleted;
     return rc;
 }
+
+int nj_jobs_bench_setup(void **state)
+{
+    struct nj_jobs_bench *bench = calloc(1, sizeof *bench);
+    assert_non_null(bench);
+    struct nj_work_queue_options options = nj_jobs_bench_options();
+    nj_jobs_bench_init(bench, &options);
+    *state = bench;
+    return 0;
+}
+
+int nj_jobs_bench_teardown(void **state)
+{
+    nj_jobs_bench_finish(*state);
+    free(*state);
+    return 0;
+}
+
+int64_t nj_jobs_item_number(const struct nj_work_item *item)
+{
+    return json_integer_value(json_object_get(item->payload, "n"));
+}

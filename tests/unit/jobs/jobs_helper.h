@@ -54,4 +54,9 @@ int nj_jobs_bench_requeue(struct nj_jobs_bench *bench, int64_t letter_id);
 int nj_jobs_bench_put_letter(struct nj_jobs_bench *bench, const struct nj_work_failed *failed);
 int nj_jobs_bench_purge(struct nj_jobs_bench *bench, const char *reason, int64_t *out_deleted);
 
+// A bench with the default options as the state of a cmocka test.
+int nj_jobs_bench_setup(void **state);
+int nj_jobs_bench_teardown(void **state);
+int64_t nj_jobs_item_number(const struct nj_work_item *item); // "n" of its payload
+
 #endif

@@ -14,28 +14,6 @@
 
 int work_queue_lost_test(void);
 
-static int setup(void **state)
-{
-    struct nj_jobs_bench *bench = calloc(1, sizeof *bench);
-    assert_non_null(bench);
-    struct nj_work_queue_options options = nj_jobs_bench_options();
-    nj_jobs_bench_init(bench, &options);
-    *state = bench;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    nj_jobs_bench_finish(*state);
-    free(*state);
-    return 0;
-}
-
-static int64_t number_of(const struct nj_work_item *item)
-{
-    return json_integer_value(json_object_get(item->payload, "n"));
-}
-
 static void a_dead_consumers_item_comes_back_and_its_result_is_refused(void **state)
 {
     struct nj_jobs_bench *bench = *state;
@@ -89,11 +67,12 @@ static void neighbours_of_an_item_that_ends_its_consumer_are_done(void **state)
     for (int round = 0; round < 100 && nj_jobs_bench_tally(bench).claimed > 0; round++) {
         bool dies = false;
         for (size_t i = 0; i < bench->held_count; i++)
-            dies = dies || number_of(bench->held[i]) == 13;
+            dies = dies || nj_jobs_item_number(bench->held[i]) == 13;
         while (bench->held_count > 0 && !dies) {
             assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
             done++;
-            dies = bench->held_count > 0 && number_of(bench->held[bench->held_count - 1]) == 13;
+            dies = bench->held_count > 0 &&
+                   nj_jobs_item_number(bench->held[bench->held_count - 1]) == 13;
         }
         if (!dies)
             continue;
@@ -114,7 +93,8 @@ static void neighbours_of_an_item_that_ends_its_consumer_are_done(void **state)
 
 int work_queue_lost_test(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, nj_jobs_bench_setup, nj_jobs_bench_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_dead_consumers_item_comes_back_and_its_result_is_refused),
         TEST(an_item_that_ends_its_consumer_ten_times_is_a_letter),

@@ -15,32 +15,10 @@
 
 int work_queue_test(void);
 
-static int setup(void **state)
-{
-    struct nj_jobs_bench *bench = calloc(1, sizeof *bench);
-    assert_non_null(bench);
-    struct nj_work_queue_options options = nj_jobs_bench_options();
-    nj_jobs_bench_init(bench, &options);
-    *state = bench;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    nj_jobs_bench_finish(*state);
-    free(*state);
-    return 0;
-}
-
 static void with_options(struct nj_jobs_bench *bench, const struct nj_work_queue_options *options)
 {
     nj_jobs_bench_finish(bench);
     nj_jobs_bench_init(bench, options);
-}
-
-static int64_t number_of(const struct nj_work_item *item)
-{
-    return json_integer_value(json_object_get(item->payload, "n"));
 }
 
 static void options_have_the_documented_defaults(void **state)
@@ -62,7 +40,7 @@ static void put_reaches_the_handler_without_the_clock_moving(void **state)
     nj_jobs_bench_start(bench, 2);
     assert_int_equal(nj_jobs_bench_put_text(bench, "{\"n\":7}"), 0);
     assert_int_equal(bench->held_count, 1);
-    assert_int_equal(number_of(bench->held[0]), 7);
+    assert_int_equal(nj_jobs_item_number(bench->held[0]), 7);
     assert_int_equal(bench->held[0]->attempts, 1);
     assert_int_equal(nj_work_queue_in_flight(bench->queue), 1);
     assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
@@ -84,7 +62,7 @@ static void capacity_is_kept_and_order_is_priority_then_age(void **state)
     for (size_t i = 0; i < NJ_COUNT_OF(order); i++) {
         assert_true(nj_work_queue_in_flight(bench->queue) <= 2);
         struct nj_work_item *item = nj_jobs_bench_take(bench);
-        assert_int_equal(number_of(item), order[i]);
+        assert_int_equal(nj_jobs_item_number(item), order[i]);
         assert_int_equal(nj_jobs_bench_complete(bench, item), 0);
     }
     assert_int_equal(bench->handed, 6);
@@ -304,7 +282,7 @@ static void full_queue_does_what_its_policy_says(void **state)
         assert_int_equal(stats.rejected, cases[i].rejected);
         assert_int_equal(stats.dead_overflow, cases[i].letters);
         nj_jobs_bench_start(bench, 2);
-        assert_int_equal(number_of(bench->held[0]), cases[i].first_left);
+        assert_int_equal(nj_jobs_item_number(bench->held[0]), cases[i].first_left);
     }
 }
 
@@ -321,7 +299,7 @@ static void overflow_never_takes_what_is_being_worked_on(void **state)
     assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
     assert_int_equal(nj_jobs_bench_put_text(bench, "{\"n\":4}"), 0);
     assert_int_equal(bench->held_count, 2);
-    assert_int_equal(number_of(bench->held[1]), 4);
+    assert_int_equal(nj_jobs_item_number(bench->held[1]), 4);
 }
 
 static void a_known_key_makes_no_room(void **state)
@@ -424,7 +402,7 @@ static void requeue_brings_the_job_back_with_fresh_attempts(void **state)
     assert_int_equal(nj_jobs_bench_requeue(bench, 99), NJ_E_NOT_FOUND);
     assert_int_equal(nj_jobs_bench_requeue(bench, 0), 0);
     assert_int_equal(bench->held_count, 1);
-    assert_int_equal(number_of(bench->held[0]), 1);
+    assert_int_equal(nj_jobs_item_number(bench->held[0]), 1);
     assert_int_equal(bench->held[0]->attempts, 1);
     assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 0);
     assert_int_equal(nj_jobs_bench_put(bench, &put), NJ_E_EXISTS); // the key came back too
@@ -450,7 +428,7 @@ static void job_that_failed_elsewhere_is_a_letter_and_can_be_requeued(void **sta
     nj_letter_page_finish(&page);
     assert_int_equal(nj_jobs_bench_requeue(bench, 0), 0);
     assert_int_equal(bench->held_count, 1);
-    assert_int_equal(number_of(bench->held[0]), 7);
+    assert_int_equal(nj_jobs_item_number(bench->held[0]), 7);
     assert_int_equal(nj_jobs_bench_stats(bench).dead_failed, 0);
     char *huge = calloc(1, NJ_WORK_PAYLOAD_MAX + 2);
     assert_non_null(huge);
@@ -516,7 +494,8 @@ static void stats_tell_depth_age_and_rate(void **state)
 
 int work_queue_test(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, nj_jobs_bench_setup, nj_jobs_bench_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_have_the_documented_defaults),
         TEST(put_reaches_the_handler_without_the_clock_moving),
