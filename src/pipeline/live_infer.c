@@ -2,29 +2,9 @@
 // What becomes of a live frame's detections: tracks, rows, and the view for people.
 #include "health/pipeline_metrics.h"
 #include "pipeline/live_priv.h"
+#include "pipeline/track_inputs_priv.h"
 
 #include <string.h>
-
-static size_t make_inputs(struct nj_live_pipeline *pipeline, const struct nj_detections *found)
-{
-    const struct nj_model *model = nj_detector_model(pipeline->config.detector);
-    for (size_t i = 0; i < found->count; i++) {
-        const struct nj_detection *item = &found->items[i];
-        int32_t group = item->class_id;
-        if (model->class_groups != NULL && item->class_id < model->class_count)
-            group = model->class_groups[item->class_id];
-        pipeline->inputs[i] = (struct nj_track_input){
-            .x = item->box.x,
-            .y = item->box.y,
-            .w = item->box.w,
-            .h = item->box.h,
-            .score = item->confidence,
-            .class_id = item->class_id,
-            .group = group,
-        };
-    }
-    return found->count;
-}
 
 static void show(struct nj_live_pipeline *pipeline, struct nj_frame *frame,
                  const struct nj_track *tracks, size_t count)
@@ -62,8 +42,11 @@ static void follow(struct nj_live_pipeline *pipeline, const struct nj_detect_job
     nj_us held_us = atomic_exchange(&pipeline->held_us, 0);
     if (held_us > 0 && held_us < time_us)
         nj_tracker_hold(pipeline->tracker, held_us);
-    const struct nj_track_inputs inputs = {pipeline->inputs, make_inputs(pipeline, &job->result),
-                                           time_us};
+    const struct nj_track_inputs inputs = {
+        pipeline->inputs,
+        nj_track_inputs_make(nj_detector_model(pipeline->config.detector), &job->result,
+                             pipeline->inputs),
+        time_us};
     if (nj_tracker_update(pipeline->tracker, &inputs, &tracks, &count) != 0)
         return; // a scene beyond the limits; the next frame is judged anew
     const struct nj_stability_tracks stable = {.items = tracks, .count = count};

@@ -2,6 +2,7 @@
 // What is done with each frame of a subscription that is due: the archive's first model on the
 // crop, tracking, and whether a car stands there.
 #include "pipeline/subscriptions_priv.h"
+#include "pipeline/track_inputs_priv.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -156,27 +157,6 @@ void nj_feed_reset_tracks(struct nj_feed *feed)
     nj_validator_reset(feed->validator);
 }
 
-static size_t make_inputs(struct nj_feed *feed, const struct nj_detections *found)
-{
-    const struct nj_model *model = nj_detector_model(model_of(feed));
-    for (size_t i = 0; i < found->count; i++) {
-        const struct nj_detection *item = &found->items[i];
-        int32_t group = item->class_id;
-        if (model->class_groups != NULL && item->class_id < model->class_count)
-            group = model->class_groups[item->class_id];
-        feed->inputs[i] = (struct nj_track_input){
-            .x = item->box.x,
-            .y = item->box.y,
-            .w = item->box.w,
-            .h = item->box.h,
-            .score = item->confidence,
-            .class_id = item->class_id,
-            .group = group,
-        };
-    }
-    return found->count;
-}
-
 // The validator's zones are those of what the display sees: tracks in coordinates of the crop.
 static int validate(struct nj_feed *feed, const struct nj_frame *frame, const struct nj_rect *crop,
                     const struct nj_validator_result **out, size_t *out_count)
@@ -272,8 +252,10 @@ static void follow(struct nj_feed *feed)
     size_t count = 0;
     if (atomic_exchange(&feed->reset_wanted, false))
         nj_feed_reset_tracks(feed);
-    const struct nj_track_inputs inputs = {feed->inputs, make_inputs(feed, &job->result),
-                                           job->frame->captured_mono_us};
+    const struct nj_track_inputs inputs = {
+        feed->inputs,
+        nj_track_inputs_make(nj_detector_model(model_of(feed)), &job->result, feed->inputs),
+        job->frame->captured_mono_us};
     if (nj_tracker_update(feed->tracker, &inputs, &feed->tracks, &feed->track_count) != 0) {
         feed->tracks = NULL; // a scene beyond the limits; the next frame is judged anew
         feed->track_count = 0;
