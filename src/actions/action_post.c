@@ -72,14 +72,14 @@ static int post(const struct nj_action_poster *poster, const struct post *post,
     return rc;
 }
 
-static void report_breaker(struct nj_breaker *breaker, int rc)
+static void report_breaker(struct nj_breaker *breaker, uint64_t round, int rc)
 {
     if (rc == 0 || rc == NJ_E_DENIED || rc == NJ_E_INVALID || rc == NJ_E_TOO_BIG)
-        nj_breaker_success(breaker); // it answered, or was not asked
+        nj_breaker_success(breaker, round); // it answered, or was not asked
     else if (rc == NJ_E_CANCELLED)
-        nj_breaker_cancelled(breaker);
+        nj_breaker_cancelled(breaker, round);
     else
-        nj_breaker_failure(breaker);
+        nj_breaker_failure(breaker, round);
 }
 
 static void handle_posted(struct nj_call *call)
@@ -87,7 +87,7 @@ static void handle_posted(struct nj_call *call)
     struct nj_action_job *job = NJ_CONTAINER_OF(call, struct nj_action_job, posted);
     const struct nj_error why = job->error;
     if (job->target != NULL)
-        report_breaker(job->target->breaker, job->rc);
+        report_breaker(job->target->breaker, job->round, job->rc);
     nj_action_tried(job, job->rc, &why);
 }
 
@@ -167,7 +167,7 @@ void nj_action_try_post(struct nj_action_job *job)
     struct nj_action_poster *poster = job->runner->poster;
     struct nj_breaker *breaker = job->target != NULL ? job->target->breaker : NULL;
     struct nj_error why = {0};
-    const int rc = breaker != NULL ? nj_breaker_enter(breaker, &why) : 0;
+    const int rc = breaker != NULL ? nj_breaker_enter(breaker, &job->round, &why) : 0;
     if (rc != 0) {
         nj_action_tried(job, rc, &why);
         return;

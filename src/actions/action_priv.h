@@ -140,6 +140,7 @@ struct nj_action_job {
     struct nj_foreign_write write;
     struct nj_store_op op;
     struct nj_call posted;
+    uint64_t round;      // of the breaker, of a post
     struct nj_list turn; // among the posts that wait
     uv_work_t uv;
     void (*made)(struct nj_action_job *job); // after `uv`

@@ -151,7 +151,8 @@ static int ask(struct nj_analysis_task *task, void *analyser, struct nj_error *e
 {
     struct nj_analysis *analysis = task->analysis;
     struct nj_breaker *breaker = analysis->config.breaker;
-    int rc = breaker != NULL ? nj_breaker_enter(breaker, err) : 0;
+    uint64_t round = 0;
+    int rc = breaker != NULL ? nj_breaker_enter(breaker, &round, err) : 0;
     if (rc != 0)
         return rc;
     rc =
@@ -159,11 +160,11 @@ static int ask(struct nj_analysis_task *task, void *analyser, struct nj_error *e
     if (breaker == NULL)
         return rc;
     if (rc == 0)
-        nj_breaker_success(breaker);
+        nj_breaker_success(breaker, round);
     else if (rc == NJ_E_CANCELLED || rc == NJ_E_NOMEM || rc == NJ_E_TOO_BIG)
-        nj_breaker_cancelled(breaker); // says nothing about the service
+        nj_breaker_cancelled(breaker, round); // says nothing about the service
     else
-        nj_breaker_failure(breaker);
+        nj_breaker_failure(breaker, round);
     return rc;
 }
 

@@ -50,7 +50,7 @@ static void settle(struct nj_redis *redis, struct nj_redis_pending *pending,
     if (command != NULL) {
         redis->waiting -= 1;
         redis->waiting_bytes -= (int64_t)pending->length;
-        nj_redis_report(redis->config.breaker, reply->rc);
+        nj_redis_report(redis->config.breaker, pending->round, reply->rc);
         nj_redis_meters_done(&redis->meters, reply->rc, now_us(redis) - pending->started_us);
         nj_redis_meters_waiting(&redis->meters, redis->waiting);
     }
@@ -358,22 +358,24 @@ void nj_redis_destroy(struct nj_redis *redis)
 }
 
 // Whether a command may enter; the breaker was asked when it may.
-static int admit(struct nj_redis *redis, size_t length, struct nj_error *err)
+static int admit(struct nj_redis *redis, struct nj_redis_pending *pending, struct nj_error *err)
 {
     const struct nj_redis_options *options = redis->config.options;
     if (redis->state == NJ_REDIS_OFF)
         return nj_error_set(err, NJ_E_UNAVAILABLE, "Redis %s: the connection is closed",
                             redis->target.shown);
     if (redis->waiting >= options->max_waiting ||
-        (int64_t)length > options->max_waiting_bytes - redis->waiting_bytes)
+        (int64_t)pending->length > options->max_waiting_bytes - redis->waiting_bytes)
         return nj_error_set(err, NJ_E_FULL, "Redis %s: %lld commands of %lld bytes wait already",
                             redis->target.shown, (long long)redis->waiting,
                             (long long)redis->waiting_bytes);
-    int rc = redis->config.breaker != NULL ? nj_breaker_enter(redis->config.breaker, err) : 0;
+    int rc = redis->config.breaker != NULL
+                 ? nj_breaker_enter(redis->config.breaker, &pending->round, err)
+                 : 0;
     if (rc != 0 || redis->state != NJ_REDIS_AWAY)
         return rc;
     rc = redis->denied ? NJ_E_DENIED : NJ_E_UNAVAILABLE;
-    nj_redis_report(redis->config.breaker, rc);
+    nj_redis_report(redis->config.breaker, pending->round, rc);
     return nj_error_set(err, rc, "%s", redis->reason);
 }
 
@@ -383,7 +385,7 @@ int nj_redis_send(struct nj_redis *redis, struct nj_redis_command *command, stru
         nj_redis_pending_create(command->words, command->lengths, command->count);
     if (pending == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "Redis %s: no memory", redis->target.shown);
-    int rc = admit(redis, pending->length, err);
+    int rc = admit(redis, pending, err);
     if (rc != 0) {
         nj_redis_meters_done(&redis->meters, rc, -1);
         nj_redis_pending_free(pending);

@@ -97,16 +97,16 @@ void nj_redis_reply_read(const struct redisReply *reply, const char *shown,
     }
 }
 
-void nj_redis_report(struct nj_breaker *breaker, int rc)
+void nj_redis_report(struct nj_breaker *breaker, uint64_t round, int rc)
 {
     if (breaker == NULL)
         return;
     if (rc == 0 || rc == NJ_E_INVALID) // a server that says no is there
-        nj_breaker_success(breaker);
+        nj_breaker_success(breaker, round);
     else if (rc == NJ_E_CANCELLED || rc == NJ_E_DENIED) // nobody was asked
-        nj_breaker_cancelled(breaker);
+        nj_breaker_cancelled(breaker, round);
     else
-        nj_breaker_failure(breaker);
+        nj_breaker_failure(breaker, round);
 }
 
 static const double duration_bounds[] = {.0005, .001, .0025, .005, .01, .025,

@@ -16,6 +16,7 @@ struct nj_redis_pending {
     char *text;                       // as it goes to the server; NULL once handed over
     size_t length;
     nj_us started_us, deadline_us; // monotonic
+    uint64_t round;                // of the breaker
 };
 // NULL without memory. `lengths` NULL: the words are texts.
 struct nj_redis_pending *nj_redis_pending_create(const char *const *words, const size_t *lengths,
@@ -30,8 +31,8 @@ void nj_redis_error_kind(const char *text, char out[NJ_REDIS_KIND_SIZE]);
 void nj_redis_reply_read(const struct redisReply *reply, const char *shown,
                          struct nj_redis_reply *out);
 
-// How a call that entered the breaker (may be NULL) ended.
-void nj_redis_report(struct nj_breaker *breaker, int rc);
+// How a call that entered the breaker (may be NULL) in that round ended.
+void nj_redis_report(struct nj_breaker *breaker, uint64_t round, int rc);
 
 struct nj_redis_meters { // all NULL without metrics
     struct nj_metrics *metrics;

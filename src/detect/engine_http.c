@@ -188,16 +188,16 @@ static int call_with_tries(struct http_thread *thread, const struct nj_http_part
     return rc;
 }
 
-static void report(struct nj_breaker *breaker, int rc)
+static void report(struct nj_breaker *breaker, uint64_t round, int rc)
 {
     if (breaker == NULL)
         return;
     if (rc == NJ_E_CANCELLED)
-        nj_breaker_cancelled(breaker);
+        nj_breaker_cancelled(breaker, round);
     else if (rc == 0 || rc == NJ_E_INVALID) // a refusal shows that the service is there
-        nj_breaker_success(breaker);
+        nj_breaker_success(breaker, round);
     else
-        nj_breaker_failure(breaker);
+        nj_breaker_failure(breaker, round);
 }
 
 static int read_answer(struct http_thread *thread, const struct nj_answer_place *place,
@@ -289,20 +289,21 @@ static int detect(void *state, const struct nj_detect_request *request, size_t i
         .name = "file", .file_name = "frame.jpg", .content_type = "image/jpeg"};
     struct nj_answer_place place = {0};
     const nj_us begin = nj_mono_us(engine->clock);
-    int rc = engine->breaker != NULL ? nj_breaker_enter(engine->breaker, err) : 0;
+    uint64_t round = 0;
+    int rc = engine->breaker != NULL ? nj_breaker_enter(engine->breaker, &round, err) : 0;
     if (rc != 0)
         return rc;
     rc = encode(request->frames[index], request->crops != NULL ? &request->crops[index] : NULL,
                 &place, &part, err);
     if (rc != 0) { // nothing was said about the service
         if (engine->breaker != NULL)
-            nj_breaker_cancelled(engine->breaker);
+            nj_breaker_cancelled(engine->breaker, round);
         return rc;
     }
     out->prepare_us = nj_mono_us(engine->clock) - begin;
     rc = call_with_tries(thread, &part, request->cancel, err);
     rc = rc != 0 ? rc : read_answer(thread, &place, out, err);
-    report(engine->breaker, rc);
+    report(engine->breaker, round, rc);
     out->engine_us = nj_mono_us(engine->clock) - begin - out->prepare_us;
     free((void *)part.bytes);
     return rc;

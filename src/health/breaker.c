@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Circuit breaker: a small state machine under one mutex.
-//
-// A report carries no token, so a call that began while closed may end while half open. Therefore
-// all calls in flight, whenever they began, take a half-open place: the limit can then only be
-// kept too well, and a late failure opens again, which is the careful reading of it.
 #include "health/breaker.h"
 
 #include <pthread.h>
@@ -17,7 +13,8 @@ struct nj_breaker {
     enum nj_breaker_state state;
     unsigned failures;  // in a row while closed
     unsigned successes; // in a row while half open
-    uint64_t in_flight;
+    uint64_t round;     // changes of the state so far
+    uint64_t in_flight; // of this round
     nj_us opened_at_us; // monotonic
     uint64_t calls;
     uint64_t rejected;
@@ -62,25 +59,32 @@ static nj_us retry_in_locked(const struct nj_breaker *breaker)
     return left_us > 0 ? left_us : 0;
 }
 
+static void change_locked(struct nj_breaker *breaker, enum nj_breaker_state state)
+{
+    breaker->state = state;
+    breaker->successes = 0;
+    breaker->in_flight = 0;
+    breaker->round++;
+}
+
 // Time alone moves open to half open; whoever looks next notices it.
 static void refresh_locked(struct nj_breaker *breaker)
 {
     if (breaker->state != NJ_BREAKER_OPEN || retry_in_locked(breaker) > 0)
         return;
-    breaker->state = NJ_BREAKER_HALF_OPEN;
-    breaker->successes = 0;
+    change_locked(breaker, NJ_BREAKER_HALF_OPEN);
 }
 
 static void open_locked(struct nj_breaker *breaker)
 {
-    breaker->state = NJ_BREAKER_OPEN;
+    change_locked(breaker, NJ_BREAKER_OPEN);
     breaker->opened_at_us = nj_mono_us(breaker->clock);
     breaker->opened++;
 }
 
 static void close_locked(struct nj_breaker *breaker)
 {
-    breaker->state = NJ_BREAKER_CLOSED;
+    change_locked(breaker, NJ_BREAKER_CLOSED);
     breaker->failures = 0;
 }
 
@@ -93,7 +97,7 @@ static bool may_enter_locked(const struct nj_breaker *breaker)
     return breaker->in_flight < breaker->options.half_open_max;
 }
 
-int nj_breaker_enter(struct nj_breaker *breaker, struct nj_error *err)
+int nj_breaker_enter(struct nj_breaker *breaker, uint64_t *out_round, struct nj_error *err)
 {
     pthread_mutex_lock(&breaker->lock);
     refresh_locked(breaker);
@@ -101,6 +105,7 @@ int nj_breaker_enter(struct nj_breaker *breaker, struct nj_error *err)
     if (allowed) {
         breaker->calls++;
         breaker->in_flight++;
+        *out_round = breaker->round;
     } else {
         breaker->rejected++;
     }
@@ -117,31 +122,31 @@ int nj_breaker_enter(struct nj_breaker *breaker, struct nj_error *err)
                         breaker->options.name);
 }
 
-static void leave_locked(struct nj_breaker *breaker)
+// False: the call is of an older round.
+static bool leave_locked(struct nj_breaker *breaker, uint64_t round)
 {
-    if (breaker->in_flight > 0)
-        breaker->in_flight--;
+    if (round != breaker->round)
+        return false;
+    breaker->in_flight--;
+    return true;
 }
 
-void nj_breaker_success(struct nj_breaker *breaker)
+void nj_breaker_success(struct nj_breaker *breaker, uint64_t round)
 {
     pthread_mutex_lock(&breaker->lock);
-    leave_locked(breaker);
-    if (breaker->state == NJ_BREAKER_CLOSED)
+    const bool counts = leave_locked(breaker, round);
+    if (counts && breaker->state == NJ_BREAKER_CLOSED)
         breaker->failures = 0;
-    else if (breaker->state == NJ_BREAKER_HALF_OPEN &&
-             ++breaker->successes >= breaker->options.success_threshold)
+    else if (counts && ++breaker->successes >= breaker->options.success_threshold)
         close_locked(breaker);
     pthread_mutex_unlock(&breaker->lock);
 }
 
-void nj_breaker_failure(struct nj_breaker *breaker)
+void nj_breaker_failure(struct nj_breaker *breaker, uint64_t round)
 {
     pthread_mutex_lock(&breaker->lock);
-    leave_locked(breaker);
     breaker->failed++;
-    // A late failure while open tells nothing new: it must not push the recovery further away.
-    if (breaker->state != NJ_BREAKER_OPEN) {
+    if (leave_locked(breaker, round)) {
         breaker->failures++;
         if (breaker->state == NJ_BREAKER_HALF_OPEN ||
             breaker->failures >= breaker->options.failure_threshold)
@@ -150,10 +155,10 @@ void nj_breaker_failure(struct nj_breaker *breaker)
     pthread_mutex_unlock(&breaker->lock);
 }
 
-void nj_breaker_cancelled(struct nj_breaker *breaker)
+void nj_breaker_cancelled(struct nj_breaker *breaker, uint64_t round)
 {
     pthread_mutex_lock(&breaker->lock);
-    leave_locked(breaker);
+    (void)leave_locked(breaker, round);
     pthread_mutex_unlock(&breaker->lock);
 }
 

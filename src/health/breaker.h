@@ -35,12 +35,14 @@ int nj_breaker_create(const struct nj_breaker_options *options, const struct nj_
                       struct nj_breaker **out);
 void nj_breaker_destroy(struct nj_breaker *breaker);
 
-// Asks to make a call. 0: make it and report with exactly one of success, failure or cancelled;
-// NJ_E_UNAVAILABLE: do not.
-int nj_breaker_enter(struct nj_breaker *breaker, struct nj_error *err);
-void nj_breaker_success(struct nj_breaker *breaker);
-void nj_breaker_failure(struct nj_breaker *breaker);
-void nj_breaker_cancelled(struct nj_breaker *breaker); // neither; frees the half-open place
+// Asks to make a call. 0: make it and report with exactly one of success, failure or cancelled and
+// the round that came out; NJ_E_UNAVAILABLE: do not. Each change of the state begins a round, and a
+// report of an older one moves nothing: it tells of what the state knows already.
+int nj_breaker_enter(struct nj_breaker *breaker, uint64_t *out_round, struct nj_error *err);
+void nj_breaker_success(struct nj_breaker *breaker, uint64_t round);
+void nj_breaker_failure(struct nj_breaker *breaker, uint64_t round);
+// Neither; frees the half-open place.
+void nj_breaker_cancelled(struct nj_breaker *breaker, uint64_t round);
 void nj_breaker_reset(struct nj_breaker *breaker);
 
 const char *nj_breaker_name(const struct nj_breaker *breaker);

@@ -225,7 +225,7 @@ static void handle_again(struct nj_foreign_lane *lane, struct nj_foreign_batch *
         cancel_rest(lane, batch);
 }
 
-static void report(struct nj_foreign_lane *lane, enum nj_foreign_fate fate,
+static void report(struct nj_foreign_lane *lane, uint64_t round, enum nj_foreign_fate fate,
                    const struct nj_error *error)
 {
     struct nj_breaker *breaker = lane->foreign->config.breaker;
@@ -235,24 +235,25 @@ static void report(struct nj_foreign_lane *lane, enum nj_foreign_fate fate,
     if (breaker == NULL)
         return;
     if (stopped || (fate == NJ_FOREIGN_AGAIN && error->code == NJ_E_DENIED)) // nobody was asked
-        nj_breaker_cancelled(breaker);
+        nj_breaker_cancelled(breaker, round);
     else if (fate == NJ_FOREIGN_AGAIN)
-        nj_breaker_failure(breaker);
+        nj_breaker_failure(breaker, round);
     else
-        nj_breaker_success(breaker);
+        nj_breaker_success(breaker, round);
 }
 
 static void step(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     struct nj_breaker *breaker = lane->foreign->config.breaker;
-    if (breaker != NULL && nj_breaker_enter(breaker, &batch->error) != 0) {
+    uint64_t round = 0;
+    if (breaker != NULL && nj_breaker_enter(breaker, &round, &batch->error) != 0) {
         settle_until(lane, batch, batch->count, &batch->error);
         return;
     }
     enum nj_foreign_fate fate = try_together(lane, batch);
     if (batch->abandoned)
         return;
-    report(lane, fate, &batch->error);
+    report(lane, round, fate, &batch->error);
     if (fate == NJ_FOREIGN_GONE && !batch->looked_again) {
         batch->looked_again = true;
         nj_foreign_tables_forget(lane->foreign->tables);

@@ -25,8 +25,14 @@ struct sim {
     struct nj_breaker_options options;
     struct nj_breaker_status before;
     // What the test knows by itself.
+    struct {
+        uint64_t round;   // the breaker's
+        unsigned changes; // the test's, when it began
+    } calls_in_flight[STEPS];
     unsigned in_flight;
-    unsigned trials; // calls in flight that began while half open
+    unsigned trials; // of them: those of this half-open time
+    enum nj_breaker_state state;
+    unsigned changes; // of the state, and resets
     unsigned failures_in_row;
     uint64_t calls;
     uint64_t rejected;
@@ -48,19 +54,19 @@ static unsigned pick(struct sim *sim, unsigned low, unsigned high)
 
 static const char *step_enter(struct sim *sim)
 {
-    int code = nj_breaker_enter(sim->breaker, NULL);
+    int code = nj_breaker_enter(sim->breaker, &sim->calls_in_flight[sim->in_flight].round, NULL);
     struct nj_breaker_status now;
     nj_breaker_get(sim->breaker, &now);
     RULE(code == 0 || code == NJ_E_UNAVAILABLE);
     if (code != 0) {
         sim->rejected++;
         RULE(sim->before.state != NJ_BREAKER_CLOSED);
-        // It must not turn away for ever: a half-open breaker without calls in flight lets one in.
-        RULE(sim->before.state == NJ_BREAKER_OPEN || sim->in_flight > 0);
+        // Trials alone fill a half-open breaker, all of its places.
+        RULE(sim->before.state == NJ_BREAKER_OPEN || sim->trials == sim->options.half_open_max);
         return NULL;
     }
     sim->calls++;
-    sim->in_flight++;
+    sim->calls_in_flight[sim->in_flight++].changes = sim->changes;
     RULE(sim->before.state != NJ_BREAKER_OPEN);
     if (now.state == NJ_BREAKER_HALF_OPEN)
         sim->trials++;
@@ -68,27 +74,32 @@ static const char *step_enter(struct sim *sim)
     return NULL;
 }
 
-static void take_one_back(struct sim *sim)
+// Which of the calls in flight ends is chance; it counts when nothing changed since it began.
+static bool take_one_back(struct sim *sim, uint64_t *out_round)
 {
-    // Which of the calls in flight ends is chance; a trial may outlive its half-open time.
-    if (sim->trials > 0 && nj_rng_below(&sim->rng, sim->in_flight) < sim->trials)
+    const size_t at = (size_t)nj_rng_below(&sim->rng, sim->in_flight);
+    const bool counts = sim->calls_in_flight[at].changes == sim->changes;
+    *out_round = sim->calls_in_flight[at].round;
+    sim->calls_in_flight[at] = sim->calls_in_flight[--sim->in_flight];
+    if (counts && sim->state == NJ_BREAKER_HALF_OPEN)
         sim->trials--;
-    sim->in_flight--;
+    return counts;
 }
 
 static const char *step_failure(struct sim *sim)
 {
-    take_one_back(sim);
-    nj_breaker_failure(sim->breaker);
+    uint64_t round = 0;
+    const bool counts = take_one_back(sim, &round);
+    nj_breaker_failure(sim->breaker, round);
     sim->failed++;
     struct nj_breaker_status now;
     nj_breaker_get(sim->breaker, &now);
     if (sim->before.state == NJ_BREAKER_HALF_OPEN)
-        RULE(now.opened == sim->before.opened + 1);
+        RULE(counts == (now.opened == sim->before.opened + 1));
     if (sim->before.state == NJ_BREAKER_OPEN)
         RULE(now.opened == sim->before.opened);
     if (sim->before.state == NJ_BREAKER_CLOSED) {
-        sim->failures_in_row++;
+        sim->failures_in_row += counts;
         bool due = sim->failures_in_row >= sim->options.failure_threshold;
         RULE(due == (now.opened == sim->before.opened + 1));
     }
@@ -97,21 +108,24 @@ static const char *step_failure(struct sim *sim)
 
 static const char *step_success(struct sim *sim)
 {
-    take_one_back(sim);
-    nj_breaker_success(sim->breaker);
+    uint64_t round = 0;
+    const bool counts = take_one_back(sim, &round);
+    nj_breaker_success(sim->breaker, round);
     struct nj_breaker_status now;
     nj_breaker_get(sim->breaker, &now);
     RULE(now.opened == sim->before.opened);
     RULE(sim->before.state != NJ_BREAKER_OPEN || now.state == NJ_BREAKER_OPEN);
-    if (now.state == NJ_BREAKER_CLOSED)
+    RULE(counts || (now.state == sim->before.state && now.failures == sim->before.failures));
+    if (counts && now.state == NJ_BREAKER_CLOSED)
         sim->failures_in_row = 0;
     return NULL;
 }
 
 static const char *step_cancelled(struct sim *sim)
 {
-    take_one_back(sim);
-    nj_breaker_cancelled(sim->breaker);
+    uint64_t round = 0;
+    (void)take_one_back(sim, &round);
+    nj_breaker_cancelled(sim->breaker, round);
     struct nj_breaker_status now;
     nj_breaker_get(sim->breaker, &now);
     RULE(now.state == sim->before.state);
@@ -125,8 +139,19 @@ static const char *step_reset(struct sim *sim)
     struct nj_breaker_status now;
     nj_breaker_get(sim->breaker, &now);
     sim->failures_in_row = 0;
+    sim->changes++;
+    sim->trials = 0;
     RULE(now.state == NJ_BREAKER_CLOSED);
     return NULL;
+}
+
+static void note_state(struct sim *sim)
+{
+    if (sim->before.state == sim->state)
+        return;
+    sim->state = sim->before.state;
+    sim->changes++;
+    sim->trials = 0;
 }
 
 // What holds after every step whatever it was.
@@ -151,6 +176,7 @@ static const char *check_always(struct sim *sim)
     if (now.state == NJ_BREAKER_CLOSED)
         RULE(now.failures < sim->options.failure_threshold);
     sim->before = now;
+    note_state(sim);
     return NULL;
 }
 
@@ -176,14 +202,15 @@ static const char *step(struct sim *sim)
 // At the end the peer is well: the breaker must close in bounded time.
 static const char *check_recovers(struct sim *sim)
 {
+    uint64_t round = 0;
     while (sim->in_flight > 0) {
-        take_one_back(sim);
-        nj_breaker_cancelled(sim->breaker);
+        (void)take_one_back(sim, &round);
+        nj_breaker_cancelled(sim->breaker, round);
     }
     nj_fake_clock_advance(&sim->fake, sim->options.recovery_us);
     for (unsigned i = 0; i < sim->options.success_threshold; i++) {
-        RULE(nj_breaker_enter(sim->breaker, NULL) == 0);
-        nj_breaker_success(sim->breaker);
+        RULE(nj_breaker_enter(sim->breaker, &round, NULL) == 0);
+        nj_breaker_success(sim->breaker, round);
     }
     nj_breaker_get(sim->breaker, &sim->before);
     RULE(sim->before.state == NJ_BREAKER_CLOSED);

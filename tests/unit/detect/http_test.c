@@ -256,8 +256,9 @@ static void an_open_breaker_asks_nobody(void **state)
     start_service(&service, NULL, 0); // accepts nothing
     start_client(&client, service.url);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(nj_breaker_enter(client.breaker, NULL), 0);
-        nj_breaker_failure(client.breaker);
+        uint64_t round = 0;
+        assert_int_equal(nj_breaker_enter(client.breaker, &round, NULL), 0);
+        nj_breaker_failure(client.breaker, round);
     }
     assert_int_equal(run(&client, NULL, &out, &error), NJ_E_UNAVAILABLE);
     stop_client(&client);

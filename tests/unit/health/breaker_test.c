@@ -28,6 +28,7 @@ static const struct nj_breaker_options options = {
 struct fixture {
     struct nj_fake_clock fake;
     struct nj_breaker *breaker;
+    uint64_t round; // of the newest call
 };
 
 static int setup(void **state)
@@ -58,8 +59,8 @@ static struct nj_breaker_status status_of(struct fixture *fixture)
 static void fail_calls(struct fixture *fixture, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-        nj_breaker_failure(fixture->breaker);
+        assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+        nj_breaker_failure(fixture->breaker, fixture->round);
     }
 }
 
@@ -86,8 +87,8 @@ static void success_while_closed_starts_the_count_again(void **state)
 {
     struct fixture *fixture = *state;
     fail_calls(fixture, options.failure_threshold - 1);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-    nj_breaker_success(fixture->breaker);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    nj_breaker_success(fixture->breaker, fixture->round);
     fail_calls(fixture, options.failure_threshold - 1);
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_CLOSED);
 }
@@ -96,8 +97,8 @@ static void cancelled_while_closed_neither_counts_nor_clears(void **state)
 {
     struct fixture *fixture = *state;
     fail_calls(fixture, options.failure_threshold - 1);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-    nj_breaker_cancelled(fixture->breaker);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    nj_breaker_cancelled(fixture->breaker, fixture->round);
     assert_int_equal(status_of(fixture).failures, options.failure_threshold - 1);
     fail_calls(fixture, 1);
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_OPEN);
@@ -109,12 +110,12 @@ static void open_rejects_until_the_recovery_time(void **state)
     fail_calls(fixture, options.failure_threshold);
     nj_fake_clock_advance(&fixture->fake, options.recovery_us - 1);
     struct nj_error err = {0};
-    assert_int_equal(nj_breaker_enter(fixture->breaker, &err), NJ_E_UNAVAILABLE);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, &err), NJ_E_UNAVAILABLE);
     assert_non_null(strstr(err.text, "detector_http is open"));
     assert_int_equal(status_of(fixture).rejected, 1);
     assert_int_equal(status_of(fixture).retry_in_us, 1);
     nj_fake_clock_advance(&fixture->fake, 1);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
     assert_int_equal(status_of(fixture).retry_in_us, 0);
 }
@@ -124,12 +125,12 @@ static void half_open_lets_its_number_through_at_once(void **state)
     struct fixture *fixture = *state;
     make_half_open(fixture);
     for (unsigned i = 0; i < options.half_open_max; i++)
-        assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
+        assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
     struct nj_error err = {0};
-    assert_int_equal(nj_breaker_enter(fixture->breaker, &err), NJ_E_UNAVAILABLE);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, &err), NJ_E_UNAVAILABLE);
     assert_non_null(strstr(err.text, "half open"));
-    nj_breaker_success(fixture->breaker);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
+    nj_breaker_success(fixture->breaker, fixture->round);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
 }
 
 static void half_open_closes_after_its_successes(void **state)
@@ -138,8 +139,8 @@ static void half_open_closes_after_its_successes(void **state)
     make_half_open(fixture);
     for (unsigned i = 0; i < options.success_threshold; i++) {
         assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
-        assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-        nj_breaker_success(fixture->breaker);
+        assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+        nj_breaker_success(fixture->breaker, fixture->round);
     }
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_CLOSED);
     assert_int_equal(status_of(fixture).failures, 0);
@@ -149,16 +150,16 @@ static void half_open_opens_again_at_one_failure_for_the_whole_time(void **state
 {
     struct fixture *fixture = *state;
     make_half_open(fixture);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-    nj_breaker_success(fixture->breaker);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    nj_breaker_success(fixture->breaker, fixture->round);
     fail_calls(fixture, 1);
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_OPEN);
     assert_int_equal(status_of(fixture).opened, 2);
     assert_int_equal(status_of(fixture).retry_in_us, options.recovery_us);
     // The success of the first trial does not count for the second.
     nj_fake_clock_advance(&fixture->fake, options.recovery_us);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-    nj_breaker_success(fixture->breaker);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    nj_breaker_success(fixture->breaker, fixture->round);
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
 }
 
@@ -167,33 +168,67 @@ static void cancelled_while_half_open_frees_its_place(void **state)
     struct fixture *fixture = *state;
     make_half_open(fixture);
     for (unsigned i = 0; i < options.half_open_max; i++)
-        assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), NJ_E_UNAVAILABLE);
-    nj_breaker_cancelled(fixture->breaker);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
+        assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), NJ_E_UNAVAILABLE);
+    nj_breaker_cancelled(fixture->breaker, fixture->round);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
 }
 
 static void late_failures_do_not_push_the_recovery_away(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0); // ends after the opening
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    const uint64_t before = fixture->round; // ends after the opening
     fail_calls(fixture, options.failure_threshold);
     nj_fake_clock_advance(&fixture->fake, 10 * NJ_US_PER_S);
-    nj_breaker_failure(fixture->breaker);
+    nj_breaker_failure(fixture->breaker, before);
     assert_int_equal(status_of(fixture).retry_in_us, 20 * NJ_US_PER_S);
     assert_int_equal(status_of(fixture).opened, 1);
+    assert_int_equal(status_of(fixture).failed, options.failure_threshold + 1);
 }
 
-static void calls_from_before_take_half_open_places(void **state)
+static void calls_from_before_the_opening_take_no_half_open_place(void **state)
 {
     struct fixture *fixture = *state;
     for (unsigned i = 0; i < options.half_open_max; i++)
-        assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
+        assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    const uint64_t before = fixture->round;
     make_half_open(fixture);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), NJ_E_UNAVAILABLE);
-    nj_breaker_cancelled(fixture->breaker);
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
+    for (unsigned i = 0; i < options.half_open_max; i++)
+        assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    // And their ends free none.
+    nj_breaker_cancelled(fixture->breaker, before);
+    nj_breaker_success(fixture->breaker, before);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), NJ_E_UNAVAILABLE);
+}
+
+static void answers_from_before_the_opening_judge_no_trial(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned i = 0; i < options.success_threshold + 1; i++)
+        assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    const uint64_t before = fixture->round;
+    make_half_open(fixture);
+    for (unsigned i = 0; i < options.success_threshold; i++)
+        nj_breaker_success(fixture->breaker, before);
+    assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
+    nj_breaker_failure(fixture->breaker, before);
+    assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
+}
+
+static void trials_of_an_older_half_open_time_judge_no_later_one(void **state)
+{
+    struct fixture *fixture = *state;
+    make_half_open(fixture);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &fixture->round, NULL), 0);
+    const uint64_t before = fixture->round;
+    fail_calls(fixture, 1);
+    nj_fake_clock_advance(&fixture->fake, options.recovery_us);
+    assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
+    nj_breaker_failure(fixture->breaker, before);
+    assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
+    assert_int_equal(status_of(fixture).opened, 2);
 }
 
 static void reset_closes_and_forgets_the_failures(void **state)
@@ -239,12 +274,13 @@ static void *call_often(void *arg)
 {
     struct nj_breaker *breaker = arg;
     for (unsigned i = 0; i < CALLS_PER_THREAD; i++) {
-        if (nj_breaker_enter(breaker, NULL) != 0)
+        uint64_t round = 0;
+        if (nj_breaker_enter(breaker, &round, NULL) != 0)
             continue;
         if (i % 3 == 0)
-            nj_breaker_failure(breaker);
+            nj_breaker_failure(breaker, round);
         else
-            nj_breaker_success(breaker);
+            nj_breaker_success(breaker, round);
     }
     return NULL;
 }
@@ -274,7 +310,9 @@ int breaker_test(void)
         WITH_BREAKER(half_open_opens_again_at_one_failure_for_the_whole_time),
         WITH_BREAKER(cancelled_while_half_open_frees_its_place),
         WITH_BREAKER(late_failures_do_not_push_the_recovery_away),
-        WITH_BREAKER(calls_from_before_take_half_open_places),
+        WITH_BREAKER(calls_from_before_the_opening_take_no_half_open_place),
+        WITH_BREAKER(answers_from_before_the_opening_judge_no_trial),
+        WITH_BREAKER(trials_of_an_older_half_open_time_judge_no_later_one),
         WITH_BREAKER(reset_closes_and_forgets_the_failures),
         WITH_BREAKER(every_call_of_many_threads_is_counted),
         cmocka_unit_test(create_refuses_options_without_sense),

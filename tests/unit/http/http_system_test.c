@@ -158,14 +158,15 @@ static void health_follows_the_services(void **state)
 static void breaker_is_shown_and_closed_by_hand(void **state)
 {
     struct http_fixture *fixture = *state;
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-    nj_breaker_failure(fixture->breaker);
+    uint64_t round = 0;
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &round, NULL), 0);
+    nj_breaker_failure(fixture->breaker, round);
     http_expect(http_get(fixture, "/api/system/circuit-breakers"), 200,
                 "\"llm\":{\"state\":\"open\"");
     http_expect(post(fixture, "/api/system/circuit-breakers/llm/reset"), 200,
                 "\"previous_state\":\"open\",\"new_state\":\"closed\"");
-    assert_int_equal(nj_breaker_enter(fixture->breaker, NULL), 0);
-    nj_breaker_cancelled(fixture->breaker);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &round, NULL), 0);
+    nj_breaker_cancelled(fixture->breaker, round);
     http_expect(post(fixture, "/api/system/circuit-breakers/none/reset"), 404, "no such circuit");
 }
 
