@@ -92,7 +92,7 @@ struct nj_work_queue {
     struct nj_rng rng;
     struct nj_timer due_timer, lease_timer, recount_timer, settle_timer;
     struct nj_work_tend tend;
-    nj_us failure_told_us; // monotonic; 0: the newest claim worked
+    nj_us failure_told_us; // monotonic; 0: never
     nj_us oldest_us;       // wall; creation of the oldest waiting as last known, 0: none
 
     struct nj_call wake_call;

@@ -226,7 +226,8 @@ static void take_results(struct nj_work_queue *queue)
     warn_of_pressure(queue);
 }
 
-// A full disk fails every second; the log needs it once a minute.
+// A full disk fails every second, with claims between that find a little room; the log needs it
+// once a minute.
 static void tell_failure(struct nj_work_queue *queue, const struct nj_error *why)
 {
     nj_us now_us = nj_mono_us(nj_loop_clock(queue->config.loop));
@@ -254,7 +255,6 @@ static void handle_tended(struct nj_store_op *op)
     }
     bool wanted = tend->again;
     tend->again = false;
-    queue->failure_told_us = 0;
     take_results(queue);
     if (!queue->running) {
         nj_work_queue_pause(queue); // gives back what came too late

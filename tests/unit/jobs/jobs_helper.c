@@ -54,6 +54,7 @@ static struct nj_work_queue *make_queue(struct nj_jobs_bench *bench, struct nj_m
         .store = bench->store,
         .loop = bench->loop,
         .metrics = metrics,
+        .log = bench->log,
         .options = *options,
         .seed = 1,
     };

@@ -15,6 +15,7 @@ struct nj_jobs_bench {
     struct nj_loop *loop;
     struct nj_store *store;
     struct nj_metrics *metrics;
+    struct nj_log *log; // of nj_jobs_bench_other; NULL until a test gives one
     struct nj_work_queue *queue;
     struct nj_work_item *held[NJ_BENCH_HELD_MAX]; // in order of arrival
     size_t held_count;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Consumers of a work queue that die in the middle of their items.
+// Consumers of a work queue that die in the middle of their items, and a store that refuses them.
 #include "jobs/work_queue.h"
 
+#include "storage/sql_priv.h"
 #include "tests/unit/jobs/jobs_helper.h"
+#include "util/buf.h"
+#include "util/log.h"
+#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,6 +95,68 @@ static void neighbours_of_an_item_that_ends_its_consumer_are_done(void **state)
     assert_int_equal(nj_jobs_bench_tally(bench).waiting, 0);
 }
 
+struct sql_op {
+    struct nj_store_op op;
+    const char *text;
+};
+
+static int apply_sql(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_sql sql;
+    const char *text = NJ_CONTAINER_OF(op, struct sql_op, op)->text;
+    int rc = nj_sql_begin_once(&sql, db, text, err);
+    return rc == 0 ? nj_sql_run(&sql, NULL, err) : rc; // ends it, too
+}
+
+// Claims fail as on a full disk, or no longer.
+static void set_full(struct nj_jobs_bench *bench, bool full)
+{
+    struct sql_op sql = {.op = {.apply = apply_sql},
+                         .text = full ? "CREATE TRIGGER no_room BEFORE UPDATE ON work_items BEGIN"
+                                        " SELECT RAISE(ABORT, 'disk is full'); END"
+                                      : "DROP TRIGGER no_room"};
+    assert_int_equal(nj_store_write_wait(bench->store, &sql.op, NULL), 0);
+}
+
+static size_t told(struct nj_jobs_bench *bench)
+{
+    struct nj_buf lines;
+    size_t count = 0;
+    nj_buf_init(&lines, 1 << 20);
+    nj_log_tail(bench->log, 512, &lines);
+    nj_buf_append_char(&lines, '\0');
+    for (const char *at = lines.data; (at = strstr(at, "Cannot claim work")) != NULL; at++)
+        count++;
+    nj_buf_finish(&lines);
+    return count;
+}
+
+static void a_disk_that_is_full_now_and_then_is_told_once_a_minute(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    struct nj_log_options options = {.level = NJ_LOG_INFO, .file_path = "/dev/null"};
+    assert_int_equal(nj_log_create(&options, &bench->clock.clock, &bench->log, NULL), 0);
+    nj_work_queue_destroy(bench->queue);
+    bench->queue = nj_jobs_bench_other(bench);
+    nj_jobs_bench_start(bench, 4);
+    for (int i = 0; i < 15; i++) {
+        set_full(bench, true);
+        nj_jobs_bench_put_text(bench, "{\"n\":1}");
+        nj_jobs_bench_pass(bench, 1LL * NJ_US_PER_S);
+        set_full(bench, false);
+        nj_jobs_bench_pass(bench, 1LL * NJ_US_PER_S);
+        assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+    }
+    assert_int_equal(told(bench), 1);
+    nj_jobs_bench_pass(bench, 60LL * NJ_US_PER_S);
+    set_full(bench, true);
+    nj_jobs_bench_put_text(bench, "{\"n\":1}");
+    assert_int_equal(told(bench), 2);
+    nj_work_queue_destroy(bench->queue);
+    bench->queue = NULL;
+    nj_log_destroy(bench->log);
+}
+
 int work_queue_lost_test(void)
 {
 #define TEST(name)                                                                                 \
@@ -99,6 +165,7 @@ int work_queue_lost_test(void)
         TEST(a_dead_consumers_item_comes_back_and_its_result_is_refused),
         TEST(an_item_that_ends_its_consumer_ten_times_is_a_letter),
         TEST(neighbours_of_an_item_that_ends_its_consumer_are_done),
+        TEST(a_disk_that_is_full_now_and_then_is_told_once_a_minute),
     };
     return cmocka_run_group_tests_name("lost claims of a work queue", tests, NULL, NULL);
 }
