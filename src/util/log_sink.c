@@ -2,6 +2,7 @@
 // The rotating file behind a log, and standard error when the file is lost.
 #include "util/log_sink_priv.h"
 
+#include "util/file.h"
 #include "util/mem.h"
 
 #include <errno.h>
@@ -135,6 +136,20 @@ static void look_for_file(struct nj_log_sink *sink)
     sink->reopen_at_us = now;
 }
 
+// Its folder was there when the log began: whoever deleted it since did not mean the log to end.
+static int reopen(struct nj_log_sink *sink)
+{
+    char folder[PATH_MAX];
+    int failure = open_file(sink);
+    const char *slash = strrchr(sink->path, '/');
+    const size_t length = slash != NULL ? (size_t)(slash - sink->path) : 0;
+    if (failure != ENOENT || length == 0 || length >= sizeof folder)
+        return failure;
+    memcpy(folder, sink->path, length);
+    folder[length] = '\0';
+    return nj_dir_create(folder, NULL) == 0 ? open_file(sink) : failure;
+}
+
 static bool file_ready(struct nj_log_sink *sink, size_t length)
 {
     look_for_file(sink);
@@ -143,7 +158,7 @@ static bool file_ready(struct nj_log_sink *sink, size_t length)
         if (now < sink->reopen_at_us)
             return false;
         sink->reopen_at_us = now + (nj_us)NJ_LOG_REOPEN_S * NJ_US_PER_S;
-        int failure = open_file(sink);
+        int failure = reopen(sink);
         if (failure)
             report_lost(sink, failure);
     }

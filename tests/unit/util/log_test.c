@@ -208,6 +208,26 @@ static void file_that_was_taken_away_is_made_anew(void **state)
     free(text);
 }
 
+static void file_whose_folder_was_deleted_is_made_anew_with_it(void **state)
+{
+    struct fixture *f = *state;
+    char folder[NJ_TEMP_PATH_MAX];
+    nj_temp_dir_path(&f->dir, "deep/logs", folder);
+    assert_int_equal(nj_dir_create(folder, NULL), 0);
+    nj_temp_dir_path(&f->dir, "deep/logs/log", f->path);
+    start(f, (struct nj_log_options){.level = NJ_LOG_INFO});
+    nj_log_line(f->log, NJ_LOG_INFO, "first");
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    nj_temp_dir_path(&f->dir, "deep", folder);
+    assert_int_equal(rmdir(folder), 0);
+    nj_fake_clock_advance(&f->clock, 10 * NJ_US_PER_S);
+    nj_log_line(f->log, NJ_LOG_INFO, "second");
+    char *text = content(f->path);
+    assert_non_null(strstr(text, "second"));
+    free(text);
+}
+
 static void log_without_its_folder_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -247,6 +267,8 @@ int log_test(void)
         cmocka_unit_test_setup_teardown(full_disk_sends_lines_to_standard_error_and_says_so_once,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(file_that_was_taken_away_is_made_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(file_whose_folder_was_deleted_is_made_anew_with_it, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(log_without_its_folder_is_refused, setup, teardown),
         cmocka_unit_test(level_names_have_their_usual_spelling),
         cmocka_unit_test(build_stamp_begins_with_the_version),
