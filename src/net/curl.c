@@ -15,8 +15,6 @@ enum {
     URL_SHOWN_BYTES = 200,
     NAME_FRESH_US = 60 * NJ_US_PER_S,   // servers that are asked often; not every time their name
     TIMER_SLACK_US = 20 * NJ_US_PER_MS, // libcurl's timers may be early by some milliseconds
-    PORT_HTTP = 80,
-    PORT_HTTPS = 443,
     PLACES_SIZE = 16 + NJ_ADDRESSES_MAX * (NJ_ADDRESS_TEXT_SIZE + 3),
 };
 
@@ -111,10 +109,8 @@ static bool add(struct curl_slist **list, const char *text)
 // Whatever name libcurl reads out of the URL, these are its addresses.
 static bool add_places(struct nj_curl *curl)
 {
-    bool tls = strcmp(curl->url.scheme, "https") == 0;
-    int port = curl->url.port != 0 ? curl->url.port : tls ? PORT_HTTPS : PORT_HTTP;
     char text[PLACES_SIZE], digits[NJ_ADDRESS_TEXT_SIZE];
-    size_t used = (size_t)snprintf(text, sizeof text, "*:%d", port);
+    size_t used = (size_t)snprintf(text, sizeof text, "*:%d", nj_url_port(&curl->url));
     for (unsigned i = 0; i < curl->addresses.count; i++) {
         nj_addresses_text(&curl->addresses, i, digits);
         digits[strcspn(digits, "%")] = '\0'; // the scope

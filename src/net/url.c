@@ -2,6 +2,7 @@
 // Parts of an absolute URL with a host.
 #include "net/url.h"
 
+#include "util/mem.h"
 #include "util/text.h"
 
 #include <ctype.h>
@@ -222,17 +223,40 @@ bool nj_url_write(const struct nj_url *url, char *out, size_t size)
     return length < size;
 }
 
-static bool has_tls(const char *scheme)
+static int usual_port(const char *scheme)
 {
-    size_t length = strlen(scheme);
-    return length > 0 && scheme[length - 1] == 's'; // https, rtsps
+    static const struct {
+        const char *scheme;
+        int port;
+    } usual[] = {{"http", 80}, {"https", 443}, {"rtsp", 554}, {"rtsps", 322}};
+    for (size_t i = 0; i < NJ_COUNT_OF(usual); i++)
+        if (strcmp(usual[i].scheme, scheme) == 0)
+            return usual[i].port;
+    return 0;
+}
+
+int nj_url_port(const struct nj_url *url)
+{
+    return url->port > 0 ? url->port : usual_port(url->scheme);
+}
+
+// Behind another port of a host there may be somebody else. The same service with TLS has another
+// port: its usual one, where nobody but the host's owner listens.
+static bool is_same_service(const struct nj_url *from, const struct nj_url *to)
+{
+    const size_t length = strlen(from->scheme);
+    const bool same = strcmp(from->scheme, to->scheme) == 0;
+    const bool upgraded = strncmp(from->scheme, to->scheme, length) == 0 &&
+                          strcmp(to->scheme + length, "s") == 0; // rtsp to rtsps, http to https
+    return strcmp(from->host, to->host) == 0 && (same || upgraded) &&
+           (nj_url_port(from) == nj_url_port(to) ||
+            (upgraded && nj_url_port(to) == usual_port(to->scheme)));
 }
 
 void nj_url_carry_login(const struct nj_url *from, struct nj_url *to)
 {
     bool has_own = to->user[0] != '\0' || to->password[0] != '\0';
-    bool exposed = has_tls(from->scheme) && !has_tls(to->scheme);
-    if (has_own || exposed || strcmp(from->host, to->host) != 0)
+    if (has_own || !is_same_service(from, to))
         return;
     memcpy(to->user, from->user, sizeof to->user);
     memcpy(to->password, from->password, sizeof to->password);

@@ -32,8 +32,12 @@ int nj_url_parse(const char *text, struct nj_url *out, struct nj_error *err);
 // Writes the URL, with user and password (escaped) when there are. False when it did not fit.
 bool nj_url_write(const struct nj_url *url, char *out, size_t size);
 
-// Where a redirect goes: user and password go along to the same host only, and never from a
-// protocol with TLS to one without. What `to` brings itself stays.
+// Where it leads: its port, or the usual one of http, https, rtsp and rtsps. 0: none is known.
+int nj_url_port(const struct nj_url *url);
+
+// Where a redirect goes: user and password go along to the same scheme, host and port only, or to
+// the same host with TLS instead of none (http to https, rtsp to rtsps) at that port or the usual
+// one. What `to` brings itself stays.
 void nj_url_carry_login(const struct nj_url *from, struct nj_url *to);
 
 // Percent-encoding. Escapes all but letters, digits and "-._~". As snprintf: ends what fits with a

@@ -75,8 +75,8 @@ static int keep_secrets(json_t *root, const struct nj_source_entry *old, struct 
     const bool secret = password != NULL && password[0] != '\0' && !is_given(root, "password");
     if (secret && !known)
         return nj_error_set(err, NJ_E_INVALID,
-                            "source.password: give it anew, or an empty text; the kept one does "
-                            "not go to another host, nor to an address without TLS");
+                            "source.password: give it anew, or an empty text; the kept one goes to "
+                            "the same protocol, host and port only, or to its protocol with TLS");
     int rc = keep_secret(root, "username", username, err);
     return rc == 0 ? keep_secret(root, "password", password, err) : rc;
 }

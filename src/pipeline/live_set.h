@@ -81,9 +81,10 @@ struct nj_live_entry {
     int paused;                      // 0 or 1; -1: not said
 };
 // Reads an entry that a client gave: kinds rtsp and snapshot only, user and password of the address
-// moved to their members. NJ_E_INVALID names the member; also when an address names another host
-// than the old one did, or none with TLS, because a kept secret goes nowhere else. An address as
-// nj_address_redact shows the old one means the old one; NJ_E_INVALID: another with hidden values.
+// moved to their members. NJ_E_INVALID names the member; also when an address leads to where
+// nj_url_carry_login would take no login from the old one, because a kept secret goes nowhere else.
+// An address as nj_address_redact shows the old one means the old one; NJ_E_INVALID: another with
+// hidden values.
 int nj_live_entry_parse(const struct nj_live_entry_input *input, struct nj_live_entry *out,
                         struct nj_error *err);
 void nj_live_entry_finish(struct nj_live_entry *entry); // accepts a zeroed one

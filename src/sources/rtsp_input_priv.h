@@ -39,8 +39,8 @@ void nj_rtsp_input_close(struct nj_rtsp_input *input); // accepts one that is no
 // max(3 s, twice the usual interval), NJ_E_UNAVAILABLE when the camera ended it, NJ_E_CANCELLED.
 int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_error *err);
 
-// The address of a redirect, for the next try: credentials stay only for the same host, and never
-// go from rtsps to rtsp. NJ_E_DENIED, NJ_E_INVALID.
+// The address of a redirect, for the next try: credentials as nj_url_carry_login has it.
+// NJ_E_DENIED, NJ_E_INVALID.
 int nj_rtsp_follow(const struct nj_url *from, const char *location, struct nj_url *out,
                    struct nj_error *err);
 

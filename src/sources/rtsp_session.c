@@ -15,8 +15,6 @@
 #include <string.h>
 
 enum {
-    PORT = 554,
-    TLS_PORT = 322,
     SESSION_MAX = 128,
     READ_BYTES = 32 * 1024,
     IN_MAX = NJ_RTSP_BODY_MAX + NJ_RTSP_HEAD_MAX + 2 * READ_BYTES,
@@ -58,7 +56,7 @@ int nj_rtsp_session_open(const struct nj_rtsp_session_config *config, struct nj_
     const bool tls = strcmp(url->scheme, "rtsps") == 0;
     const struct nj_link_target target = {
         .host = url->host,
-        .port = url->port > 0 ? url->port : (tls ? TLS_PORT : PORT),
+        .port = nj_url_port(url),
         .tls = tls,
         .tls_verify = config->tls_verify,
         .rules = config->rules,

@@ -54,12 +54,17 @@ static void what_is_written_reads_the_same(void **state)
     }
 }
 
-static void login_follows_to_the_same_host_alone(void **state)
+static void login_follows_to_the_same_service_alone(void **state)
 {
     static const struct {
         const char *from, *to, *user;
     } cases[] = {
-        {"rtsp://u:p@h/a", "rtsp://h:555/b", "u"},   {"rtsp://u:p@h/a", "rtsp://g/b", ""},
+        {"rtsp://u:p@h/a", "rtsp://h:554/b", "u"},   {"rtsp://u:p@h:80/a", "rtsp://h:80/b", "u"},
+        {"rtsp://u:p@h/a", "rtsp://h:555/b", ""},    {"rtsp://u:p@h:555/a", "rtsp://h/b", ""},
+        {"rtsp://u:p@h:1/a", "rtsps://h:1/b", "u"},  {"rtsp://u:p@h:1/a", "rtsps://h/b", "u"},
+        {"rtsp://u:p@h:1/a", "rtsps://h:2/b", ""},   {"http://u:p@h/a", "https://h/b", "u"},
+        {"http://u:p@h/a", "rtsp://h:80/b", ""},     {"http://u:p@h/a", "rtsps://h/b", ""},
+        {"rtsp://u:p@h/a", "rtspsx://h/b", ""},      {"rtsp://u:p@h/a", "rtsp://g/b", ""},
         {"rtsp://u:p@h/a", "rtsps://h/b", "u"},      {"rtsps://u:p@h/a", "rtsp://h/b", ""},
         {"https://u:p@h/a", "http://h/b", ""},       {"https://u:p@h/a", "https://h/b", "u"},
         {"https://u:p@h/a", "https://v:q@h/b", "v"}, {"https://u:p@h/a", "https://h.evil/b", ""},
@@ -111,7 +116,7 @@ int url_test(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_found),
         cmocka_unit_test(what_is_written_reads_the_same),
-        cmocka_unit_test(login_follows_to_the_same_host_alone),
+        cmocka_unit_test(login_follows_to_the_same_service_alone),
         cmocka_unit_test(too_long_a_url_is_refused),
         cmocka_unit_test(escaped_text_is_plain_and_reads_the_same),
     };

@@ -61,14 +61,17 @@ static void secrets_go_where_they_belong_and_stay_when_not_given(void **state)
     }
 }
 
-static void kept_secrets_go_to_no_other_host(void **state)
+static void kept_secrets_go_to_no_other_service(void **state)
 {
     (void)state;
     static const struct {
         const char *addresses;
         bool kept;
     } cases[] = {
-        {"\"url\":\"rtsp://CAM:8554/2\"", true},
+        {"\"url\":\"rtsp://CAM:554/2\"", true},
+        {"\"url\":\"rtsps://cam/2\"", true},
+        {"\"url\":\"rtsp://cam:8554/2\"", false},
+        {"\"url\":\"rtsps://cam:8554/2\"", false},
         {"\"url\":\"rtsp://cam/2\",\"detect_url\":\"rtsps://sub/2\"", true},
         {"\"url\":\"rtsp://elsewhere/1\"", false},
         {"\"url\":\"rtsp://cam@elsewhere/1\"", false},
@@ -205,7 +208,7 @@ int live_entry_test(void)
 {
     const struct CMUnitTest live_entry[] = {
         cmocka_unit_test(secrets_go_where_they_belong_and_stay_when_not_given),
-        cmocka_unit_test(kept_secrets_go_to_no_other_host),
+        cmocka_unit_test(kept_secrets_go_to_no_other_service),
         cmocka_unit_test(addresses_sent_back_as_shown_keep_their_secrets),
         cmocka_unit_test(kinds_that_read_this_machine_are_refused),
         cmocka_unit_test(wrong_masks_are_refused_by_place),
