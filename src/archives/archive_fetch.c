@@ -27,6 +27,7 @@ struct fetching {
     const struct nj_archive_options *options;
     const struct nj_clock *clock;
     struct nj_log *log;
+    struct nj_resolver *resolver;
     const struct nj_archive_wish *wish;
     char key[NJ_SHA256_HEX_SIZE]; // of the address
     char shown[SHOWN_SIZE];       // the address without secrets
@@ -143,6 +144,7 @@ static int fetch_once(struct fetching *fetching, bool cached, nj_us left_us, str
         .connect_us = options->connect_us,
         .idle_us = options->idle_us,
         .total_us = left_us,
+        .resolver = fetching->resolver,
         .max_redirects = REDIRECTS_MAX,
         .max_bytes = options->max_archive_bytes - fetching->offset,
         .cancel = fetching->wish->cancel,
@@ -298,8 +300,12 @@ int nj_archive_fetch(const struct nj_archive_fetcher *fetcher, const struct nj_a
                      struct nj_archive **out, struct nj_error *err)
 {
     const struct nj_archive_options *options = fetcher->options;
-    struct fetching fetching = {
-        .options = options, .clock = fetcher->clock, .log = fetcher->log, .wish = wish, .fd = -1};
+    struct fetching fetching = {.options = options,
+                                .clock = fetcher->clock,
+                                .log = fetcher->log,
+                                .resolver = fetcher->resolver,
+                                .wish = wish,
+                                .fd = -1};
     struct nj_archive *cached = NULL;
     struct nj_error why = {0};
     nj_address_redact(wish->url, fetching.shown, sizeof fetching.shown);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Archives by address for many callers: whoever comes first fetches, the others wait for it.
 #include "archives/archive_store_priv.h"
+#include "net/resolve.h"
 #include "net/url.h"
 #include "util/file.h"
 #include "util/strmap.h"
@@ -44,7 +45,9 @@ int nj_archive_store_create(const struct nj_archive_options *options, const stru
     store->fetcher.clock = clock;
     store->fetcher.log = log;
     store->fetches = nj_strmap_create(NULL);
-    if (store->fetches == NULL || nj_cond_init(&store->ended) != 0) {
+    if (store->fetches == NULL || nj_resolver_create(&store->fetcher.resolver, NULL) != 0 ||
+        nj_cond_init(&store->ended) != 0) {
+        nj_resolver_destroy(store->fetcher.resolver);
         nj_strmap_destroy(store->fetches);
         free(store);
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the archive store");
@@ -59,6 +62,7 @@ void nj_archive_store_destroy(struct nj_archive_store *store)
 {
     if (store == NULL)
         return;
+    nj_resolver_destroy(store->fetcher.resolver);
     nj_strmap_destroy(store->fetches);
     pthread_cond_destroy(&store->ended);
     pthread_mutex_destroy(&store->mutex);

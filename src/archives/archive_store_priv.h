@@ -24,6 +24,7 @@ struct nj_archive_fetcher { // what every fetch of a store needs
     const struct nj_archive_options *options;
     const struct nj_clock *clock;
     struct nj_log *log;
+    struct nj_resolver *resolver;
 };
 // What an address gives: from the cache where it is fresh or unchanged, else downloaded. The wish
 // has a sum, "" for any.

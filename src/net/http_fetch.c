@@ -193,7 +193,7 @@ int nj_http_fetch(const struct nj_http_fetch *fetch, struct nj_http_answer *out,
                               .deadline_us = nj_mono_us(nj_clock_real()) + fetch->total_us};
     if (!nj_text_copy(journey.url, sizeof journey.url, fetch->url))
         return nj_error_set(err, NJ_E_INVALID, "the URL is longer than %d bytes", NJ_URL_MAX - 1);
-    int rc = nj_curl_init(&journey.curl, NULL, err);
+    int rc = nj_curl_init(&journey.curl, fetch->resolver, err);
     if (rc != 0)
         return rc;
     reset_answer(&answer);

@@ -5,7 +5,7 @@
 #define NJ_NET_HTTP_FETCH_H
 
 #include "loop/thread.h"
-#include "net/address_rules.h"
+#include "net/resolve.h"
 #include "util/error.h"
 
 #include <stdint.h>
@@ -30,8 +30,9 @@ struct nj_http_sink {
 struct nj_http_fetch {
     const char *url;                      // http or https
     const char *const *headers;           // "Name: value", NULL-terminated, or NULL
-    const struct nj_address_rules *rules; // not NULL; of every connection, also after redirects
+    const struct nj_address_rules *rules; // of every connection, also after redirects
     nj_us connect_us, idle_us, total_us;  // connect: with the lookup; idle: without a byte
+    struct nj_resolver *resolver;         // of the owner, who fetches again; NULL: one of its own
     int max_redirects;
     int64_t max_bytes;              // of the body
     const struct nj_cancel *cancel; // may be NULL

@@ -394,7 +394,9 @@ static void names_are_looked_up_once_and_within_the_deadline(void **state)
     world->options.connect_us = 30 * NJ_US_PER_MS;
     nj_fake_names_set("slow.test", NULL);
     assert_int_equal(get_named(world, "slow.test", &err), NJ_E_TIMEOUT);
-    nj_fake_names_await_hanging(1); // still
+    nj_fake_names_await_hanging(1); // still, and the next fetch joins it
+    assert_int_equal(get_named(world, "slow.test", &err), NJ_E_TIMEOUT);
+    assert_int_equal(nj_fake_names_asked("slow.test"), 1);
     nj_fake_names_finish();
 }
 
