@@ -108,6 +108,11 @@ static void target_destroy(struct nj_action_target *target)
 
 // An archive comes from a stranger and names its own servers: they are held against the rules for
 // actions. The site's own servers are what the site says.
+static const struct nj_address_rules *rules_of(const struct nj_action_runner *runner, bool archive)
+{
+    return archive ? &runner->config.options->rules : &nj_address_trusted;
+}
+
 static int connect_redis(struct nj_action_runner *runner, struct nj_action_target *target,
                          bool archive, struct nj_error *err)
 {
@@ -122,8 +127,7 @@ static int connect_redis(struct nj_action_runner *runner, struct nj_action_targe
                                            .breaker = target->breaker,
                                            .metrics = runner->config.metrics,
                                            .log = runner->config.log,
-                                           .rules =
-                                               archive ? &runner->config.options->rules : NULL};
+                                           .rules = rules_of(runner, archive)};
     return nj_redis_create(&config, &target->redis, err);
 }
 
@@ -141,8 +145,7 @@ static int connect_foreign(struct nj_action_runner *runner, struct nj_action_tar
                                              .breaker = target->breaker,
                                              .metrics = runner->config.metrics,
                                              .log = runner->config.log,
-                                             .rules =
-                                                 archive ? &runner->config.options->rules : NULL};
+                                             .rules = rules_of(runner, archive)};
     return nj_foreign_create(&config, &target->foreign, err);
 }
 

@@ -149,6 +149,7 @@ static int ask_once(struct llm *llm, const struct nj_cancel *cancel, struct nj_f
         .connect_timeout_us = llm->options->llm_connect_us,
         .total_timeout_us = llm->options->llm_connect_us + llm->options->llm_read_us,
         .max_response_bytes = RESPONSE_BYTES_MAX,
+        .rules = &nj_address_trusted,
         .cancel = cancel,
     };
     int status = 0;

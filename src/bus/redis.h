@@ -31,8 +31,8 @@ struct nj_redis_config {
     struct nj_breaker *breaker; // may be NULL
     struct nj_metrics *metrics; // may be NULL
     struct nj_log *log;         // may be NULL
-    // Of a server that a stranger named: each address of its host is judged before one is connected
-    // to. Outlives the connection; NULL: the server is the site's own, and nothing is judged.
+    // Each address of the server's host is held against these before one is connected to. Outlives
+    // the connection.
     const struct nj_address_rules *rules;
 };
 

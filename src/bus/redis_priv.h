@@ -44,7 +44,7 @@ const char *nj_redis_tls_trouble(const struct ssl_st *ssl);
 struct nj_redis_link_config {
     const struct nj_redis_target *target; // outlives the link
     const char *ca_file;
-    const struct nj_address_rules *rules; // NULL: none
+    const struct nj_address_rules *rules;
     struct nj_resolver *resolver;
     struct nj_loop *loop;
     void (*up)(void *arg);                                    // bytes may be written now

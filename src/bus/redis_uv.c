@@ -284,8 +284,7 @@ int nj_redis_link_open(const struct nj_redis_link_config *config, struct nj_redi
     link->name = (struct nj_resolve_watch){.done = on_resolved,
                                            .loop = config->loop,
                                            .host = config->target->host,
-                                           .rules = config->rules,
-                                           .trusted = config->rules == NULL};
+                                           .rules = config->rules};
     int rc = nj_resolver_watch(config->resolver, &link->name, &why);
     if (rc != 0) {
         free(link);

@@ -158,6 +158,7 @@ static int call_once(struct http_thread *thread, const struct nj_http_part *part
         .connect_timeout_us = part != NULL ? engine->connect_us : engine->health_us,
         .total_timeout_us = part != NULL ? engine->connect_us + engine->read_us : engine->health_us,
         .max_response_bytes = ANSWER_BYTES_MAX,
+        .rules = &nj_address_trusted,
         .cancel = cancel};
     int status = 0;
     nj_buf_reset(&thread->answer);

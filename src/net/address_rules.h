@@ -12,14 +12,19 @@
 
 // The kinds of hosts. Never allowed, whatever is listed: unspecified and reserved addresses,
 // multicast, broadcast, and the addresses of cloud metadata services (169.254.169.254,
-// fd00:ec2::254). An IPv4 address inside an IPv6 one is judged as that IPv4 address.
+// fd00:ec2::254). An IPv4 address inside an IPv6 one is judged as that IPv4 address. Wherever rules
+// are asked for, NULL allows all but what is never allowed.
 struct nj_address_rules {
     bool loopback;               // 127.0.0.0/8, ::1
     bool private_networks;       // RFC 1918, RFC 4193, RFC 6598, link-local
     bool public_networks;        // everything else
+    bool trusted;                // nothing is judged, also not what is never allowed
     struct nj_text_list allowed; // further hosts or networks: "cam1.lan", "10.0.0.0/8"
     const char *group;           // of options that they came from, static; NULL: none
 };
+
+// Of addresses that the operator's own settings name.
+extern const struct nj_address_rules nj_address_trusted;
 
 // A copy that outlives the settings it came from; finish frees what it holds. NJ_E_NOMEM.
 int nj_address_rules_copy(const struct nj_address_rules *rules, struct nj_address_rules *out);
@@ -52,12 +57,11 @@ void nj_address_rules_finish(struct nj_address_rules *rules);
 
 // True when the socket address may be connected to. An address in a network of `allowed` may, and
 // any that `host`, the name in the URL, resolved to when `allowed` lists it (NULL: no name).
-// `rules` NULL allows all but what is never allowed.
 bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *host,
                            const struct sockaddr *address);
 
 // Says that `host` may not be reached at this address, and which option would allow it, of the
-// group that `rules` (may be NULL) came from. Returns NJ_E_DENIED.
+// group that `rules` came from. Returns NJ_E_DENIED.
 int nj_address_deny(const struct nj_address_rules *rules, const char *host,
                     const struct sockaddr *address, struct nj_error *err);
 

@@ -186,7 +186,6 @@ int nj_curl_begin(struct nj_curl *curl, const struct nj_curl_request *request, s
     const struct nj_resolve_request name = {
         .host = curl->url.host,
         .rules = request->rules,
-        .trusted = request->rules == NULL,
         .timeout_us = least(request->connect_us, request->deadline_us - begun_us),
         .fresh_us = NAME_FRESH_US,
         .cancel = request->cancel,

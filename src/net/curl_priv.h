@@ -10,12 +10,12 @@
 #include <curl/curl.h>
 
 struct nj_curl_request {
-    const char *url;                      // http or https; redirects are not followed
-    const char *const *headers;           // "Name: value", NULL-terminated, or NULL
-    const struct nj_address_rules *rules; // NULL: nothing is judged
-    nj_us connect_us, deadline_us;        // the lookup included; monotonic, of the machine
-    nj_us total_us;                       // until the deadline, for messages
-    const struct nj_cancel *cancel;       // may be NULL
+    const char *url;            // http or https; redirects are not followed
+    const char *const *headers; // "Name: value", NULL-terminated, or NULL
+    const struct nj_address_rules *rules;
+    nj_us connect_us, deadline_us;  // the lookup included; monotonic, of the machine
+    nj_us total_us;                 // until the deadline, for messages
+    const struct nj_cancel *cancel; // may be NULL
     // Bytes of the body; what is not 0 ends the request with it.
     int (*take)(void *context, const void *bytes, size_t length, struct nj_error *err);
     void *context; // may be NULL

@@ -44,7 +44,7 @@ struct nj_http_call {
     const struct nj_cancel *cancel;  // may be NULL
     const char *username, *password; // for Basic or Digest, as the server asks; NULL: none
     bool any_certificate;            // TLS without a check of the server's certificate
-    // Held against each address of the host; NULL: the operator's own, nothing is judged.
+    // Held against each address of the host.
     const struct nj_address_rules *rules;
     struct nj_http_answer_head *head; // filled on success; may be NULL
 };

@@ -27,11 +27,9 @@ struct nj_link {
 static int connect_now(struct nj_link *link, const struct nj_link_target *target, const char *url,
                        struct nj_error *err)
 {
-    static const struct nj_address_rules all = {
-        .loopback = true, .private_networks = true, .public_networks = true};
     const struct nj_curl_request request = {
         .url = url,
-        .rules = target->rules ? target->rules : &all,
+        .rules = target->rules,
         .connect_us = target->timeout_us,
         .deadline_us = nj_mono_us(nj_clock_real()) + target->timeout_us,
         .total_us = target->timeout_us,

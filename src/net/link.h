@@ -15,13 +15,13 @@ struct nj_link_target {
     const char *host; // name, or an address in digits without brackets
     int port;
     bool tls;
-    bool tls_verify;                      // certificate and name
-    const struct nj_address_rules *rules; // NULL: all but what is never allowed
-    struct nj_resolver *resolver;         // of the owner, who tries again; NULL: one of its own
-    nj_us timeout_us;                     // of name, connection and TLS together
-    const struct nj_cancel *cancel;       // looked at about ten times a second (while connecting,
-                                          // once a second); may be NULL
-    const struct nj_clock *clock;         // of the deadlines below
+    bool tls_verify; // certificate and name
+    const struct nj_address_rules *rules;
+    struct nj_resolver *resolver;   // of the owner, who tries again; NULL: one of its own
+    nj_us timeout_us;               // of name, connection and TLS together
+    const struct nj_cancel *cancel; // looked at about ten times a second (while connecting,
+                                    // once a second); may be NULL
+    const struct nj_clock *clock;   // of the deadlines below
 };
 
 // NJ_E_DENIED (names the rule and its option), NJ_E_UNAVAILABLE (name, connection, TLS; says

@@ -35,9 +35,7 @@ void nj_resolver_destroy(struct nj_resolver *resolver);
 
 struct nj_resolve_request {
     const char *host;                     // a name, or an address in digits, which costs no lookup
-    const struct nj_address_rules *rules; // all addresses have to be allowed; NULL: all but those
-                                          // that never are
-    bool trusted;                         // of the operator's own settings: nothing is judged
+    const struct nj_address_rules *rules; // all addresses have to be allowed
     nj_us timeout_us;                     // real time, > 0
     nj_us fresh_us;                       // an answer of up to this age will do; 0: ask anew
     const struct nj_cancel *cancel;       // may be NULL
@@ -57,9 +55,8 @@ void nj_addresses_text(const struct nj_addresses *addresses, unsigned turn,
 struct nj_resolve_watch {
     void (*done)(struct nj_resolve_watch *watch); // called from: loop thread, once
     struct nj_loop *loop;
-    const char *host; // these three as of a request, until `done`
+    const char *host; // these two as of a request, until `done`
     const struct nj_address_rules *rules;
-    bool trusted;
     int rc;                        // for done: 0, or what nj_resolve says
     struct nj_error error;         // when rc is not 0
     struct nj_addresses addresses; // when rc is 0

@@ -29,7 +29,7 @@ void nj_live_track_options(const struct nj_track_options *track, const struct nj
 struct nj_live_config {
     const struct nj_live_options *options;
     const struct nj_source_entry *entry;  // outlives the pipeline
-    const struct nj_address_rules *rules; // of its address; NULL: all allowed
+    const struct nj_address_rules *rules; // of its address
     struct nj_streams *streams;
     const struct nj_motion_options *motion;
     const struct nj_track_options *track;

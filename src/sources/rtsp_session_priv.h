@@ -15,7 +15,7 @@ struct nj_rtsp_session; // opaque
 
 struct nj_rtsp_session_config {
     const struct nj_url *url;
-    const struct nj_address_rules *rules; // NULL: all but what is never allowed
+    const struct nj_address_rules *rules;
     struct nj_resolver *resolver;
     bool tls_verify;
     const struct nj_clock *clock; // of all deadlines (monotonic)

@@ -90,9 +90,6 @@ static int get(struct viewer *viewer, const struct nj_url *url, const char *cons
     bare.user[0] = bare.password[0] = '\0';
     if (!nj_url_write(&bare, text, sizeof text))
         return nj_error_set(err, NJ_E_INVALID, "the address is too long");
-    static const struct nj_address_rules open_rules = {
-        .loopback = true, .private_networks = true, .public_networks = true};
-    const struct nj_address_rules *rules = nj_source_rules(viewer->source);
     const struct nj_http_call call = {
         .url = text,
         .headers = conditions,
@@ -103,7 +100,7 @@ static int get(struct viewer *viewer, const struct nj_url *url, const char *cons
         .username = url->user[0] != '\0' ? url->user : NULL,
         .password = url->password,
         .any_certificate = !entry->tls_verify,
-        .rules = rules ? rules : &open_rules, // some addresses are never allowed
+        .rules = nj_source_rules(viewer->source),
         .head = head,
     };
     nj_buf_reset(&viewer->body);

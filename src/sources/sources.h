@@ -99,7 +99,7 @@ struct nj_source_sink {
 
 struct nj_source_config {
     const struct nj_source_entry *entry;  // outlives the source
-    const struct nj_address_rules *rules; // of its address, outlive the source; NULL: all allowed
+    const struct nj_address_rules *rules; // of its address, outlive the source
     const struct nj_clock *clock;
     struct nj_source_sink sink;
     struct nj_log *log;

@@ -15,7 +15,7 @@ struct nj_stream_trial_result { // borrowed during `done`
 
 struct nj_stream_trial {
     struct nj_loop *loop;
-    const struct nj_address_rules *rules; // of the address; NULL: all allowed
+    const struct nj_address_rules *rules; // of the address
     void (*done)(struct nj_stream_trial *trial, const struct nj_stream_trial_result *result);
     void *private;
 };

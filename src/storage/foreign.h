@@ -31,8 +31,8 @@ struct nj_foreign_config {
     struct nj_breaker *breaker; // may be NULL
     struct nj_metrics *metrics; // may be NULL
     struct nj_log *log;
-    // Of a server that a stranger named: the addresses of its host are judged, and one that was is
-    // connected to. Copied; NULL: the site's own server, and nothing is judged.
+    // The addresses of the server's host are judged, and one that was is connected to; trusted ones
+    // are libpq's to find. Copied.
     const struct nj_address_rules *rules;
 };
 

@@ -125,7 +125,7 @@ static int begin_session(struct nj_foreign_link *link, struct nj_error *err)
     return link->conn != NULL ? 0 : NJ_E_UNAVAILABLE;
 }
 
-// An address of a host that is judged; "" where nothing is.
+// An address of a host that is judged; "" of a trusted one.
 static int find_address(const struct nj_foreign_link *link, char out[NJ_ADDRESS_TEXT_SIZE],
                         struct nj_error *err)
 {
@@ -136,7 +136,7 @@ static int find_address(const struct nj_foreign_link *link, char out[NJ_ADDRESS_
     struct nj_addresses found;
     struct nj_error why;
     out[0] = '\0';
-    if (link->rules == NULL)
+    if (link->rules != NULL && link->rules->trusted)
         return 0;
     int rc = nj_resolve(link->resolver, &request, &found, &why);
     if (rc == 0)

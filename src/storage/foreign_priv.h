@@ -74,7 +74,7 @@ const struct nj_foreign_form_column *nj_foreign_form_find(const struct nj_foreig
 struct nj_foreign_link {
     const struct nj_foreign_options *options;
     const char *shown;                    // server and database, for messages
-    const struct nj_address_rules *rules; // of the host; NULL: none
+    const struct nj_address_rules *rules; // of the host
     const char *host;                     // of the URL
     struct nj_resolver *resolver;         // of all lanes
     const struct nj_cancel *stop;         // fired with stop_fd, for what waits for a name

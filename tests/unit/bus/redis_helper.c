@@ -60,7 +60,7 @@ int nj_redis_open(struct nj_redis_fixture *f)
                                            .loop = f->loop,
                                            .breaker = f->breaker,
                                            .metrics = f->metrics,
-                                           .rules = f->ruled ? &f->rules : NULL};
+                                           .rules = f->ruled ? &f->rules : &nj_address_trusted};
     return nj_redis_create(&config, &f->redis, &f->err);
 }
 

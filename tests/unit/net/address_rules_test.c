@@ -104,6 +104,7 @@ static void addresses_are_of_their_networks(void **state)
             fail_msg("%s: %d instead of %d", cases[i].address, kind, cases[i].kind);
         assert_false(nj_address_allowed_at(&nothing, NULL, address));
         assert_int_equal(nj_address_allowed_at(NULL, NULL, address), cases[i].kind != NEVER);
+        assert_true(nj_address_allowed_at(&nj_address_trusted, NULL, address));
     }
 }
 

@@ -63,7 +63,8 @@ void nj_foreign_open(struct nj_foreign_fixture *f)
                                              .loop = f->loop,
                                              .breaker = f->breaker,
                                              .metrics = f->metrics,
-                                             .rules = f->rules};
+                                             .rules =
+                                                 f->rules != NULL ? f->rules : &nj_address_trusted};
     if (nj_foreign_create(&config, &f->foreign, &f->err) != 0)
         fail_msg("%s", f->err.text);
 }
