@@ -217,9 +217,9 @@ static int explain(int status, struct nj_error *err)
         {453, NJ_E_UNAVAILABLE, "the camera has no bandwidth left (453)"},
         {405, NJ_E_UNAVAILABLE, "the camera refused the request (4xx)"},
         {404, NJ_E_NOT_FOUND, "the camera has no such stream (404)"},
-        {403, NJ_E_DENIED, "the camera refused access (403)"},
+        {403, NJ_E_INVALID, "the camera refused access (403)"},
         {402, NJ_E_UNAVAILABLE, "the camera refused the request (4xx)"},
-        {401, NJ_E_DENIED, "the camera refused user and password (401)"},
+        {401, NJ_E_INVALID, "the camera refused user and password (401)"},
         {400, NJ_E_UNAVAILABLE, "the camera refused the request (400)"},
         {0, NJ_E_CORRUPT, "the camera's answer cannot be understood"},
     };

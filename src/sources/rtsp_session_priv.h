@@ -28,7 +28,8 @@ int nj_rtsp_session_open(const struct nj_rtsp_session_config *config, struct nj_
                          struct nj_error *err);
 // Asks for the description. *sdp is borrowed and describes the video alone. NJ_E_AGAIN: the camera
 // is elsewhere, `moved` says where (as it wrote it). Else a negative code that tells what the
-// camera said: NJ_E_DENIED, NJ_E_NOT_FOUND, NJ_E_UNAVAILABLE, NJ_E_UNSUPPORTED, NJ_E_CORRUPT, ...
+// camera said: NJ_E_INVALID (the login), NJ_E_NOT_FOUND, NJ_E_UNAVAILABLE, NJ_E_UNSUPPORTED,
+// NJ_E_CORRUPT, ...
 int nj_rtsp_session_describe(struct nj_rtsp_session *session, nj_us deadline_us, const char **sdp,
                              char moved[NJ_URL_MAX], struct nj_error *err);
 int nj_rtsp_session_play(struct nj_rtsp_session *session, nj_us deadline_us, struct nj_error *err);

@@ -72,7 +72,7 @@ static int judge_status(int status, struct nj_error *err)
     if (status == STATUS_OK || (status >= STATUS_REDIRECT && status < STATUS_ERROR))
         return 0;
     if (status == 401 || status == 403)
-        return nj_error_set(err, NJ_E_DENIED, "the camera refused user and password (%d)", status);
+        return nj_error_set(err, NJ_E_INVALID, "the camera refused user and password (%d)", status);
     if (status == 404)
         return nj_error_set(err, NJ_E_NOT_FOUND, "the camera has no such picture (404)");
     return nj_error_set(err, NJ_E_UNAVAILABLE, "the camera answered with status %d", status);

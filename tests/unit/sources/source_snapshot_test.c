@@ -155,6 +155,7 @@ static void bad_cameras_say_why(void **state)
         const char *reason = scene.user.state.reason;
         if (!failed || !strstr(reason, cases[i].word) || strstr(reason, "secret"))
             fail_msg("case %zu: \"%s\" instead of %s", i, reason, cases[i].word);
+        assert_int_equal(scene.user.state.code == NJ_E_DENIED, cases[i].mount.redirect_to != NULL);
         assert_int_equal(nj_hub_user_frames(&scene.user), 0);
         close_scene(&scene);
     }
