@@ -6,6 +6,8 @@ void nj_api_stream_write(const struct nj_source_stats *stats, struct nj_json_wri
 {
     nj_json_text(writer, "state", nj_source_state_name(stats->state));
     nj_json_text(writer, "reason", stats->reason[0] != '\0' ? stats->reason : NULL);
+    nj_json_text(writer, "last_error", stats->last_error[0] != '\0' ? stats->last_error : NULL);
+    nj_json_time(writer, "last_error_at", stats->last_error_us);
     nj_json_fixed(writer, "fps", stats->fps, 2);
     nj_json_int(writer, "width", stats->width);
     nj_json_int(writer, "height", stats->height);

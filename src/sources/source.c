@@ -223,6 +223,9 @@ static bool note_failure(struct nj_source *source, const struct nj_error *err)
     source->stats.state = again ? NJ_SOURCE_ERROR : NJ_SOURCE_FAILED;
     nj_text_copy(source->stats.reason, sizeof source->stats.reason, err->text);
     source->stats.code = err->code;
+    nj_text_copy(source->stats.last_error, sizeof source->stats.last_error, err->text);
+    source->stats.last_error_code = err->code;
+    source->stats.last_error_us = nj_wall_us(source->config.clock);
     source->stats.restarts += again;
     pthread_mutex_unlock(&source->mutex);
     nj_log_at(source->log, NJ_LOG_WARNING,

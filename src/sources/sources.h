@@ -61,9 +61,12 @@ extern const struct nj_option_group nj_sources_option_group; // group "sources"
 struct nj_source_stats {
     enum nj_source_state state;
     char reason[256];
-    int code;         // of the reason: enum nj_error_code; 0: none
-    uint64_t frames;  // pictures that came
-    uint64_t decoded; // of an RTSP camera: those that were worth it
+    int code;             // of the reason: enum nj_error_code; 0: none
+    char last_error[256]; // stays when it plays again; "" none since the start
+    int last_error_code;  // enum nj_error_code
+    nj_us last_error_us;  // wall
+    uint64_t frames;      // pictures that came
+    uint64_t decoded;     // of an RTSP camera: those that were worth it
     uint64_t dropped, restarts;
     double fps;          // over the last seconds
     nj_us last_frame_us; // wall; 0: none yet

@@ -34,6 +34,17 @@ void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics
                                                    .name = "stream_restarts_total",
                                                    .help = "Connections begun anew after a failure",
                                                    .label = "stream"};
+    static const struct nj_metric_spec error = {
+        .type = NJ_GAUGE,
+        .name = "stream_last_error",
+        .help = "Kind of a stream's last error, also of one that is over: 0 none, 1 wrong login, "
+                "address or answer, 2 not found, 5 input or output, 7 time-out, 10 not to be had, "
+                "11 not supported, 12 damaged, 13 too big, 14 address not allowed",
+        .label = "stream"};
+    static const struct nj_metric_spec error_time = {.type = NJ_GAUGE,
+                                                     .name = "stream_last_error_timestamp_seconds",
+                                                     .help = "When that was; 0: never",
+                                                     .label = "stream"};
     *stream = (struct nj_stream_metrics){.state = NULL};
     if (!metrics)
         return;
@@ -44,6 +55,8 @@ void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics
     stream->decoded = nj_metrics_get(metrics, &decoded, address);
     stream->drops = nj_metrics_get(metrics, &drops, address);
     stream->restarts = nj_metrics_get(metrics, &restarts, address);
+    stream->error = nj_metrics_get(metrics, &error, address);
+    stream->error_time = nj_metrics_get(metrics, &error_time, address);
 }
 
 static void count_up(struct nj_metric *metric, uint64_t *told, uint64_t now)
@@ -59,6 +72,8 @@ void nj_stream_metrics_set(struct nj_stream_metrics *stream, const struct nj_str
     nj_metric_set(stream->state, (double)view->stats.state);
     nj_metric_set(stream->fps, view->stats.fps);
     nj_metric_set(stream->users, (double)view->users);
+    nj_metric_set(stream->error, -(double)view->stats.last_error_code);
+    nj_metric_set(stream->error_time, (double)view->stats.last_error_us / NJ_US_PER_S);
     count_up(stream->frames, &stream->frames_told, view->stats.frames);
     count_up(stream->decoded, &stream->decoded_told, view->stats.decoded);
     count_up(stream->drops, &stream->drops_told, view->stats.dropped);

@@ -6,7 +6,8 @@
 #include "sources/streams.h"
 
 struct nj_stream_metrics {
-    struct nj_metric *state, *fps, *users, *frames, *decoded, *drops, *restarts; // NULL: none kept
+    struct nj_metric *state, *fps, *users, *frames, *decoded, *drops, *restarts, *error,
+        *error_time; // NULL: none kept
     uint64_t frames_told, decoded_told, drops_told, restarts_told;
 };
 

@@ -165,7 +165,7 @@ describe("the page's cameras", () => {
     });
     after(() => browser?.close());
 
-    test("a camera is tried, added, paused and removed by hand", async () => {
+    test("a camera is tried, added, changed, paused and removed by hand", async () => {
         const { page, troubles } = await openPage(browser);
         await page.goto(`${daemon.url}/?view=cameras`);
         await page.getByRole("button", { name: "Add a camera" }).click();
@@ -179,6 +179,17 @@ describe("the page's cameras", () => {
         const card = page.locator("[data-source=side_gate]");
         await card.getByText("active", { exact: true }).waitFor();
         await card.locator("[data-camera=side_gate] img").first().waitFor();
+        await camera.tell("drop yard");
+        await card.getByText("Last error").waitFor(); // and it stays when the camera is back
+        await card.getByText("active", { exact: true }).waitFor();
+        const { live } = await sourceOf("side_gate");
+        assert.equal(live.reason, null);
+        assert.ok(live.last_error.length > 0 && Date.parse(live.last_error_at) > 0);
+        await card.getByRole("button", { name: "Change" }).click();
+        await page.getByRole("dialog").getByLabel("Name").fill("Side door");
+        await page.getByRole("dialog").getByRole("button", { name: "Keep the change" }).click();
+        await card.getByRole("heading", { name: "Side door" }).waitFor();
+        await card.getByText("active", { exact: true }).waitFor(); // with the login that was kept
         await card.getByRole("button", { name: "Pause" }).click();
         await card.getByRole("button", { name: "Resume" }).waitFor();
         await card.getByRole("button", { name: "Remove" }).click();

@@ -170,6 +170,12 @@ static void bad_cameras_say_why(void **state)
             fail_msg("case %zu: state %d, %llu frames, \"%s\" instead of %s", i, stats.state,
                      (unsigned long long)stats.frames, stats.reason, cases[i].word);
         assert_int_equal(nj_hub_user_frames(&scene.user), 0);
+        assert_string_equal(stats.last_error, stats.reason);
+        // A login that the camera refuses is no address that we do not allow.
+        bool denied =
+            strcmp(cases[i].word, "metadata") == 0 ||
+            (cases[i].mount.redirect_to && !strncmp(cases[i].mount.redirect_to, "file", 4));
+        assert_int_equal(stats.code == NJ_E_DENIED, denied);
         close_scene(&scene);
     }
 }
@@ -326,6 +332,8 @@ static void dropped_and_rebooted_camera_comes_back(void **state)
     nj_stream_get_stats(scene.user.user, &stats);
     assert_true(stats.restarts >= 2);
     assert_int_equal(stats.state, NJ_SOURCE_ACTIVE);
+    assert_string_equal(stats.reason, "");
+    assert_true(stats.last_error[0] != '\0' && stats.last_error_us > 0); // told afterwards, too
     close_scene(&scene);
 }
 

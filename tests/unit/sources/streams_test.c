@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared streams: one connection for all its users, a grace period, and no word after leaving.
+#include "sources/stream_metrics_priv.h"
 #include "tests/unit/sources/streams_helper.h"
 
 #include <setjmp.h>
@@ -213,6 +214,25 @@ static void giving_up_is_told_and_a_new_user_revives(void **state)
     nj_hub_finish(&bench);
 }
 
+static void last_error_of_a_stream_is_among_its_metrics(void **state)
+{
+    static const struct nj_stream_view failed = {
+        .stats = {.last_error_code = NJ_E_TIMEOUT, .last_error_us = 2500 * (nj_us)NJ_US_PER_MS}};
+    struct nj_metrics *metrics = nj_metrics_create();
+    struct nj_stream_metrics stream;
+    struct nj_buf text;
+    (void)state;
+    nj_buf_init(&text, 1 << 20);
+    nj_stream_metrics_begin(&stream, metrics, "rtsp://cam/1");
+    nj_stream_metrics_set(&stream, &failed);
+    nj_metrics_write(metrics, &text);
+    assert_non_null(strstr(text.data, "\nstream_last_error{stream=\"rtsp://cam/1\"} 7\n"));
+    assert_non_null(
+        strstr(text.data, "\nstream_last_error_timestamp_seconds{stream=\"rtsp://cam/1\"} 2.5\n"));
+    nj_buf_finish(&text);
+    nj_metrics_destroy(metrics);
+}
+
 static void leaving_while_told_is_safe(void **state)
 {
     struct nj_hub_bench bench;
@@ -343,6 +363,7 @@ int streams_test(void)
         cmocka_unit_test(new_user_looks_at_the_picture_that_is_there),
         cmocka_unit_test(each_user_gets_its_own_rate),
         cmocka_unit_test(giving_up_is_told_and_a_new_user_revives),
+        cmocka_unit_test(last_error_of_a_stream_is_among_its_metrics),
         cmocka_unit_test(leaving_while_told_is_safe),
         cmocka_unit_test(no_callback_comes_after_leaving),
         cmocka_unit_test(limits_are_refused_by_name),

@@ -269,6 +269,8 @@ export interface LettersRequeued {
 export interface Live {
     state: string;
     reason: string | null;
+    last_error: string | null;
+    last_error_at: string | null;
     fps: number;
     width: number;
     height: number;
@@ -546,6 +548,8 @@ export interface Stream {
     users: number;
     state: string;
     reason: string | null;
+    last_error: string | null;
+    last_error_at: string | null;
     fps: number;
     width: number;
     height: number;
@@ -570,6 +574,8 @@ export interface Subscription {
         address: string;
         state: string;
         reason: string | null;
+        last_error: string | null;
+        last_error_at: string | null;
         fps: number;
         width: number;
         height: number;

@@ -2,17 +2,35 @@
 // The live cameras as they are set up: state, picture, and what can be done with each.
 import { useState } from "react";
 import { ApiError, change } from "../api/client";
-import type { Camera, Source, SourcePage } from "../api/types";
+import type { Camera, Live, Source, SourcePage } from "../api/types";
 import { stateOf } from "../live/sources";
 import { useRequest } from "../live/useRequest";
 import { Dialog } from "../widgets/Dialog";
 import { Empty, ErrorCard, Skeleton } from "../widgets/States";
+import { Age } from "../widgets/Time";
 import { number } from "../widgets/words";
 import { CameraTile } from "./CameraTile";
 import { SourceForm } from "./SourceForm";
 import { GradeMark } from "./System";
 
 const READ_EVERY_MS = 3000;
+
+function LastError({ live }: { live: Live }) {
+    if (live.last_error === null) return null;
+    return (
+        <>
+            <dt>Last error</dt>
+            <dd>
+                {live.last_error}
+                {live.last_error_at !== null && (
+                    <>
+                        , <Age at={live.last_error_at} />
+                    </>
+                )}
+            </dd>
+        </>
+    );
+}
 
 function Numbers({ source }: { source: Source }) {
     const live = source.live;
@@ -31,6 +49,7 @@ function Numbers({ source }: { source: Source }) {
                     </dd>
                     <dt>Reconnects</dt>
                     <dd>{number(live.restarts)}</dd>
+                    <LastError live={live} />
                 </>
             )}
         </dl>

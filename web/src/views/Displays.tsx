@@ -81,8 +81,14 @@ function DisplayCard({ one }: { one: Subscription }) {
             <p>{sessionWord(one)}</p>
             <Result one={one} />
             <p className="small">
-                {one.model.name} ({one.model.state}) · {number(one.stream.fps, 1)} pictures per second · {count(one.runs, "run")} · {one.stream.address}
+                {one.model.name} ({one.model.state}) · {number(one.stream.fps, 1)} pictures per second, {number(one.stream.frames_dropped)} dropped · {count(one.runs, "run")} ·{" "}
+                {one.stream.address}
             </p>
+            {one.stream.last_error !== null && one.stream.last_error_at !== null && (
+                <p className="small">
+                    Last error of the stream, <Age at={one.stream.last_error_at} />: {one.stream.last_error}
+                </p>
+            )}
         </article>
     );
 }
