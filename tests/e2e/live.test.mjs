@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { desk, night, openBrowser, openPage, phone } from "./browser.mjs";
+import { Camera, testVideo } from "./camera.mjs";
 import { Daemon, personPicture, street, until } from "./daemon.mjs";
 
 const FEED_MS = 2000;
@@ -71,15 +72,16 @@ function findPale() {
     return pale;
 }
 
+before(async () => (browser = await openBrowser()));
+after(() => browser?.close());
+
 describe("the page of the real program", () => {
     before(async () => {
         daemon = await Daemon.start({ set: street() });
-        browser = await openBrowser();
         person = await personPicture(daemon.folder);
     });
 
     after(async () => {
-        await browser?.close();
         const end = await daemon?.destroy();
         assert.deepEqual(end, { code: 0, signal: null }, "the program drains and ends by itself");
     });
@@ -267,6 +269,37 @@ describe("the page of the real program", () => {
         await banner.waitFor({ state: "detached", timeout: 35000 });
         await daemon.upload(person, "garage", "third.jpg");
         await feedOf(page).locator("[data-row]", { hasText: "garage" }).first().waitFor({ timeout: 5000 });
+        await context.close();
+    });
+});
+
+describe("a live camera", () => {
+    const batch = ["batch.window_seconds=6", "batch.idle_timeout_seconds=3", "batch.check_interval_seconds=0.5"];
+    let camera;
+    let lone;
+
+    before(async () => {
+        camera = await Camera.start({ street: testVideo("street") });
+        const source = { id: "road", name: "Road", kind: "rtsp", url: camera.url("street"), fps: 5 };
+        lone = await Daemon.start({ set: [`sources.list=${JSON.stringify([source])}`, ...batch] });
+    });
+
+    after(async () => {
+        const end = await lone?.destroy();
+        await camera?.stop();
+        assert.deepEqual(end, { code: 0, signal: null });
+    });
+
+    test("people_before_an_rtsp_camera_end_in_events_on_the_page", async () => {
+        const { page, context, troubles } = await openPage(browser);
+        await page.goto(lone.url);
+        const row = feedOf(page).locator("[data-row]", { hasText: /person.* at Road/i }).first();
+        await row.waitFor({ timeout: 60000 });
+        await page.locator('[data-camera="road"] [data-box]').first().waitFor();
+        await row.click();
+        await detailOf(page).locator(".shot img").waitFor();
+        assert.equal((await camera.stats("street")).connections_ever, 1);
+        assert.deepEqual(troubles, []);
         await context.close();
     });
 });
