@@ -7,13 +7,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { carArchive, carManifest, carPipeline, zip } from "./archive.mjs";
+import { openBrowser, openPage } from "./browser.mjs";
 import { Camera, testVideo } from "./camera.mjs";
 import { Daemon, until } from "./daemon.mjs";
 import { Backend } from "./websocket.mjs";
 
 const JITTER_MS = 100;
 const IMAGE_MS = 5;
-const car = [[{ class: "car", confidence: 0.93, bbox: { x: 100, y: 60, width: 120, height: 80 } }]];
+// Each model takes what it knows, and of a part of the picture what lies there.
+const car = [[
+    { class: "car", confidence: 0.93, bbox: { x: 100, y: 60, width: 120, height: 80 } },
+    { class: "Honda", confidence: 0.97, bbox: { x: 120, y: 90, width: 4, height: 4 } },
+]];
 
 let folder;
 let daemon;
@@ -252,5 +257,44 @@ describe("the second generation", () => {
         const metrics = await (await fetch(`${daemon.url}/api/metrics`)).text();
         assert.match(metrics, /worker_errors_total\{code="invalid_json"\} 2/);
         assert.ok(!daemon.log.includes("geheim"));
+    });
+});
+
+function brandArchive() {
+    const root = { ...carPipeline.pipeline, branches: [{ modelId: "car_brand_cls_v1", modelFile: "brand.onnx", crop: true, triggerClasses: ["car"], branches: [] }] };
+    const brand = { name: "brand", weights: "brand.onnx", decoder: "classes", input: { width: 64, height: 64, fit: "stretch", order: "rgb", layout: "nchw" }, threshold: 0.3, classes: ["Honda", "Toyota"] };
+    return carArchive({ "cars/pipeline.json": JSON.stringify({ pipeline: root }), "cars/brand.json": JSON.stringify(brand), "cars/brand.onnx": "more of them" });
+}
+
+describe("the page's displays", () => {
+    let backend;
+    let browser;
+
+    before(async () => {
+        await writeFile(join(folder, "archives", "brands.mpta"), brandArchive());
+        browser = await openBrowser();
+        backend = await Backend.open(daemon.port, "/ws/worker");
+    });
+
+    after(async () => {
+        backend.drop();
+        await browser?.close();
+    });
+
+    test("picture, boxes, track, branch results and the archive's tree with its times are shown", async () => {
+        backend.send({ type: "setSubscriptionList", subscriptions: [entry("p1;c3", { modelUrl: `file://${join(folder, "archives", "brands.mpta")}` })] });
+        const told = await backend.next("a detection", (message) => message.type === "imageDetection" && message.subscriptionIdentifier === "p1;c3");
+        assert.deepEqual(told.data.detection, { carBrand: "Honda" });
+        const { page, troubles } = await openPage(browser);
+        await page.goto(`${daemon.url}/?view=cameras`);
+        const card = page.locator('[data-subscription="p1;c3"]');
+        await card.locator("[data-box]").first().waitFor();
+        assert.match(await card.locator("[data-box] text").first().textContent(), /^#\d+ car/);
+        assert.ok(await card.locator("img").first().evaluate((one) => one.naturalWidth > 0));
+        await card.getByText("Honda (97 %)").waitFor();
+        const branch = page.locator(".tree .tree li", { hasText: "car_brand_cls_v1" });
+        assert.match(await branch.first().textContent(), /1 run, .* ms on average/);
+        assert.ok(!(await page.content()).includes("geheim"));
+        assert.deepEqual(troubles, []);
     });
 });
