@@ -76,6 +76,7 @@ void worker_init(struct worker *worker, struct flow *flow, const char *seen)
     flow_set(flow, "archives.roots=%s", flow->dir.path);
     flow_set(flow, "worker.allow_loopback=true");
     flow_set(flow, "worker.fps=10");
+    flow_set(flow, "detect.threads=1");
     flow_set(flow, "sessions.lost_seconds=2");
 }
 
@@ -140,4 +141,112 @@ const char *worker_wait_for(struct worker *worker, const char *type, const char 
     }
     fail_msg("no %s with %s and %s; newest: %.600s", type, part, other, worker->text);
     return NULL;
+}
+
+void worker_until_written(struct worker *worker)
+{
+    struct nj_action_stats stats;
+    for (int i = 0; i < WORKER_STEPS_MAX; i++) {
+        nj_action_runner_get_stats(worker->flow->app->actions, &stats);
+        if (stats.under_way == 0)
+            break;
+        (void)worker_next(worker);
+    }
+    assert_int_equal(stats.under_way, 0);
+    assert_int_equal(stats.failed, 0);
+}
+
+static uint64_t runs(const struct worker *worker)
+{
+    struct nj_subscription_stats stats;
+    nj_subscriptions_get_stats(worker->flow->app->subscriptions, &stats);
+    return stats.runs;
+}
+
+void worker_until_run_is_over(struct worker *worker)
+{
+    for (int i = 0; i < WORKER_STEPS_MAX && runs(worker) == 0; i++)
+        (void)worker_next(worker);
+    assert_int_equal(runs(worker), 1);
+    for (int i = 0; i < 20; i++) // its end, and whatever it would have done
+        (void)worker_next(worker);
+    worker_until_written(worker);
+}
+
+static int wait_at(struct nj_detect_job *job, const struct nj_job_tools *tools,
+                   struct nj_frame **out, struct nj_error *err)
+{
+    struct worker_gate *gate = NJ_CONTAINER_OF(job, struct worker_gate, job);
+    (void)tools;
+    (void)out;
+    pthread_mutex_lock(&gate->lock);
+    gate->entered = true;
+    pthread_cond_broadcast(&gate->changed);
+    while (!gate->open)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+    return nj_error_set(err, NJ_E_CANCELLED, "opened");
+}
+
+static void note_done(struct nj_detect_job *job)
+{
+    struct worker_gate *gate = NJ_CONTAINER_OF(job, struct worker_gate, job);
+    pthread_mutex_lock(&gate->lock);
+    gate->done = true;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void close_gate(struct worker_gate *gate, struct nj_scheduler *scheduler)
+{
+    *gate = (struct worker_gate){.job = {.source = "gate", .load = wait_at, .done = note_done}};
+    pthread_mutex_init(&gate->lock, NULL);
+    pthread_cond_init(&gate->changed, NULL);
+    assert_int_equal(nj_scheduler_submit(scheduler, &gate->job), 0);
+}
+
+static void wait_until(struct worker_gate *gate, const bool *what)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (!*what)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void worker_gate_open(struct worker_gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+    wait_until(gate, &gate->done);
+    pthread_cond_destroy(&gate->changed);
+    pthread_mutex_destroy(&gate->lock);
+}
+
+static int64_t waiting_jobs(struct nj_scheduler *scheduler)
+{
+    struct nj_scheduler_stats stats;
+    nj_scheduler_get_stats(scheduler, &stats);
+    return stats.waiting;
+}
+
+// Frame by frame, with the next gate closed behind each.
+struct worker_gate *worker_until_run_is_held(struct worker *worker, struct worker_gate gates[2])
+{
+    struct nj_scheduler *scheduler = worker->flow->app->scheduler;
+    size_t held = 0;
+    close_gate(&gates[0], scheduler);
+    wait_until(&gates[0], &gates[0].entered);
+    for (int i = 0; i < WORKER_STEPS_MAX && runs(worker) == 0; i++) {
+        (void)worker_next(worker);
+        if (waiting_jobs(scheduler) == 0 || runs(worker) > 0)
+            continue;
+        close_gate(&gates[1 - held], scheduler);
+        worker_gate_open(&gates[held]);
+        held = 1 - held;
+        wait_until(&gates[held], &gates[held].entered);
+    }
+    assert_int_equal(runs(worker), 1);
+    return &gates[held];
 }

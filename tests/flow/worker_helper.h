@@ -20,6 +20,14 @@ enum { WORKER_TEXT_SIZE = 64 << 10, WORKER_STEPS_MAX = 600 };
     "\"y\":100,\"width\":4,\"height\":4}},{\"class\":\"Sedan\",\"confidence\":0.95,\"bbox\":{"     \
     "\"x\":120,\"y\":100,\"width\":4,\"height\":4}}]]"
 
+// The one inference thread is held until this is opened.
+struct worker_gate {
+    struct nj_detect_job job;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool open, entered, done;
+};
+
 struct worker {
     struct flow *flow;
     struct nj_test_camera *camera;
@@ -42,6 +50,14 @@ void worker_ask_for(struct worker *worker, const char *const *ids, size_t count)
 // that nobody waits for is one too many.
 const char *worker_wait_for(struct worker *worker, const char *type, const char *part,
                             const char *other);
+// Until no action is under way, and none failed: what it wrote is there then.
+void worker_until_written(struct worker *worker);
+// Until the first run came to its end, whatever it did.
+void worker_until_run_is_over(struct worker *worker);
+// Until the first run began, whose branches wait for the thread that is held. Returns the gate that
+// is to be opened.
+struct worker_gate *worker_until_run_is_held(struct worker *worker, struct worker_gate gates[2]);
+void worker_gate_open(struct worker_gate *gate);
 // The next message, "" when none came and fake time went on instead.
 const char *worker_next(struct worker *worker);
 

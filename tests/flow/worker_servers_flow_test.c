@@ -82,24 +82,9 @@ static void start(struct servers *servers, const char *document, const char *see
     flow_set(flow, "redis.password=%s", secret);
     flow_set(flow, "postgresql.url=%s", nj_postgres_url(servers->postgres, database, postgres));
     flow_set(flow, "postgresql.password=%s", NJ_POSTGRES_PASSWORD);
-    flow_set(flow, "detect.threads=1");
     worker_start(&servers->worker, document);
     worker_come(&servers->worker);
     worker_ask_for(&servers->worker, one, 1);
-}
-
-// Until no action is under way: what it wrote is there then.
-static void until_written(struct servers *servers)
-{
-    struct nj_action_stats stats;
-    for (int i = 0; i < WORKER_STEPS_MAX; i++) {
-        nj_action_runner_get_stats(servers->worker.flow->app->actions, &stats);
-        if (stats.under_way == 0)
-            break;
-        (void)worker_next(&servers->worker);
-    }
-    assert_int_equal(stats.under_way, 0);
-    assert_int_equal(stats.failed, 0);
 }
 
 static const char *column(const struct servers *servers, const char *name, char out[256])
@@ -155,7 +140,7 @@ static void postgres_and_redis_take_the_car_of_a_camera(void **state)
     start(servers, DOCUMENT("\"partial_branches\":\"any\""), WORKER_SEEN);
     const char *text = worker_wait_for(&servers->worker, "imageDetection", "d1;c1", "Honda");
     assert_non_null(strstr(text, "\"bodyType\":\"Sedan\""));
-    until_written(servers);
+    worker_until_written(&servers->worker);
     expect_row(servers, "Honda", "Sedan", session);
     expect_image(servers, session);
     // Nothing of it besides in the embedded store.
@@ -165,25 +150,13 @@ static void postgres_and_redis_take_the_car_of_a_camera(void **state)
     assert_int_equal(flow_sql_int(servers->worker.flow, "SELECT count(*) FROM dead_letters"), 0);
 }
 
-static uint64_t runs(const struct servers *servers)
-{
-    struct nj_subscription_stats stats;
-    nj_subscriptions_get_stats(servers->worker.flow->app->subscriptions, &stats);
-    return stats.runs;
-}
-
 // A branch would not run, which is known before anything is done.
 static void postgres_and_redis_get_nothing_of_a_car_without_its_front(void **state)
 {
     NEED_SERVERS;
     struct servers *servers = *state;
     start(servers, DOCUMENT("\"partial_branches\":\"all\""), "[[" WORKER_CAR "]]");
-    for (int i = 0; i < WORKER_STEPS_MAX && runs(servers) == 0; i++)
-        (void)worker_next(&servers->worker);
-    assert_int_equal(runs(servers), 1);
-    for (int i = 0; i < 20; i++) // the run's end, and whatever it would have done
-        (void)worker_next(&servers->worker);
-    until_written(servers);
+    worker_until_run_is_over(&servers->worker);
     assert_int_equal(nj_postgres_int(servers->postgres, database,
                                      "SELECT count(*) FROM information_schema.schemata WHERE "
                                      "schema_name = 'gas_station_1'"),
@@ -192,108 +165,21 @@ static void postgres_and_redis_get_nothing_of_a_car_without_its_front(void **sta
     assert_int_equal(flow_sql_int(servers->worker.flow, "SELECT count(*) FROM dead_letters"), 0);
 }
 
-// Holds the one inference thread until it is opened.
-struct gate {
-    struct nj_detect_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool open, entered, done;
-};
-
-static int wait_at(struct nj_detect_job *job, const struct nj_job_tools *tools,
-                   struct nj_frame **out, struct nj_error *err)
-{
-    struct gate *gate = NJ_CONTAINER_OF(job, struct gate, job);
-    (void)tools;
-    (void)out;
-    pthread_mutex_lock(&gate->lock);
-    gate->entered = true;
-    pthread_cond_broadcast(&gate->changed);
-    while (!gate->open)
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
-    return nj_error_set(err, NJ_E_CANCELLED, "opened");
-}
-
-static void note_done(struct nj_detect_job *job)
-{
-    struct gate *gate = NJ_CONTAINER_OF(job, struct gate, job);
-    pthread_mutex_lock(&gate->lock);
-    gate->done = true;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
-}
-
-static void close_gate(struct gate *gate, struct nj_scheduler *scheduler)
-{
-    *gate = (struct gate){.job = {.source = "gate", .load = wait_at, .done = note_done}};
-    pthread_mutex_init(&gate->lock, NULL);
-    pthread_cond_init(&gate->changed, NULL);
-    assert_int_equal(nj_scheduler_submit(scheduler, &gate->job), 0);
-}
-
-static void wait_until(struct gate *gate, const bool *what)
-{
-    pthread_mutex_lock(&gate->lock);
-    while (!*what)
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
-}
-
-static void open_gate(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    gate->open = true;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
-    wait_until(gate, &gate->done);
-    pthread_cond_destroy(&gate->changed);
-    pthread_mutex_destroy(&gate->lock);
-}
-
-static int64_t waiting_jobs(struct nj_scheduler *scheduler)
-{
-    struct nj_scheduler_stats stats;
-    nj_scheduler_get_stats(scheduler, &stats);
-    return stats.waiting;
-}
-
-// Frame by frame, with the next gate closed behind each, until a run has begun: its branches wait
-// for a thread that is held. Returns the gate that holds it.
-static struct gate *until_run_is_held(struct servers *servers, struct gate gates[2])
-{
-    struct nj_scheduler *scheduler = servers->worker.flow->app->scheduler;
-    size_t held = 0;
-    close_gate(&gates[0], scheduler);
-    wait_until(&gates[0], &gates[0].entered);
-    for (int i = 0; i < WORKER_STEPS_MAX && runs(servers) == 0; i++) {
-        (void)worker_next(&servers->worker);
-        if (waiting_jobs(scheduler) == 0 || runs(servers) > 0)
-            continue;
-        close_gate(&gates[1 - held], scheduler);
-        open_gate(&gates[held]);
-        held = 1 - held;
-        wait_until(&gates[held], &gates[held].entered);
-    }
-    assert_int_equal(runs(servers), 1);
-    return &gates[held];
-}
-
 static void postgres_row_stays_as_it_is_when_branches_are_late_under_all(void **state)
 {
     NEED_SERVERS;
     struct servers *servers = *state;
-    struct gate gates[2];
+    struct worker_gate gates[2];
     char session[256];
     start(servers, DOCUMENT("\"partial_branches\":\"all\""), WORKER_SEEN);
-    struct gate *gate = until_run_is_held(servers, gates);
-    until_written(servers); // the first record, the image, the message
+    struct worker_gate *gate = worker_until_run_is_held(&servers->worker, gates);
+    worker_until_written(&servers->worker); // the first record, the image, the message
     expect_row(servers, "", "", session);
     flow_advance(servers->worker.flow, 31 * (nj_us)NJ_US_PER_S);
-    open_gate(gate);
+    worker_gate_open(gate);
     const char *text = worker_wait_for(&servers->worker, "imageDetection", "d1;c1", "Car");
     assert_null(strstr(text, "Honda"));
-    until_written(servers);
+    worker_until_written(&servers->worker);
     expect_row(servers, "", "", session);
     expect_image(servers, session); // it was saved before the branches began, as the trace has it
 }
