@@ -84,17 +84,30 @@ static int read_status(const struct nj_rtsp_message *message)
     return status;
 }
 
+// Behind the empty line; NULL: it is not there yet. Some cameras end lines with LF alone.
+static const char *head_end(const char *bytes, size_t length)
+{
+    const char *stop = bytes + length, *at = memchr(bytes, '\n', length);
+    while (at) {
+        const char *next = at + 1 + (stop - at > 1 && at[1] == '\r');
+        if (next < stop && *next == '\n')
+            return next + 1;
+        at = memchr(at + 1, '\n', (size_t)(stop - at - 1));
+    }
+    return NULL;
+}
+
 // An answer or a request, which may not be whole yet.
 static int read_text(const char *bytes, size_t length, struct nj_rtsp_message *out,
                      struct nj_error *err)
 {
-    const char *end = memmem(bytes, length, "\r\n\r\n", 4);
+    const char *end = head_end(bytes, length);
     if (!end && length > NJ_RTSP_HEAD_MAX)
         return nj_error_set(err, NJ_E_TOO_BIG, "the camera's answer has too long a head");
     if (!end)
         return 0;
     out->head = bytes;
-    out->head_size = (size_t)(end - bytes) + 4;
+    out->head_size = (size_t)(end - bytes);
     if (!body_size_of(out))
         return nj_error_set(err, NJ_E_CORRUPT, "the camera's answer has a wrong Content-Length");
     out->size = out->head_size + out->body_size;
@@ -145,7 +158,8 @@ bool nj_rtsp_message_field(const struct nj_rtsp_message *message, const char *na
     const size_t length = strlen(name);
     out[0] = '\0';
     while (at < stop) {
-        const char *end = memmem(at, (size_t)(stop - at), "\r\n", 2);
+        const char *line = memchr(at, '\n', (size_t)(stop - at));
+        const char *end = line && line > at && line[-1] == '\r' ? line - 1 : line;
         if (!end || end == at)
             break;
         bool match =
@@ -153,7 +167,7 @@ bool nj_rtsp_message_field(const struct nj_rtsp_message *message, const char *na
         if (match && n == 0)
             return copy_value(at + length + 1, end, out, size);
         n -= match;
-        at = end + 2;
+        at = line + 1;
     }
     return false;
 }

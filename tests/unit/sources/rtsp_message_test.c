@@ -36,6 +36,11 @@ static void messages_end_where_they_say(void **state)
         {OK_HEAD "Content-Length: -1\r\n\r\n", 0, NJ_E_CORRUPT, NJ_RTSP_PARTIAL, 0, 0, 0},
         {OK_HEAD "Content-Length: 99999999999\r\n\r\n", 0, NJ_E_CORRUPT, NJ_RTSP_PARTIAL, 0, 0, 0},
         {OK_HEAD, 0, 0, NJ_RTSP_PARTIAL, 0, 0, 0},
+        {"RTSP/1.0 200 OK\nCSeq: 3\nContent-Length: 2\n\nhello", 0, 0, NJ_RTSP_ANSWER, 45, 2, 200},
+        {"RTSP/1.0 200 OK\nContent-Length: 4\n\r\nabcd\r\n\r\n", 0, 0, NJ_RTSP_ANSWER, 40, 4, 200},
+        {"RTSP/1.0 200 OK\r\n\n\r\n\r\n", 0, 0, NJ_RTSP_ANSWER, 18, 0, 200},
+        {"RTSP/1.0 200 OK\nCSeq: 3\n\r", 0, 0, NJ_RTSP_PARTIAL, 0, 0, 0},
+        {"RTSP/1.0 200 OK\nCSeq: 3\n", 0, 0, NJ_RTSP_PARTIAL, 0, 0, 0},
         {"RTSP/1.0\r\n\r\n", 0, 0, NJ_RTSP_ANSWER, 12, 0, 0},
         {"OPTIONS * RTSP/1.0\r\n\r\n", 0, 0, NJ_RTSP_REQUEST, 22, 0, 0},
         {"\r\n\1\2$\0\0\0", 8, 0, NJ_RTSP_STRAY, 4, 0, 0},
@@ -77,14 +82,11 @@ static void head_without_an_end_is_refused(void **state)
     free(bytes);
 }
 
-static void fields_are_found_by_name_and_number(void **state)
+static void find_fields(const char *text)
 {
-    static const char text[] = "RTSP/1.0 401 Unauthorized\r\nwww-authenticate:  Basic a \r\n"
-                               "WWW-Authenticate: Digest b\r\nCSeq: 1\r\n\r\n";
     struct nj_rtsp_message message;
     char value[16];
-    (void)state;
-    assert_int_equal(nj_rtsp_message_read(text, sizeof text - 1, &message, NULL), 0);
+    assert_int_equal(nj_rtsp_message_read(text, strlen(text), &message, NULL), 0);
     assert_true(nj_rtsp_message_field(&message, "WWW-Authenticate", 0, value, sizeof value));
     assert_string_equal(value, "Basic a");
     assert_true(nj_rtsp_message_field(&message, "WWW-Authenticate", 1, value, sizeof value));
@@ -92,6 +94,16 @@ static void fields_are_found_by_name_and_number(void **state)
     assert_false(nj_rtsp_message_field(&message, "WWW-Authenticate", 2, value, sizeof value));
     assert_false(nj_rtsp_message_field(&message, "Session", 0, value, sizeof value));
     assert_false(nj_rtsp_message_field(&message, "CSeq", 0, value, 1));
+    assert_true(nj_rtsp_message_field(&message, "CSeq", 0, value, 2));
+}
+
+static void fields_are_found_by_name_and_number(void **state)
+{
+    (void)state;
+    find_fields("RTSP/1.0 401 Unauthorized\r\nwww-authenticate:  Basic a \r\n"
+                "WWW-Authenticate: Digest b\r\nCSeq: 1\r\n\r\n");
+    find_fields("RTSP/1.0 401 Unauthorized\nwww-authenticate:  Basic a \n"
+                "WWW-Authenticate: Digest b\nCSeq: 1\n\nSession: 3\n");
 }
 
 static void video_is_found_and_set_up_where_it_is(void **state)
