@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The video of an RTSP camera as packets: opening with address rules and redirects, a watchdog of
-// its own, and libavformat to put RTP together. Belongs to the capture thread.
+// The video of an RTSP camera as packets: opening with address rules and redirects, and a
+// watchdog of its own. Belongs to the capture thread.
 #ifndef NJ_SOURCES_RTSP_INPUT_PRIV_H
 #define NJ_SOURCES_RTSP_INPUT_PRIV_H
 
 #include "net/url.h"
+#include "sources/rtp_priv.h"
 #include "sources/source_driver.h"
 
 #include <libavcodec/packet.h>
-#include <libavformat/avformat.h>
 
 struct nj_rtsp_session;
 
@@ -16,15 +16,11 @@ struct nj_rtsp_input {
     struct nj_source *source;
     struct nj_resolver *resolver;    // of the camera: a name that hangs is asked once
     struct nj_rtsp_session *session; // NULL: not open
-    AVIOContext *wire;               // packets of the session
-    AVFormatContext *format;
-    AVStream *stream;      // of format: the video
-    nj_us deadline_us;     // monotonic: of the step under way, or of the next video packet
-    nj_us packet_us;       // when the last video packet came; 0: none yet
-    nj_us newest_pts_us;   // of all packets; -1: none yet
-    nj_us interval_us;     // between pictures, smoothed; 0: not known yet
-    struct nj_error error; // why the session gave no packet
-    bool took;             // libavformat asked for a packet
+    struct nj_rtp *rtp;              // makes packets of video of the session's
+    nj_us deadline_us;   // monotonic: of the step under way, or of the next video packet
+    nj_us packet_us;     // when the last video packet came; 0: none yet
+    nj_us newest_pts_us; // of all packets; -1: none yet
+    nj_us interval_us;   // between pictures, smoothed; 0: not known yet
 };
 
 // Looks at the entry's address alone. NJ_E_INVALID, NJ_E_DENIED.

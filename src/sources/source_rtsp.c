@@ -80,21 +80,21 @@ static bool codec_is_known(enum AVCodecID id)
 
 static int open_decoder(struct player *player, struct nj_error *err)
 {
-    const AVStream *stream = player->input.stream;
-    enum AVCodecID id = stream->codecpar->codec_id;
+    const struct nj_rtp_video *video = nj_rtp_video(player->input.rtp);
+    enum AVCodecID id = video->codec->codec_id;
     const AVCodec *codec = codec_is_known(id) ? avcodec_find_decoder(id) : NULL;
     if (!codec)
         return nj_error_set(err, NJ_E_UNSUPPORTED, "no decoder for the camera's video (%s)",
-                            avcodec_get_name(id));
+                            video->name);
     player->codec = avcodec_alloc_context3(codec);
     player->decoded = av_frame_alloc();
     player->packet = av_packet_alloc();
     if (!player->codec || !player->decoded || !player->packet ||
-        avcodec_parameters_to_context(player->codec, stream->codecpar) < 0)
+        avcodec_parameters_to_context(player->codec, video->codec) < 0)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for a decoder");
     player->codec->thread_count = 1; // a camera a core; threads inside cost a tenth more
     player->codec->max_pixels = MAX_PIXELS;
-    player->codec->pkt_timebase = stream->time_base;
+    player->codec->pkt_timebase = video->time_base;
     if (avcodec_open2(player->codec, codec, NULL) < 0)
         return nj_error_set(err, NJ_E_UNSUPPORTED, "the decoder for %s does not open",
                             avcodec_get_name(id));

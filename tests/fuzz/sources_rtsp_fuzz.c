@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a camera can send before it is trusted: the Location of a redirect; messages, descriptions
-// (SDP) and challenges; RTP packets through libavformat in memory.
+// (SDP) and challenges; their RTP packets.
 //
 // First byte modulo 3 is 0: a redirect. 1: SDP up to the first NUL, then packets, each behind two
 // bytes of length. 2: bytes of a connection.
@@ -23,67 +23,14 @@ const char *__lsan_default_suppressions(void)  // NOLINT(bugprone-reserved-ident
     return "leak:av_malloc\nleak:av_realloc\nleak:libavformat\n";
 }
 
-enum { IO_BYTES = 4096, PACKETS_MAX = 64 };
+enum { PACKET_MAX = 1500 };
 
-struct wire {
-    const uint8_t *bytes;
-    size_t length;
-    bool framed; // packets behind their lengths; else a stream of bytes
-};
-
-static int read_wire(void *opaque, uint8_t *out, int size)
-{
-    struct wire *wire = opaque;
-    size_t count = wire->length;
-    if (wire->framed && wire->length >= 2) {
-        count = ((size_t)wire->bytes[0] << 8 | wire->bytes[1]) % 1500;
-        wire->bytes += 2;
-        wire->length -= 2;
-        count = count < wire->length ? count : wire->length;
-    }
-    count = count < (size_t)size ? count : (size_t)size;
-    if (count == 0)
-        return AVERROR_EOF;
-    memcpy(out, wire->bytes, count);
-    wire->bytes += count;
-    wire->length -= count;
-    return (int)count;
-}
-
-static int write_nothing(void *opaque, uint8_t *bytes, int size)
-{
-    (void)opaque;
-    (void)bytes;
-    return size;
-}
-
-// `both`: reports are written, too; without a buffer, because the other direction uses it.
-static AVIOContext *open_wire(struct wire *wire, bool both)
-{
-    unsigned char *buffer = av_malloc(IO_BYTES);
-    AVIOContext *io =
-        buffer ? avio_alloc_context(buffer, IO_BYTES, 0, wire, read_wire, write_nothing, NULL)
-               : NULL;
-    if (io)
-        io->direct = both;
-    else
-        av_free(buffer);
-    return io;
-}
-
-static void close_wire(AVIOContext *io)
-{
-    if (io)
-        av_freep(&io->buffer);
-    avio_context_free(&io);
-}
-
-static void read_packets(AVFormatContext *format)
+static void read_packets(struct nj_rtp *rtp)
 {
     struct nj_rtsp_gop gop = {.count = 0};
     struct nj_rtsp_hint hint = {0};
     AVPacket *packet = av_packet_alloc();
-    for (int i = 0; packet && i < PACKETS_MAX && av_read_frame(format, packet) >= 0; i++) {
+    while (packet && nj_rtp_take(rtp, packet, NULL) == 0) {
         if (!nj_rtsp_gop_add(&gop, packet))
             nj_rtsp_gop_clear(&gop);
         (void)nj_rtsp_hint_note(&hint, packet->size);
@@ -98,25 +45,23 @@ static void describe(const uint8_t *data, size_t size)
     const uint8_t *end = memchr(data, 0, size);
     size_t length = end ? (size_t)(end - data) : size;
     struct nj_rtsp_video video = {.description = NULL};
+    struct nj_rtp *rtp = NULL;
     if (nj_rtsp_video_read((const char *)data, length, "rtsp://cam/", &video, NULL) != 0)
         return;
-    struct wire sdp = {(const uint8_t *)video.description, strlen(video.description), false};
-    struct wire rtp = {data + length + (end != NULL), size - length - (end != NULL), true};
-    AVIOContext *first = open_wire(&sdp, false), *second = open_wire(&rtp, true);
-    AVFormatContext *format = avformat_alloc_context();
-    AVDictionary *options = NULL;
-    av_log_set_level(AV_LOG_QUIET);
-    if (first && second && format && av_dict_set(&options, "sdp_flags", "custom_io", 0) >= 0) {
-        format->pb = first;
-        if (avformat_open_input(&format, "", av_find_input_format("sdp"), &options) == 0) {
-            format->pb = second;
-            read_packets(format);
+    data += length + (end != NULL);
+    size -= length + (end != NULL);
+    if (nj_rtp_open(video.description, &rtp, NULL) == 0)
+        while (size >= 2) {
+            length = ((size_t)data[0] << 8 | data[1]) % PACKET_MAX;
+            data += 2;
+            size -= 2;
+            length = length < size ? length : size;
+            if (length > 0 && nj_rtp_push(rtp, data, length, NULL) == 0)
+                read_packets(rtp);
+            data += length;
+            size -= length;
         }
-    }
-    av_dict_free(&options);
-    avformat_close_input(&format);
-    close_wire(first);
-    close_wire(second);
+    nj_rtp_close(rtp);
     free(video.description);
 }
 

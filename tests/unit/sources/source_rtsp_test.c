@@ -129,6 +129,21 @@ static void good_cameras_play(void **state)
     }
 }
 
+// With its last packet, and not with the first one of the next picture: that is seconds away here.
+static void picture_is_there_before_the_next_one_is_sent(void **state)
+{
+    struct scene scene;
+    struct nj_test_camera_stats stats;
+    (void)state;
+    open_scene(&scene, NULL);
+    add_mount(&scene, (struct nj_test_camera_mount){.speed = 0.02}, "small");
+    join(&scene, NULL);
+    wait_frames(&scene, 1);
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &stats), 0);
+    assert_int_equal(stats.frames, 1);
+    close_scene(&scene);
+}
+
 // Each case is refused, and the state says why.
 static void bad_cameras_say_why(void **state)
 {
@@ -145,7 +160,9 @@ static void bad_cameras_say_why(void **state)
         {NULL, "", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_GARBAGE}}},
         {NULL, "", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_HTML}}},
         {NULL, "video", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_NO_VIDEO}}},
-        {NULL, "", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_UNKNOWN_CODEC}}},
+        {NULL,
+         "no decoder for the camera's video (NOBODYS-CODEC/90000)",
+         {.faults = {.sdp = NJ_TEST_CAMERA_SDP_UNKNOWN_CODEC}}},
         {NULL, "no picture", {.faults = {.sdp = NJ_TEST_CAMERA_SDP_WRONG_PAYLOAD}}},
         {NULL, "no picture", {.faults = {.answer_delay_ms = NJ_TEST_CAMERA_NEVER}}},
         {NULL, "no picture", {.faults = {.frozen = true}}},
@@ -518,6 +535,7 @@ int source_rtsp_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_cameras_play),
+        cmocka_unit_test(picture_is_there_before_the_next_one_is_sent),
         cmocka_unit_test(bad_cameras_say_why),
         cmocka_unit_test(redirect_is_followed_within_the_rules),
         cmocka_unit_test(redirect_to_what_the_rules_forbid_gets_no_word),

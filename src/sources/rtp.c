@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who puts the packets together.
+#include "sources/rtp_description_priv.h"
+#include "sources/rtp_library_priv.h"
+#include "sources/rtp_priv.h"
+#include "sources/rtp_unit_priv.h"
+#include "util/text.h"
+
+#include <libavcodec/avcodec.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct nj_rtp {
+    struct nj_rtp_library *library; // NULL: `units` does it
+    struct nj_rtp_units units;
+    struct nj_rtp_video video;
+    AVCodecParameters *codec; // of `units`
+    char name[NJ_RTP_NAME_SIZE];
+};
+
+static void silence_libav(void)
+{
+    av_log_set_level(AV_LOG_QUIET); // what it would log of a camera's bytes helps nobody
+}
+
+static int set_codec(struct nj_rtp *rtp, const struct nj_buf *sets)
+{
+    rtp->codec = avcodec_parameters_alloc();
+    if (!rtp->codec)
+        return NJ_E_NOMEM;
+    rtp->codec->codec_type = AVMEDIA_TYPE_VIDEO;
+    rtp->codec->codec_id = rtp->units.codec->id;
+    if (nj_buf_failed(sets) == NJ_E_NOMEM)
+        return NJ_E_NOMEM;
+    if (nj_buf_failed(sets) != 0 || sets->length == 0)
+        return 0; // they come in band
+    rtp->codec->extradata = av_mallocz(sets->length + AV_INPUT_BUFFER_PADDING_SIZE);
+    if (!rtp->codec->extradata)
+        return NJ_E_NOMEM;
+    memcpy(rtp->codec->extradata, sets->data, sets->length);
+    rtp->codec->extradata_size = (int)sets->length;
+    return 0;
+}
+
+static int open_own(struct nj_rtp *rtp, const char *text,
+                    const struct nj_rtp_description *description, struct nj_error *err)
+{
+    struct nj_buf sets;
+    rtp->units.codec = description->codec;
+    rtp->units.type = (uint8_t)description->type;
+    nj_buf_init(&sets, NJ_RTP_SETS_MAX);
+    nj_rtp_description_sets(text, description, &sets);
+    int rc = set_codec(rtp, &sets);
+    nj_buf_finish(&sets);
+    if (rc != 0)
+        return nj_error_set(err, rc, "out of memory");
+    rtp->video.codec = rtp->codec;
+    rtp->video.time_base = (AVRational){1, description->clock};
+    return 0;
+}
+
+static int open_library(struct nj_rtp *rtp, const char *text, struct nj_error *err)
+{
+    int rc = nj_rtp_library_open(text, &rtp->library, err);
+    if (rc != 0)
+        return rc;
+    const AVStream *stream = nj_rtp_library_stream(rtp->library);
+    rtp->video.codec = stream->codecpar;
+    rtp->video.time_base = stream->time_base;
+    return 0;
+}
+
+int nj_rtp_open(const char *description, struct nj_rtp **out, struct nj_error *err)
+{
+    static pthread_once_t silenced = PTHREAD_ONCE_INIT;
+    struct nj_rtp_description told;
+    (void)pthread_once(&silenced, silence_libav);
+    nj_rtp_description_read(description, &told);
+    if (told.interleaved)
+        return nj_error_set(err, NJ_E_UNSUPPORTED,
+                            "the camera sends its video out of order (packetization-mode 2)");
+    struct nj_rtp *rtp = calloc(1, sizeof *rtp);
+    if (!rtp)
+        return nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    nj_text_copy(rtp->name, sizeof rtp->name, told.name);
+    rtp->video.name = rtp->name;
+    rtp->video.interval_us = told.interval_us;
+    int rc =
+        told.codec ? open_own(rtp, description, &told, err) : open_library(rtp, description, err);
+    if (rc == 0)
+        *out = rtp;
+    else
+        nj_rtp_close(rtp);
+    return rc;
+}
+
+const struct nj_rtp_video *nj_rtp_video(const struct nj_rtp *rtp)
+{
+    return &rtp->video;
+}
+
+int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct nj_error *err)
+{
+    if (!rtp->library)
+        return nj_rtp_units_push(&rtp->units, packet, length, err);
+    nj_rtp_library_push(rtp->library, packet, length);
+    return 0;
+}
+
+int nj_rtp_take(struct nj_rtp *rtp, AVPacket *out, struct nj_error *err)
+{
+    if (rtp->library)
+        return nj_rtp_library_take(rtp->library, out, err);
+    return nj_rtp_units_take(&rtp->units, out) ? 0 : NJ_E_AGAIN;
+}
+
+void nj_rtp_close(struct nj_rtp *rtp)
+{
+    if (!rtp)
+        return;
+    nj_rtp_library_close(rtp->library);
+    nj_rtp_units_finish(&rtp->units);
+    avcodec_parameters_free(&rtp->codec);
+    free(rtp);
+}
