@@ -98,7 +98,7 @@ static bool is_begun(const struct nj_nal_codec *codec, const struct nj_rtp_packe
            (packet->payload[codec->head_bytes] & FRAGMENT_BEGINS) == 0;
 }
 
-// What the packet tells of the first NAL in it.
+// What the packet tells of the first NAL in it; all false when that is none.
 static struct nj_nal_head look_at_first(const struct nj_nal_codec *codec,
                                         const struct nj_rtp_packet *packet)
 {
@@ -120,7 +120,14 @@ static struct nj_nal_head look_at_first(const struct nj_nal_codec *codec,
     }
     if (size >= codec->head_bytes)
         codec->look(nal, size, &out);
-    return out;
+    return out.valid ? out : (struct nj_nal_head){.valid = false};
+}
+
+// A slice that goes on with a picture which a mark had ended.
+static bool belies_marker(const struct nj_rtp_units *units, const struct nj_nal_head *head,
+                          int64_t time)
+{
+    return head->picture && !head->opens && units->marked && time == units->marked_time;
 }
 
 // Ends the picture under way when this packet belongs to the next one.
@@ -134,10 +141,9 @@ static void part_pictures(struct nj_rtp_units *units, const struct nj_rtp_packet
         head = look_at_first(units->codec, packet);
     if (head.valid || moved)
         end_nal(unit, units->codec); // some do not tell the end of fragments
-    if (moved || (head.valid && head.opens))
+    if (moved || head.opens)
         end_unit(units);
-    if (head.valid && head.picture && !head.opens && units->marked && time == units->marked_time)
-        units->marker_lies = true;
+    units->marker_lies = units->marker_lies || belies_marker(units, &head, time);
     if (moved && unit->damaged)
         unit->key = false; // what said so may be of a picture that is lost
     unit->time = time;
