@@ -83,6 +83,19 @@ static void fail(struct nj_feed_model *model, const struct nj_error *error)
         (void)nj_timer_start(&model->retry, nj_feed_retry_delay(model->registry, model->tries), 0);
 }
 
+// Such as a name in a template that nobody knows: its action will do nothing, later and silently.
+static void log_warnings(const struct nj_feed_model *model)
+{
+    const struct nj_spec_warnings *warnings =
+        &model->registry->parts->archive(model->pipeline)->spec->warnings;
+    char address[NJ_SUBSCRIPTION_URL_SIZE];
+    nj_address_redact(model->url, address, sizeof address);
+    for (size_t i = 0; i < warnings->count; i++)
+        nj_log_at(model->registry->config.log, NJ_LOG_WARNING,
+                  "An archive was loaded with a warning", NJ_TEXT("archive", address),
+                  NJ_TEXT("warning", warnings->items[i]));
+}
+
 static void handle_fetched(struct nj_feed_job *job)
 {
     struct nj_feed_model *model = NJ_CONTAINER_OF(job, struct nj_feed_model, job);
@@ -98,6 +111,7 @@ static void handle_fetched(struct nj_feed_job *job)
         model->state = NJ_FEED_MODEL_READY;
         model->tries = 0;
         model->error = (struct nj_error){0};
+        log_warnings(model);
     } else {
         model->fetch_error.code = model->rc;
         fail(model, &model->fetch_error);

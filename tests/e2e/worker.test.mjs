@@ -261,7 +261,8 @@ describe("the second generation", () => {
 });
 
 function brandArchive() {
-    const root = { ...carPipeline.pipeline, branches: [{ modelId: "car_brand_cls_v1", modelFile: "brand.onnx", crop: true, triggerClasses: ["car"], branches: [] }] };
+    const actions = [{ type: "redis_publish", channel: "cars", message: "{nobody}" }];
+    const root = { ...carPipeline.pipeline, actions, branches: [{ modelId: "car_brand_cls_v1", modelFile: "brand.onnx", crop: true, triggerClasses: ["car"], branches: [] }] };
     const brand = { name: "brand", weights: "brand.onnx", decoder: "classes", input: { width: 64, height: 64, fit: "stretch", order: "rgb", layout: "nchw" }, threshold: 0.3, classes: ["Honda", "Toyota"] };
     return carArchive({ "cars/pipeline.json": JSON.stringify({ pipeline: root }), "cars/brand.json": JSON.stringify(brand), "cars/brand.onnx": "more of them" });
 }
@@ -285,6 +286,7 @@ describe("the page's displays", () => {
         backend.send({ type: "setSubscriptionList", subscriptions: [entry("p1;c3", { modelUrl: `file://${join(folder, "archives", "brands.mpta")}` })] });
         const told = await backend.next("a detection", (message) => message.type === "imageDetection" && message.subscriptionIdentifier === "p1;c3");
         assert.deepEqual(told.data.detection, { carBrand: "Honda" });
+        assert.match(daemon.log, /loaded with a warning.*brands\.mpta.*'\{nobody\}' is not known/);
         const { page, troubles } = await openPage(browser);
         await page.goto(`${daemon.url}/?view=cameras`);
         const card = page.locator('[data-subscription="p1;c3"]');
