@@ -72,7 +72,7 @@ void nj_stream_metrics_set(struct nj_stream_metrics *stream, const struct nj_str
     nj_metric_set(stream->state, (double)view->stats.state);
     nj_metric_set(stream->fps, view->stats.fps);
     nj_metric_set(stream->users, (double)view->users);
-    nj_metric_set(stream->error, -(double)view->stats.last_error_code);
+    nj_metric_set(stream->error, (double)-view->stats.last_error_code); // no "-0"
     nj_metric_set(stream->error_time, (double)view->stats.last_error_us / NJ_US_PER_S);
     count_up(stream->frames, &stream->frames_told, view->stats.frames);
     count_up(stream->decoded, &stream->decoded_told, view->stats.decoded);

@@ -333,6 +333,7 @@ static void metrics_tell_of_each_stream(void **state)
                                         "stream_frames_total{stream=\"null:64x48x50\"}",
                                         "stream_drops_total{stream=\"null:64x48x50\"} 0",
                                         "stream_restarts_total{stream=\"null:64x48x50\"} 0",
+                                        "stream_last_error{stream=\"null:64x48x50\"} 0",
                                         "stream_fps{stream=\"null:64x48x50\"}"};
     struct nj_hub_bench bench;
     struct nj_hub_user user;
