@@ -218,6 +218,10 @@ void __longjmp_chk(jmp_buf buffer, int value)  // NOLINT(bugprone-reserved-ident
     _exit(atomic_load(&torture->leaked) ? EXIT_LEAKED : EXIT_TOLD);
 }
 
+struct choice {
+    int every, first; // each n-th of a test's places, from this one on
+};
+
 struct group {
     const char *name;
     CMFixtureFunction setup, teardown;
@@ -368,7 +372,7 @@ static void fail_call(struct group *group, const struct CMUnitTest *test, int ca
     show(group, end, test, call);
 }
 
-static void torture_test(struct group *group, const struct CMUnitTest *test, int every)
+static void torture_test(struct group *group, const struct CMUnitTest *test, struct choice choice)
 {
     atomic_store(&torture->fresh_count, 0);
     torture->site.count = 0;
@@ -380,18 +384,31 @@ static void torture_test(struct group *group, const struct CMUnitTest *test, int
         return;
     }
     group->usual_ms = now_ms() - began;
-    if (group->usual_ms > SLOW_MS)
+    if (group->usual_ms > SLOW_MS) {
+        printf("torture: %s left out: it takes %lld ms\n", test->name, (long long)group->usual_ms);
         return;
+    }
     const int fresh = atomic_load(&torture->fresh_count);
-    for (int i = 0; i < fresh && i < FRESH; i += every)
+    for (int i = choice.first; i < fresh && i < FRESH; i += choice.every)
         fail_call(group, test, torture->fresh[i]);
+}
+
+static struct choice parse_choice(const char *text) // "3" or "3+1"
+{
+    char *end;
+    const long every = strtol(text, &end, 10);
+    const long first = *end == '+' ? strtol(end + 1, NULL, 10) : 0;
+    return (struct choice){
+        .every = every > 0 && every < FRESH ? (int)every : 1,
+        .first = first > 0 && first < FRESH ? (int)first : 0,
+    };
 }
 
 int __wrap__cmocka_run_group_tests(const char *name, const struct CMUnitTest *tests, size_t count,
                                    CMFixtureFunction setup, CMFixtureFunction teardown)
 {
-    const char *every = getenv("NJ_TORTURE"); // each n-th place only
-    if (every == NULL)
+    const char *chosen = getenv("NJ_TORTURE");
+    if (chosen == NULL)
         return __real__cmocka_run_group_tests(name, tests, count, setup, teardown);
     const char *match = getenv("NJ_MATCH");
     struct group group = {.name = name, .setup = setup, .teardown = teardown};
@@ -402,11 +419,11 @@ int __wrap__cmocka_run_group_tests(const char *name, const struct CMUnitTest *te
         torture->failing = no_call;
         torture->site.count = backtrace(torture->site.frames, DEPTH); // loads what it needs
     }
-    const long step = strtol(every, NULL, 10);
+    const struct choice choice = parse_choice(chosen);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < count; i++)
         if (match == NULL || strstr(tests[i].name, match) != NULL)
-            torture_test(&group, &tests[i], step > 0 ? (int)step : 1);
+            torture_test(&group, &tests[i], choice);
     (void)close(group.report);
     printf("torture: %s: %d places, %d findings\n", name, group.places, group.findings);
     return group.findings;
