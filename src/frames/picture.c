@@ -139,9 +139,10 @@ int nj_picture_decode(struct nj_picture_decoder *decoder, const struct nj_pictur
     frame->captured_wall_us = exif.taken_wall_us;
     result = nj_picture_orient(&frame, exif.orientation);
     if (result < 0) {
+        nj_error_set(err, result, "no memory to turn a picture of %d x %d pixels",
+                     (int)frame->width, (int)frame->height);
         nj_frame_unref(frame);
-        return nj_error_set(err, result, "no memory to turn a picture of %d x %d pixels",
-                            (int)frame->width, (int)frame->height);
+        return result;
     }
     *out = frame;
     return NJ_OK;

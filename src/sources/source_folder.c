@@ -302,17 +302,18 @@ static void make_metrics(struct nj_folder_source *source)
 static int make_parts(struct nj_folder_source *source)
 {
     source->notice = calloc(1, sizeof *source->notice);
+    if (!source->notice)
+        return NJ_E_NOMEM;
+    nj_ref_init(&source->notice->ref);
+    source->notice->fn = source->config.camera_seen;
+    source->notice->context = source->config.context;
     source->unsettled = nj_strmap_create(free);
     source->cameras = nj_strmap_create(NULL);
     source->tree.paths = nj_strmap_create(free);
     source->tree.wds = nj_strmap_create(NULL);
     source->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (!source->notice || !source->unsettled || !source->cameras || !source->tree.paths ||
-        !source->tree.wds)
+    if (!source->unsettled || !source->cameras || !source->tree.paths || !source->tree.wds)
         return NJ_E_NOMEM;
-    nj_ref_init(&source->notice->ref);
-    source->notice->fn = source->config.camera_seen;
-    source->notice->context = source->config.context;
     if (source->wake_fd < 0)
         return NJ_E_IO;
     int rc = nj_seen_set_init(&source->seen);

@@ -11,6 +11,8 @@
 #include <dirent.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <fts.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
@@ -21,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,6 +45,8 @@ enum {
     SLOW_MS = 1000, // a test of this length cannot run a hundred times
     REPORT_BYTES = 1 << 18,
     SHOWN_BYTES = 6000,
+    SQLITE_NOMEM = 7, // sqlite3.h: weak functions know no types of their libraries
+    SQLITE_FULL = 13,
     EXIT_TOLD = 17, // the test noticed; a sanitizer's own 1 is none of it
     EXIT_LEAKED = 23,
     EXIT_LATE = 42,
@@ -111,6 +117,12 @@ static bool fails(void)
     return true;
 }
 
+static bool is_stored(int fd) // an eventfd has no reason to refuse
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 // The places of tests/torture.syms.
 #define FAILING(type, failure, code, name, parameters, arguments)                                  \
     type nj_torture_##name parameters;                                                             \
@@ -160,12 +172,77 @@ FAILING_WEAK(void *, NULL, avcodec_alloc_context3, (const void *codec), (codec))
 FAILING_WEAK(void *, NULL, av_packet_alloc, (void), ())
 FAILING_WEAK(void *, NULL, av_frame_alloc, (void), ())
 
+FAILING(int, -1, EIO, mkdir, (const char *path, mode_t mode), (path, mode))
+FAILING(int, -1, EIO, mkdirat, (int folder, const char *path, mode_t mode), (folder, path, mode))
+FAILING(int, -1, EIO, unlink, (const char *path), (path))
+FAILING(int, -1, EIO, unlinkat, (int folder, const char *path, int flags), (folder, path, flags))
+FAILING(char *, NULL, EIO, realpath, (const char *path, char *out), (path, out))
+FAILING(int, -1, EMFILE, inotify_init1, (int flags), (flags))
+FAILING(int, -1, EMFILE, dup, (int fd), (fd))
+FAILING(int, -1, ENOLCK, flock, (int fd, int operation), (fd, operation))
+FAILING(FTS *, NULL, ENOMEM, fts_open,
+        (char *const *paths, int options, int (*order)(const FTSENT **, const FTSENT **)),
+        (paths, options, order))
+FAILING(ssize_t, -1, EIO, pread, (int fd, void *bytes, size_t count, off_t offset),
+        (fd, bytes, count, offset))
+FAILING(int, -1, EIO, ftruncate, (int fd, off_t length), (fd, length))
+FAILING(int, -1, EIO, fstat, (int fd, struct stat *out), (fd, out))
+FAILING(int, -1, EIO, lstat, (const char *path, struct stat *out), (path, out))
+FAILING(int, -1, EIO, fstatat, (int folder, const char *path, struct stat *out, int flags),
+        (folder, path, out, flags))
+FAILING(int, EAI_AGAIN, EAGAIN, getaddrinfo,
+        (const char *host, const char *service, const struct addrinfo *hints,
+         struct addrinfo **out),
+        (host, service, hints, out))
+FAILING_WEAK(int, SQLITE_FULL, sqlite3_step, (void *statement), (statement))
+FAILING_WEAK(int, SQLITE_NOMEM, sqlite3_prepare_v3,
+             (void *db, const char *sql, int length, unsigned flags, void **out, void *tail),
+             (db, sql, length, flags, out, tail))
+FAILING_WEAK(int, -ENOMEM, uv_write,
+             (void *request, void *stream, const void *buffers, unsigned count, void *done),
+             (request, stream, buffers, count, done))
+FAILING_WEAK(int, -ENOTCONN, uv_read_start, (void *stream, void *room, void *done),
+             (stream, room, done))
+FAILING_WEAK(int, -EMFILE, uv_accept, (void *server, void *client), (server, client))
+FAILING_WEAK(int, -ENOMEM, uv_poll_init_socket, (void *loop, void *handle, int fd),
+             (loop, handle, fd))
+FAILING_WEAK(void *, NULL, json_array, (void), ())
+FAILING_WEAK(void *, NULL, json_stringn, (const char *text, size_t length), (text, length))
+FAILING_WEAK(void *, NULL, json_integer, (long long value), (value))
+FAILING_WEAK(void *, NULL, json_real, (double value), (value))
+FAILING_WEAK(void *, NULL, av_packet_clone, (const void *packet), (packet))
+FAILING_WEAK(void *, NULL, av_frame_clone, (const void *frame), (frame))
+FAILING_WEAK(int, -ENOMEM, avcodec_open2, (void *context, const void *codec, void *options),
+             (context, codec, options))
+FAILING_WEAK(void *, NULL, curl_mime_init, (void *curl), (curl))
+FAILING_WEAK(void *, NULL, curl_mime_addpart, (void *mime), (mime))
+FAILING_WEAK(void *, NULL, PQconnectStartParams,
+             (const char *const *names, const char *const *values, int expand),
+             (names, values, expand))
+FAILING_WEAK(void *, NULL, redisConnectNonBlock, (const char *host, int port), (host, port))
+FAILING_WEAK(void *, NULL, EVP_MD_CTX_new, (void), ())
+FAILING_WEAK(int, 0, EVP_Digest,
+             (const void *bytes, size_t count, unsigned char *out, unsigned *size, void *type,
+              void *engine),
+             (bytes, count, out, size, type, engine))
+FAILING_WEAK(void *, NULL, zip_open_from_source, (void *source, int flags, void *error),
+             (source, flags, error))
+FAILING_WEAK(void *, NULL, zip_fopen_index, (void *archive, uint64_t index, unsigned flags),
+             (archive, index, flags))
+
+ssize_t nj_torture_read(int fd, void *bytes, size_t count);
+ssize_t nj_torture_read(int fd, void *bytes, size_t count)
+{
+    if (!is_stored(fd) || !fails())
+        return read(fd, bytes, count);
+    errno = EIO;
+    return -1;
+}
+
 ssize_t nj_torture_write(int fd, const void *bytes, size_t count);
 ssize_t nj_torture_write(int fd, const void *bytes, size_t count)
 {
-    struct stat status;
-    const bool stored = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    if (!stored || !fails()) // an eventfd has no reason to refuse
+    if (!is_stored(fd) || !fails())
         return write(fd, bytes, count);
     errno = ENOSPC;
     return -1;
@@ -201,6 +278,21 @@ int nj_torture_openat(int folder, const char *path, int flags, ...)
     errno = EMFILE;
     return -1;
 }
+
+// Folders whose libraries ask for large files call these by other names.
+#define LARGE(type, name, parameters)                                                              \
+    type nj_torture_##name##64 parameters;                                                         \
+    type nj_torture_##name##64 parameters __attribute__((alias("nj_torture_" #name)));
+
+LARGE(int, open, (const char *path, int flags, ...))
+LARGE(int, openat, (int folder, const char *path, int flags, ...))
+LARGE(FILE *, fopen, (const char *path, const char *mode))
+LARGE(ssize_t, pread, (int fd, void *bytes, size_t count, off_t offset))
+LARGE(ssize_t, pwrite, (int fd, const void *bytes, size_t count, off_t offset))
+LARGE(int, ftruncate, (int fd, off_t length))
+LARGE(int, fstat, (int fd, struct stat *out))
+LARGE(int, lstat, (const char *path, struct stat *out))
+LARGE(int, fstatat, (int folder, const char *path, struct stat *out, int flags))
 
 // cmocka leaves a failed test by this. What the test holds still stands on its stack, so whatever
 // nothing points to now was lost by the program. It goes no further: what a test that ended in the

@@ -67,6 +67,7 @@ static void open_house(struct house *house, const struct nj_analysis_options *op
     assert_int_equal(nj_bus_create(house->loop, NULL, 1000, &house->bus, NULL), 0);
     assert_int_equal(nj_breaker_create(&breaker, clock, &house->breaker), 0);
     house->latency = nj_latency_create();
+    assert_non_null(house->latency);
     house->subscriber.fn = hear;
     nj_bus_subscribe(house->bus, &house->subscriber, "events");
     const struct nj_work_queue_config queue = {

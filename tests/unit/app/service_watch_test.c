@@ -52,6 +52,7 @@ static int setup(void **state)
     assert_int_equal(nj_loop_create(&bench.clock.clock, &bench.loop, NULL), 0);
     assert_int_equal(nj_bus_create(bench.loop, NULL, 100, &bench.bus, NULL), 0);
     bench.registry = nj_registry_create();
+    assert_non_null(bench.registry);
     const struct nj_service_probe probe = {"database", true, say, &bench.store};
     assert_int_equal(nj_registry_add_service(bench.registry, &probe), 0);
     nj_bus_subscribe(bench.bus, &bench.subscriber, "system");

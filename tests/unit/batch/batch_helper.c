@@ -78,6 +78,7 @@ int batch_setup(void **state)
                                        .build = "test"};
     assert_int_equal(nj_log_create(&log, &bench->clock.clock, &bench->log, NULL), 0);
     bench->metrics = nj_metrics_create();
+    assert_non_null(bench->metrics);
     bench->queue_options = (struct nj_work_queue_options){.max_size = 100,
                                                           .overflow = NJ_OVERFLOW_REJECT,
                                                           .pressure_threshold = 0.8,

@@ -42,6 +42,7 @@ static int set_up(void **state)
     f->options.budget_bytes = (int64_t)1 << 30;
     f->detect = make_options(); // the null engine
     f->metrics = nj_metrics_create();
+    assert_non_null(f->metrics);
     write_manifest(f, "a.json", "a", "w.onnx");
     write_manifest(f, "b.json", "b", "w.onnx");
     write_file(f->folder, "w.onnx", "weights");

@@ -14,6 +14,7 @@ static void empty_stage_is_all_zero(void **state)
 {
     (void)state;
     struct nj_latency *latency = nj_latency_create();
+    assert_non_null(latency);
     struct nj_latency_summary summary = {.count = 7};
     nj_latency_get(latency, NJ_STAGE_DETECT, &summary);
     assert_int_equal(summary.count, 0);
@@ -26,6 +27,7 @@ static void one_to_hundred_ms_gives_its_ranks(void **state)
 {
     (void)state;
     struct nj_latency *latency = nj_latency_create();
+    assert_non_null(latency);
     // In an order that is not sorted: 37 and 101 have no common divisor.
     for (int i = 1; i <= 100; i++)
         nj_latency_add(latency, NJ_STAGE_ANALYZE, (i * 37 % 101) * (nj_us)NJ_US_PER_MS);
@@ -46,6 +48,7 @@ static void one_sample_is_every_percentile(void **state)
 {
     (void)state;
     struct nj_latency *latency = nj_latency_create();
+    assert_non_null(latency);
     nj_latency_add(latency, NJ_STAGE_DETECT, 1500);
     struct nj_latency_summary summary;
     nj_latency_get(latency, NJ_STAGE_DETECT, &summary);
@@ -58,6 +61,7 @@ static void window_forgets_the_oldest_beyond_a_thousand(void **state)
 {
     (void)state;
     struct nj_latency *latency = nj_latency_create();
+    assert_non_null(latency);
     nj_latency_add(latency, NJ_STAGE_DETECT, 3600 * (nj_us)NJ_US_PER_S);
     for (int i = 0; i < 1000; i++)
         nj_latency_add(latency, NJ_STAGE_DETECT, 2 * NJ_US_PER_MS);
@@ -72,6 +76,7 @@ static void stages_do_not_mix_and_foreign_samples_are_dropped(void **state)
 {
     (void)state;
     struct nj_latency *latency = nj_latency_create();
+    assert_non_null(latency);
     nj_latency_add(latency, NJ_STAGE_DETECT, 1000);
     nj_latency_add(latency, NJ_STAGE_ANALYZE, -1);
     nj_latency_add(latency, NJ_STAGE_COUNT, 1000);

@@ -58,6 +58,7 @@ static void families_and_values_are_sorted(void **state)
 {
     (void)state;
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     nj_metric_set(nj_metrics_get(metrics, &depth_spec, "detection"), 3);
     nj_metric_set(nj_metrics_get(metrics, &depth_spec, "analysis"), -0.25);
     nj_metric_add(nj_metrics_get(metrics, &events_spec, NULL), 2);
@@ -76,6 +77,7 @@ static void histogram_buckets_add_up_and_bounds_belong_to_them(void **state)
 {
     (void)state;
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     struct nj_metric *metric = nj_metrics_get(metrics, &stage_spec, "detect");
     static const double values[] = {0.0625, 0.5, 0.75, 8, NAN};
     for (size_t i = 0; i < NJ_COUNT_OF(values); i++)
@@ -97,6 +99,7 @@ static void label_values_are_escaped(void **state)
 {
     (void)state;
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     nj_metric_set(nj_metrics_get(metrics, &depth_spec, "a\"b\\c\nd"), 1);
     nj_metric_set(nj_metrics_get(metrics, &depth_spec, "bad\xff"), 2);
     nj_metric_set(nj_metrics_get(metrics, &depth_spec, "Garten-Süd"), 3);
@@ -126,6 +129,7 @@ static void numbers_read_back_the_same(void **state)
     };
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         struct nj_metrics *metrics = nj_metrics_create();
+        assert_non_null(metrics);
         nj_metric_set(nj_metrics_get(metrics, &depth_spec, "q"), cases[i].value);
         char *text = write_own(metrics);
         char *last = strrchr(text, ' ') + 1;
@@ -140,6 +144,7 @@ static void same_name_and_value_is_the_same_series(void **state)
 {
     (void)state;
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     struct nj_metric *first = nj_metrics_get(metrics, &depth_spec, "x");
     assert_ptr_equal(nj_metrics_get(metrics, &depth_spec, "x"), first);
     assert_ptr_not_equal(nj_metrics_get(metrics, &depth_spec, "y"), first);
@@ -153,6 +158,7 @@ static void values_beyond_two_hundred_share_other(void **state)
 {
     (void)state;
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     char name[32];
     for (int i = 0; i < 200; i++) {
         snprintf(name, sizeof(name), "camera_%d", i);
@@ -180,6 +186,7 @@ static void wrong_specs_and_wrong_updates_change_nothing(void **state)
         {.type = NJ_COUNTER, .name = "events_total", .help = "", .label = "kind"},
     };
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     struct nj_metric *events = nj_metrics_get(metrics, &events_spec, NULL);
     for (size_t i = 0; i < NJ_COUNT_OF(wrong); i++) {
         struct nj_metric *metric = nj_metrics_get(metrics, &wrong[i], "v");
@@ -207,6 +214,7 @@ static void collectors_run_before_the_text_and_may_make_series(void **state)
 {
     (void)state;
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     assert_int_equal(nj_metrics_add_collector(metrics, refresh_depth, metrics), 0);
     char *text = write_own(metrics);
     assert_non_null(strstr(text, "pipeline_queue_depth{queue=\"detection\"} 7\n"));
@@ -231,6 +239,7 @@ static void process_family_closes_the_text(void **state)
         "\nprocess_virtual_memory_bytes ",
     };
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     struct nj_buf buf;
     nj_buf_init(&buf, 1 << 16);
     nj_metrics_write(metrics, &buf);
@@ -282,6 +291,7 @@ static void no_update_of_many_threads_is_lost_while_one_writes(void **state)
 {
     (void)state;
     struct nj_metrics *metrics = nj_metrics_create();
+    assert_non_null(metrics);
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, update, metrics), 0);

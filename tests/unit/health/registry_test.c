@@ -45,6 +45,7 @@ static void overall_is_the_worst_weighed_by_importance(void **state)
     };
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         struct nj_registry *registry = nj_registry_create();
+        assert_non_null(registry);
         enum nj_health_status other = cases[i].other;
         enum nj_health_status critical = cases[i].critical;
         const struct nj_service_probe first = {"gpu_monitor", false, say, &other};
@@ -60,6 +61,7 @@ static void probe_that_says_nothing_is_unknown(void **state)
 {
     (void)state;
     struct nj_registry *registry = nj_registry_create();
+    assert_non_null(registry);
     const struct nj_service_probe silent = {"silent", true, say_nothing, NULL};
     assert_int_equal(nj_registry_add_service(registry, &silent), 0);
     struct nj_health_report report;
@@ -78,6 +80,7 @@ static void names_are_unique_and_order_is_kept(void **state)
     (void)state;
     static const char *const names[] = {"c", "a", "b", "d", "e", "f", "g", "h", "i", "j"};
     struct nj_registry *registry = nj_registry_create();
+    assert_non_null(registry);
     for (size_t i = 0; i < NJ_COUNT_OF(names); i++) {
         const struct nj_service_probe probe = {names[i], false, say_nothing, NULL};
         assert_int_equal(nj_registry_add_service(registry, &probe), 0);
@@ -101,6 +104,7 @@ static void breakers_are_found_by_name(void **state)
     struct nj_breaker *breaker = NULL;
     assert_int_equal(nj_breaker_create(&options, &fake.clock, &breaker), 0);
     struct nj_registry *registry = nj_registry_create();
+    assert_non_null(registry);
     assert_null(nj_registry_find_breaker(registry, "llm"));
     assert_int_equal(nj_registry_add_breaker(registry, breaker), 0);
     assert_int_equal(nj_registry_add_breaker(registry, breaker), NJ_E_EXISTS);

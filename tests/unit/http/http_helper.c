@@ -85,6 +85,9 @@ static void make_health(struct http_fixture *fixture)
     fixture->metrics = nj_metrics_create();
     fixture->latency = nj_latency_create();
     fixture->registry = nj_registry_create();
+    assert_non_null(fixture->metrics);
+    assert_non_null(fixture->latency);
+    assert_non_null(fixture->registry);
     assert_int_equal(nj_breaker_create(&breaker, &fixture->clock.clock, &fixture->breaker), 0);
     assert_int_equal(nj_registry_add_service(fixture->registry, &service), 0);
     assert_int_equal(nj_registry_add_breaker(fixture->registry, fixture->breaker), 0);

@@ -81,6 +81,7 @@ static int setup_with(void **state, const struct nj_api_options *options)
     site->feeds = feeds;
     make_parts(site);
     site->metrics = nj_metrics_create();
+    assert_non_null(site->metrics);
     site->context = (struct nj_api_context){
         .loop = site->feeds->loop,
         .metrics = site->metrics,

@@ -44,6 +44,7 @@ static int setup(void **state)
     assert_int_equal(feeds_setup(&feeds), 0);
     world->feeds = feeds;
     world->metrics = nj_metrics_create();
+    assert_non_null(world->metrics);
     world->options = (struct nj_worker_options){.report_us = 2 * NJ_US_PER_S,
                                                 .max_connections = 4,
                                                 .max_message_bytes = LIMIT,
