@@ -25,6 +25,7 @@ struct scan {
     char **paths;
     size_t count, capacity;
     size_t orphans;    // first ones of `paths`
+    size_t unnamed;    // all without a row, also those that a later run takes
     size_t pictures;   // all that were looked at
     bool named[CHUNK]; // of those not yet asked for
     time_t before;     // files changed later are left alone
@@ -55,6 +56,7 @@ static int ask(struct scan *scan, struct nj_error *err)
         return rc;
     size_t first = scan->orphans, kept = first;
     for (size_t i = first; i < scan->count; i++) {
+        scan->unnamed += !scan->named[i - first];
         if (scan->named[i - first] || kept >= ORPHANS_MAX)
             free(scan->paths[i]);
         else
@@ -114,11 +116,11 @@ static int walk(struct nj_retention_run *run, struct scan *scan, struct nj_error
 
 static int remove_orphans(struct nj_retention_run *run, struct scan *scan, struct nj_error *err)
 {
-    if (scan->orphans > ORPHANS_DOUBTED && scan->orphans * 2 > scan->pictures)
+    if (scan->unnamed > ORPHANS_DOUBTED && scan->unnamed * 2 > scan->pictures)
         return nj_error_set(err, NJ_E_CONFLICT,
                             "retention: %zu of %zu pictures in %s have no row; the folder seems to "
                             "belong to another database, nothing was deleted",
-                            scan->orphans, scan->pictures, run->folder);
+                            scan->unnamed, scan->pictures, run->folder);
     for (size_t i = 0; i < scan->orphans; i++)
         remove_file(run, scan->paths[i]);
     return 0;

@@ -331,6 +331,50 @@ static void folder_of_another_database_is_left_alone(void **state)
     assert_int_equal(w->report.pictures, 0);
 }
 
+// A run takes ten thousand at most; what it leaves for the next is no sign that the folder is ours.
+static void folder_of_another_database_is_left_alone_however_many_it_holds(void **state)
+{
+    enum { PICTURES = 20100 };
+    struct world *w = *state;
+    char first[NJ_STORE_PATH_SIZE], name[NJ_STORE_PATH_SIZE + 16];
+    struct nj_media_picture picture = {
+        .camera_id = "a", .wall_us = 1, .bytes = "12345", .length = 5};
+    const struct timespec long_ago[2] = {{.tv_sec = 1000000}, {.tv_sec = 1000000}};
+    assert_int_equal(nj_media_write(w->media, &picture, first, sizeof(first), NULL), 0);
+    assert_int_equal(utimensat(AT_FDCWD, first, long_ago, 0), 0);
+    for (int i = 1; i < PICTURES; i++) {
+        (void)snprintf(name, sizeof(name), "%s.%d", first, i);
+        assert_int_equal(link(first, name), 0);
+    }
+    assert_int_equal(nj_retention_recover(&w->task, &w->report, &w->f->err), NJ_E_CONFLICT);
+    assert_non_null(strstr(w->f->err.text, "20100 of 20100"));
+    assert_true(exists(first));
+    assert_int_equal(w->report.pictures, 0);
+}
+
+// A look that fails says nothing: the note stays until the file is really gone.
+static void file_that_cannot_be_looked_at_is_deleted_by_a_later_run(void **state)
+{
+    struct world *w = *state;
+    char path[NJ_STORE_PATH_SIZE], folder[NJ_STORE_PATH_SIZE], aside[NJ_STORE_PATH_SIZE + 8];
+    add_sighting(w, "b1", false, path);
+    (void)snprintf(folder, sizeof(folder), "%s/a", nj_media_folder(w->media));
+    (void)snprintf(aside, sizeof(aside), "%s.aside", folder);
+    assert_int_equal(rename(folder, aside), 0);
+    assert_int_equal(symlink(folder, folder), 0); // leads to itself: ELOOP
+    later(w);
+    run(w);
+    assert_int_equal(w->report.detections, 1);
+    assert_int_equal(w->report.pictures, 0);
+    assert_int_equal(rows(w, "pending_file_deletes"), 1);
+    assert_int_equal(unlink(folder), 0);
+    assert_int_equal(rename(aside, folder), 0);
+    run(w);
+    assert_int_equal(w->report.pictures, 1);
+    assert_false(exists(path));
+    assert_int_equal(rows(w, "pending_file_deletes"), 0);
+}
+
 int retention_test(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -346,6 +390,8 @@ int retention_test(void)
         CASE(cancelled_run_says_so),
         CASE(recover_finishes_what_a_crash_left),
         CASE(folder_of_another_database_is_left_alone),
+        CASE(folder_of_another_database_is_left_alone_however_many_it_holds),
+        CASE(file_that_cannot_be_looked_at_is_deleted_by_a_later_run),
     };
     return cmocka_run_group_tests_name("retention", tests, NULL, NULL);
 }
