@@ -256,17 +256,6 @@ static int check_in_place(struct nj_store_conn *conn, struct nj_error *err)
     return NJ_E_IO;
 }
 
-static int begin(struct nj_store_conn *conn, bool durable, struct nj_error *err)
-{
-    int rc = conn->role == NJ_STORE_WRITER ? check_in_place(conn, err) : 0;
-    if (rc == 0)
-        rc = set_durable(conn, durable, err);
-    if (rc != 0)
-        return rc;
-    // A writer takes the lock at once: a later upgrade could fail in the middle of the group.
-    return control(conn, conn->role == NJ_STORE_WRITER ? "BEGIN IMMEDIATE" : "BEGIN", err);
-}
-
 static bool in_transaction(const struct nj_store_conn *conn)
 {
     return sqlite3_get_autocommit(conn->db) == 0;
@@ -276,6 +265,18 @@ static void rollback(struct nj_store_conn *conn)
 {
     if (in_transaction(conn))
         (void)control(conn, "ROLLBACK", NULL);
+}
+
+static int begin(struct nj_store_conn *conn, bool durable, struct nj_error *err)
+{
+    rollback(conn); // what an earlier one could not end, without memory
+    int rc = conn->role == NJ_STORE_WRITER ? check_in_place(conn, err) : 0;
+    if (rc == 0)
+        rc = set_durable(conn, durable, err);
+    if (rc != 0)
+        return rc;
+    // A writer takes the lock at once: a later upgrade could fail in the middle of the group.
+    return control(conn, conn->role == NJ_STORE_WRITER ? "BEGIN IMMEDIATE" : "BEGIN", err);
 }
 
 static int commit(struct nj_store_conn *conn, struct nj_error *err)

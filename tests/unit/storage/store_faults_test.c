@@ -363,6 +363,50 @@ static void migrations_are_noted_and_not_repeated(void **state)
                      (int64_t)NJ_TEST_NOW_S * NJ_US_PER_S);
 }
 
+// Half of an update is worse than none: the next start must find what this one found.
+static void migration_that_fails_leaves_the_version_before_it(void **state)
+{
+    static const char *const scripts[] = {"CREATE TABLE one (id INTEGER)",
+                                          "CREATE TABLE two (id INTEGER); INSERT INTO none "
+                                          "VALUES (1)"};
+    static const char *const mended[] = {"no script twice", "CREATE TABLE two (id INTEGER)"};
+    struct nj_store_fixture *f = *state;
+    char path[NJ_TEMP_PATH_MAX];
+    const struct nj_store_conn_options options = {
+        .path = nj_temp_dir_path(&f->dir, "other.db", path), .role = NJ_STORE_WRITER};
+    struct nj_store_driver driver = nj_store_sqlite;
+    struct nj_store_conn *conn = NULL;
+    int64_t version = -1;
+    assert_int_equal(driver.open(&options, &conn, NULL, NULL), 0);
+    driver.migrations = scripts;
+    driver.migration_count = 2;
+    assert_true(nj_migrations_apply(&driver, conn, 1, &version, &f->err) < 0);
+    assert_non_null(strstr(f->err.text, "migration 2"));
+    assert_int_equal(version, -1);
+    assert_false(driver.in_transaction(conn));
+    driver.migrations = mended;
+    assert_int_equal(nj_migrations_apply(&driver, conn, 1, &version, NULL), 0);
+    assert_int_equal(version, 2);
+    driver.close(conn);
+}
+
+// A reader whose end failed would refuse every read, and hold the log, until the next start.
+static void transaction_that_could_not_be_ended_is_ended_by_the_next(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    for (int role = 0; role < 2; role++) {
+        const struct nj_store_conn_options options = {
+            .path = f->db_path, .role = role == 0 ? NJ_STORE_READER : NJ_STORE_WRITER};
+        struct nj_store_conn *conn = NULL;
+        assert_int_equal(nj_store_sqlite.open(&options, &conn, NULL, NULL), 0);
+        assert_int_equal(nj_store_sqlite.begin(conn, true, NULL), 0);
+        assert_int_equal(nj_store_sqlite.begin(conn, true, NULL), 0);
+        nj_store_sqlite.rollback(conn);
+        assert_false(nj_store_sqlite.in_transaction(conn));
+        nj_store_sqlite.close(conn);
+    }
+}
+
 // A store that cannot be written says so at its start. Root may write everywhere, but not to a
 // file that is marked unchangeable or through a folder that is a file.
 static void deleted_database_takes_no_writes_until_it_is_back(void **state)
@@ -416,6 +460,8 @@ int store_faults_test(void)
         CASE(database_of_another_program_is_left_alone),
         CASE(items_of_an_older_version_get_their_order),
         CASE(migrations_are_noted_and_not_repeated),
+        CASE(migration_that_fails_leaves_the_version_before_it),
+        CASE(transaction_that_could_not_be_ended_is_ended_by_the_next),
         CASE(deleted_database_takes_no_writes_until_it_is_back),
         CASE(path_that_cannot_be_written_is_refused),
     };
