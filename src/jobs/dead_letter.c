@@ -132,10 +132,12 @@ static void write_payload(struct nj_json_writer *writer, const char *payload)
 {
     json_t *value = NULL;
     size_t length = payload ? strlen(payload) : 0;
-    bool whole = payload && nj_json_parse(payload, length, NJ_WORK_PAYLOAD_MAX, &value, NULL) == 0;
-    if (whole && hide_secrets(value))
+    int rc = nj_json_parse(payload ? payload : "", length, NJ_WORK_PAYLOAD_MAX, &value, NULL);
+    if (rc == NJ_E_NOMEM)
+        nj_json_null(writer, "original_job"); // as text it would show what is hidden
+    else if (rc == 0 && hide_secrets(value))
         write_value(writer, "original_job", value);
-    else if (whole)
+    else if (rc == 0)
         nj_json_raw(writer, "original_job", payload, length);
     else
         nj_json_text(writer, "original_job", payload);

@@ -136,6 +136,7 @@ void nj_work_dispatch(struct nj_work_queue *queue);
 // work_queue_settle.c: loop thread.
 void nj_work_held_free(struct nj_work_held *held); // takes it out of its list
 void nj_work_give_back(struct nj_work_held *held);
+void nj_work_put_off(struct nj_work_held *held, nj_us delay_us);
 void nj_work_bury(struct nj_work_held *held, const char *reason, const struct nj_error *why);
 void nj_work_settle_again(struct nj_timer *timer);
 

@@ -108,6 +108,13 @@ void nj_work_give_back(struct nj_work_held *held)
     settle(held);
 }
 
+void nj_work_put_off(struct nj_work_held *held, nj_us delay_us)
+{
+    held->end = NJ_WORK_POSTPONE;
+    held->delay_us = delay_us;
+    settle(held);
+}
+
 // Without memory for the history the letter is written without it: better than no letter.
 void nj_work_bury(struct nj_work_held *held, const char *reason, const struct nj_error *why)
 {
@@ -168,10 +175,7 @@ void nj_work_queue_release(struct nj_work_queue *queue, struct nj_work_item *ite
 
 void nj_work_queue_postpone(struct nj_work_queue *queue, struct nj_work_item *item, nj_us delay_us)
 {
-    struct nj_work_held *held = land(queue, item);
-    held->end = NJ_WORK_POSTPONE;
-    held->delay_us = delay_us;
-    settle(held);
+    nj_work_put_off(land(queue, item), delay_us);
     go_on(queue);
 }
 

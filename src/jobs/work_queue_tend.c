@@ -159,6 +159,10 @@ static void hold(struct nj_work_queue *queue, struct nj_work_row *row)
     nj_list_append(&queue->ready, &held->node);
     struct nj_error why = {0};
     held->item.payload = parse_payload(&held->row, &why);
+    if (why.code == NJ_E_NOMEM) {
+        nj_work_put_off(held, NJ_WORK_ERROR_WAIT_US); // it says nothing about the payload
+        return;
+    }
     const char *reason = "invalid";
     if (held->item.payload && was_lost_too_often(queue, &held->row)) {
         nj_error_set(&why, NJ_E_TIMEOUT, "the program ended or stalled %lld times in this item",

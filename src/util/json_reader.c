@@ -126,7 +126,8 @@ static int refuse(const char *text, size_t length, const json_error_t *failure,
 {
     struct place place;
     char where[PLACE_SIZE];
-    if (json_error_code(failure) == json_error_out_of_memory)
+    // Jansson says nothing where memory ends, or, within a text, that the text is bad.
+    if (json_error_code(failure) == json_error_out_of_memory || failure->text[0] == '\0')
         return nj_error_set(err, NJ_E_NOMEM, "no memory to read JSON");
     const size_t end = failure->position > 0 ? (size_t)failure->position : 0;
     find_place(text, end < length ? end : length, &place);

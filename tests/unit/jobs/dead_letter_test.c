@@ -137,12 +137,37 @@ static void record_of_a_post_hides_the_secrets_of_its_address(void **state)
     json_decref(record);
 }
 
+static void *take_nothing(size_t bytes)
+{
+    (void)bytes;
+    return NULL;
+}
+
+static void record_that_cannot_be_read_without_memory_shows_no_secret(void **state)
+{
+    (void)state;
+    char payload[] = "{\"channel\":\"https://u:hunter2@example.org/x\"}";
+    struct nj_letter_row row = {.queue = "q", .reason = "failed", .payload = payload};
+    struct nj_buf buf;
+    struct nj_json_writer writer;
+    nj_buf_init(&buf, 1 << 16);
+    nj_json_init(&writer, &buf);
+    json_set_alloc_funcs(take_nothing, free);
+    nj_letter_write(&row, &writer, NULL);
+    json_set_alloc_funcs(malloc, free);
+    assert_non_null(buf.data);
+    assert_null(strstr(buf.data, "hunter2"));
+    assert_non_null(strstr(buf.data, "\"original_job\":null"));
+    nj_buf_finish(&buf);
+}
+
 int dead_letter_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(histories_are_counted_and_damaged_ones_start_afresh),
         cmocka_unit_test(record_has_every_member_of_a_failure),
         cmocka_unit_test(record_of_a_post_hides_the_secrets_of_its_address),
+        cmocka_unit_test(record_that_cannot_be_read_without_memory_shows_no_secret),
         cmocka_unit_test(record_of_a_broken_payload_shows_it_as_text),
     };
     return cmocka_run_group_tests_name("dead_letter", tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,39 @@ static void a_disk_that_is_full_now_and_then_is_told_once_a_minute(void **state)
     nj_log_destroy(bench->log);
 }
 
+static atomic_int refusals; // of memory for JSON
+
+static void *take_memory(size_t bytes)
+{
+    if (atomic_load(&refusals) > 0) {
+        atomic_fetch_sub(&refusals, 1);
+        return NULL;
+    }
+    return malloc(bytes);
+}
+
+// The payload is good; that nobody could look at it says nothing about it.
+static void an_item_that_was_claimed_without_memory_comes_again_and_is_no_letter(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_put_text(bench, "{\"n\":1}");
+    json_set_alloc_funcs(take_memory, free);
+    atomic_store(&refusals, 1);
+    nj_jobs_bench_start(bench, 1);
+    atomic_store(&refusals, 0);
+    json_set_alloc_funcs(malloc, free);
+    struct nj_letter_page page = nj_jobs_bench_letters(bench);
+    assert_int_equal(page.count, 0);
+    nj_letter_page_finish(&page);
+    nj_jobs_bench_pass(bench, 2LL * NJ_US_PER_S);
+    assert_int_equal(bench->held_count, 1);
+    struct nj_work_item *item = nj_jobs_bench_take(bench);
+    assert_int_equal(nj_jobs_item_number(item), 1);
+    assert_int_equal(item->attempts, 1);
+    assert_int_equal(nj_jobs_bench_complete(bench, item), 0);
+    assert_int_equal(nj_jobs_bench_tally(bench).waiting, 0);
+}
+
 int work_queue_lost_test(void)
 {
 #define TEST(name)                                                                                 \
@@ -164,6 +198,7 @@ int work_queue_lost_test(void)
     const struct CMUnitTest tests[] = {
         TEST(a_dead_consumers_item_comes_back_and_its_result_is_refused),
         TEST(an_item_that_ends_its_consumer_ten_times_is_a_letter),
+        TEST(an_item_that_was_claimed_without_memory_comes_again_and_is_no_letter),
         TEST(neighbours_of_an_item_that_ends_its_consumer_are_done),
         TEST(a_disk_that_is_full_now_and_then_is_told_once_a_minute),
     };

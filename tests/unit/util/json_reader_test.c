@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 int json_reader_test(void);
@@ -188,6 +189,31 @@ static void file_errors_name_the_file(void **state)
     nj_temp_dir_finish(&dir);
 }
 
+static int left; // allocations until one fails
+
+static void *take_memory(size_t bytes)
+{
+    return left-- == 0 ? NULL : malloc(bytes);
+}
+
+// Who takes it for bad JSON throws away what was good.
+static void end_of_memory_is_not_bad_json(void **state)
+{
+    (void)state;
+    json_t *value = NULL;
+    int failed = 0, rc = NJ_E_NOMEM;
+    json_set_alloc_funcs(take_memory, free);
+    while (rc == NJ_E_NOMEM) {
+        left = failed;
+        rc = parse("[1,2.5,{},[null,[7]]]", &value, NULL);
+        failed += rc != 0;
+    }
+    json_set_alloc_funcs(malloc, free);
+    assert_int_equal(rc, 0);
+    assert_true(failed > 5);
+    json_decref(value);
+}
+
 int json_reader_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +224,7 @@ int json_reader_test(void)
         cmocka_unit_test(depth_limit_is_exact_and_blind_to_texts),
         cmocka_unit_test(members_are_typed_and_null_is_missing),
         cmocka_unit_test(wrong_members_are_named),
+        cmocka_unit_test(end_of_memory_is_not_bad_json),
         cmocka_unit_test(file_errors_name_the_file),
     };
     return cmocka_run_group_tests_name("json_reader", tests, NULL, NULL);
