@@ -151,7 +151,9 @@ static void handle_detected(struct nj_detect_job *job)
     nj_latency_add(task->pipeline->config.latency, NJ_STAGE_DETECT,
                    job->finished_us - job->started_us);
     nj_pipeline_observe(task->pipeline->detect_stage, job->finished_us - job->started_us);
-    bool end_of_clip = job->rc == NJ_E_CORRUPT && task->is_video && task->time_index > 0;
+    // Without a frame it was the file that was damaged, and not the detector's answer.
+    bool end_of_clip =
+        job->rc == NJ_E_CORRUPT && job->frame == NULL && task->is_video && task->time_index > 0;
     if (job->rc == 0) {
         if (add_rows(task) != 0) {
             nj_upload_task_fail(task);
