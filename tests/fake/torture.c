@@ -379,6 +379,8 @@ static bool test_waits(void)
     char place[512];
     for (int i = SITE_FIRST; i < torture->late.count; i++) {
         __sanitizer_symbolize_pc((char *)torture->late.frames[i] - 1, "%s", place, sizeof place);
+        if (strstr(place, NJ_FAKE_SOURCE_DIR "/src/loop/") != NULL)
+            continue; // by which tests wait as well
         if (strstr(place, NJ_FAKE_SOURCE_DIR "/src/") != NULL)
             return false;
         if (strstr(place, NJ_FAKE_SOURCE_DIR "/tests/") != NULL)
@@ -470,12 +472,12 @@ static void torture_test(struct group *group, const struct CMUnitTest *test, str
     torture->site.count = 0;
     const int64_t began = now_ms();
     const char *end = run_once(group, test, 0, SURELY_MS);
-    if (end != NULL) {
+    group->usual_ms = now_ms() - began;
+    if (end != NULL && strcmp(end, "late") != 0) {
         group->findings++;
         show(group, end, test, 0);
         return;
     }
-    group->usual_ms = now_ms() - began;
     if (group->usual_ms > SLOW_MS) {
         printf("torture: %s left out: it takes %lld ms\n", test->name, (long long)group->usual_ms);
         return;

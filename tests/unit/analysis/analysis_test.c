@@ -357,6 +357,7 @@ static void levels_follow_a_reload(void **state)
     start(house);
     struct look look = {0};
     look_at(house, &look);
+    assert_int_equal(look.event_count, 1);
     assert_string_equal(look.events[0].risk_level, "critical");
     free(look.events);
 }
@@ -370,6 +371,7 @@ static void a_models_finding_is_stored_under_its_name(void **state)
     start(house);
     struct look look = {0};
     look_at(house, &look);
+    assert_int_equal(look.event_count, 1);
     assert_int_equal(look.events[0].risk_score, 77);
     assert_string_equal(look.events[0].risk_level, "high");
     assert_string_equal(look.events[0].analyser, "llm");
@@ -387,6 +389,7 @@ static void a_model_that_is_away_is_replaced_by_rules_that_say_so(void **state)
     start(house);
     struct look look = {0};
     look_at(house, &look);
+    assert_int_equal(look.event_count, 1);
     assert_int_equal(look.events[0].risk_score, 37); // the rules'
     assert_string_equal(look.events[0].analyser, "rules_fallback");
     assert_non_null(strstr(look.events[0].reasoning, "The language model gave no answer"));

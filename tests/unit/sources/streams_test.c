@@ -347,6 +347,7 @@ static void metrics_tell_of_each_stream(void **state)
     (void)nj_loop_turn(bench.loop);
     nj_buf_init(&text, 1 << 20);
     nj_metrics_write(bench.metrics, &text);
+    assert_non_null(text.data);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         if (!strstr(text.data, lines[i]))
             fail_msg("no %s in:\n%s", lines[i], text.data);
