@@ -2,7 +2,7 @@
 // Starts the real program for a test: a free port, folders of its own, none of the caller's settings.
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const READY_MS = 30000;
+const PROGRESS_MS = 30000;
 const STOP_MS = 35000;
 const LOG_KEPT = 200000;
 
@@ -41,6 +42,17 @@ export async function until(what, ask, ms = 10000) {
         if (Date.now() > deadline) throw new Error(`${what} did not come about within ${ms} ms`);
         await new Promise((later) => setTimeout(later, 50));
     }
+}
+
+// Tells how far a long test is as tests/fake/progress.h does: in the file that NJ_PROGRESS names.
+export function progress(what, whole) {
+    const begun = Date.now();
+    let told = begun;
+    return (done) => {
+        if (!process.env.NJ_PROGRESS || (done < whole && Date.now() - told < PROGRESS_MS)) return;
+        told = Date.now();
+        appendFileSync(process.env.NJ_PROGRESS, `long: ${what} ${done} of ${whole}, ${Math.round((told - begun) / 1000)} s\n`);
+    };
 }
 
 function environment() {

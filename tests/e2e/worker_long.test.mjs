@@ -10,7 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { OnnxGraph } from "../../tools/onnx-writer.mjs";
 import { zip } from "./archive.mjs";
 import { Camera, testVideo } from "./camera.mjs";
-import { Daemon, until } from "./daemon.mjs";
+import { Daemon, progress, until } from "./daemon.mjs";
 import { Backend } from "./websocket.mjs";
 
 const long = process.env.NJ_LONG === "1";
@@ -141,11 +141,13 @@ async function comeAndGo() {
     const weights = readFileSync(join(models, `${known}.onnx`));
     const manifest = JSON.parse(readFileSync(join(models, `${known}.json`), "utf8"));
     const seen = [];
+    const tell = progress("archives", ARCHIVES);
     for (let i = 1; i <= ARCHIVES; i++) {
         const archive = writeArchive(`archive-${i}`, marked(weights, String(i)), manifest, ["person"]);
         await isAtWork([entry("display-1;cam1", archive)], LOOKS);
         rmSync(archive);
         seen.push({ mb: residentMb(), files: descriptors() });
+        tell(i);
     }
     const cache = await modelsNow();
     assert.equal(cache.loads, ARCHIVES, "every archive's model is another one");

@@ -3,6 +3,7 @@
 // jumping clocks, made from seeds; what a queue promises is checked whenever it comes to rest.
 //
 // NJ_SIM_SEEDS=100000 runs more; NJ_SIM_FIRST=<seed> NJ_SIM_SEEDS=1 replays one.
+#include "tests/fake/progress.h"
 #include "tests/sim/work_queue_world.h"
 
 #include <setjmp.h>
@@ -59,6 +60,8 @@ static void whatever_happens_nothing_is_lost_doubled_or_held_twice(void **state)
     struct nj_world *world = calloc(1, sizeof *world);
     assert_non_null(world);
     uint64_t accepted = 0, deaths = 0;
+    struct nj_progress progress;
+    nj_progress_begin(&progress, "histories of the queue", count);
     for (uint64_t seed = first; seed < first + count; seed++) {
         nj_world_init(world, seed, seed % FILE_EVERY == 0);
         for (world->step = 0; world->step < STEPS; world->step++) {
@@ -73,6 +76,7 @@ static void whatever_happens_nothing_is_lost_doubled_or_held_twice(void **state)
         accepted += world->accepted;
         deaths += world->deaths;
         nj_world_finish(world);
+        nj_progress_tell(&progress, seed - first + 1);
     }
     free(world);
     print_message("%llu histories, %llu items, %llu deaths: 0 lost, 0 doubled\n",

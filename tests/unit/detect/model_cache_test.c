@@ -3,6 +3,7 @@
 #include "tests/unit/detect/detect_helper.h"
 
 #include "detect/model_cache.h"
+#include "tests/fake/progress.h"
 #include "util/mem.h"
 
 #include <pthread.h>
@@ -382,6 +383,7 @@ static void memory_and_descriptors_stay_flat(void **state)
     const int rounds = getenv("NJ_LONG") != NULL ? ROUNDS_LONG : ROUNDS;
     struct nj_process_stats before;
     struct nj_process_stats after;
+    struct nj_progress progress;
     if (!write_networks(f)) {
         print_message("skipped: Node.js is not there to write the networks\n");
         skip();
@@ -392,8 +394,11 @@ static void memory_and_descriptors_stay_flat(void **state)
     for (int i = 0; i < 10; i++) // allocators and the library warm up
         load_run_and_let_go(f, i);
     nj_process_stats_read(&before);
-    for (int i = 0; i < rounds; i++)
+    nj_progress_begin(&progress, "loads of a model", (uint64_t)rounds);
+    for (int i = 0; i < rounds; i++) {
         load_run_and_let_go(f, i);
+        nj_progress_tell(&progress, (uint64_t)i + 1);
+    }
     assert_int_equal(stats_of(f).loads, rounds + 10);
     assert_int_equal(stats_of(f).models, 0);
     nj_model_cache_destroy(f->cache); // so that nothing is still being freed

@@ -3,6 +3,7 @@
 // says, written without looking at how the executor does it.
 #include "pipeline/executor.h"
 
+#include "tests/fake/progress.h"
 #include "tests/fake/world/world.h"
 #include "util/buf.h"
 #include "util/mem.h"
@@ -342,8 +343,10 @@ static void trees_do_what_the_rules_say(void **state)
     const uint64_t wanted = number_from("NJ_SIM_SEEDS", TREES);
     const uint64_t trees = wanted < TREES_MAX ? wanted : TREES_MAX; // each packs an archive
     uint64_t found = 0;
+    struct nj_progress progress;
     assert_non_null(tree);
     world_start(world);
+    nj_progress_begin(&progress, "random trees", trees);
     for (uint64_t seed = first; seed < first + trees; seed++) {
         char camera[32];
         snprintf(camera, sizeof camera, "c%llu", (unsigned long long)seed);
@@ -354,6 +357,7 @@ static void trees_do_what_the_rules_say(void **state)
         compare(world, tree, seed);
         forget_messages(world);
         found += world->result.found;
+        nj_progress_tell(&progress, seed - first + 1);
     }
     if (trees >= TREES)
         assert_in_range(found, trees / 5, trees - trees / 5); // both happen
