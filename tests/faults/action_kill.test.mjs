@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { Daemon, until } from "../e2e/daemon.mjs";
+import { Daemon, progress, until } from "../e2e/daemon.mjs";
 import { count, database, hasSql, kill, quick, random, sql } from "./faults.mjs";
 
 const long = process.env.NJ_LONG === "1";
@@ -55,6 +55,7 @@ function fillQueue(file, url) {
 
 test(`${kills} kills during ${actions} actions lose none and keep the order of each session (seed ${seed})`, { skip: !hasSql && "the program sqlite3 is not installed", timeout: 600000 }, async () => {
     const next = random(seed);
+    const tell = progress("kills during actions, run", kills);
     const receiver = await Receiver.start(next);
     const daemon = await Daemon.start({ set: [...quick, "queue.max_attempts=50", "queue.max_lost=1000", "actions.allow_loopback=true", "actions.retry_seconds=0.05"] });
     try {
@@ -67,6 +68,7 @@ test(`${kills} kills during ${actions} actions lose none and keep the order of e
             await until("some more actions", () => receiver.count > before || receiver.count === actions, END_MS);
             await later(next() * 40);
             await kill(daemon);
+            tell(i + 1);
         }
         const atLastKill = receiver.count;
         await daemon.run();

@@ -33,7 +33,8 @@ export const hasSql = spawnSync("sqlite3", ["--version"]).status === 0;
 
 // Rows of a query, as objects; read by the database's own program.
 export function sql(file, query) {
-    const text = execFileSync("sqlite3", ["-cmd", ".timeout 10000", "-json", file, query], { encoding: "utf8", maxBuffer: 1 << 28 });
+    // By its input: an argument may not be as long.
+    const text = execFileSync("sqlite3", ["-bail", "-cmd", ".timeout 10000", "-json", file], { input: `${query};`, encoding: "utf8", maxBuffer: 1 << 28 });
     return text.trim() === "" ? [] : JSON.parse(text);
 }
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import { Daemon, until } from "../e2e/daemon.mjs";
+import { Daemon, progress, until } from "../e2e/daemon.mjs";
 import { count, database, hasSql, kill, objectsPerPicture, png, put, quick, random, sql } from "./faults.mjs";
 
 const long = process.env.NJ_LONG === "1";
@@ -15,15 +15,15 @@ const END_MS = 120000;
 
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// Files come all the time, whether the program runs or not.
-async function uploadAll(daemon, next) {
-    for (let i = 0; i < uploads; i++) {
+// The files of one run of the program; they come from before it starts until it is about to end.
+async function uploadSome(daemon, next, from, to) {
+    for (let i = from; i < to; i++) {
         put(daemon, `camera ${i % 7}`, `${i}.png`, png({ number: i }));
-        if (next() < 0.3) await later(next() * 12);
+        if (next() < 0.3) await later(next() * 60);
     }
 }
 
-async function killAndStart(daemon, next) {
+async function startAndKill(daemon, next) {
     const starting = daemon.run().catch(() => {}); // it may be killed before it is ready
     if (next() < 0.7) await starting;
     await later(next() * 60);
@@ -65,14 +65,15 @@ function checkFiles(daemon) {
 
 test(`${kills} kills during ${uploads} uploads lose and double nothing (seed ${seed})`, { skip: !hasSql && "the program sqlite3 is not installed", timeout: 1800000 }, async () => {
     const next = random(seed);
+    const tell = progress("kills during uploads, run", kills + 1);
     const daemon = await Daemon.start({ set: quick });
     try {
-        const arriving = uploadAll(daemon, next);
-        await later(next() * 100);
-        await kill(daemon);
-        for (let i = 1; i < kills; i++) await killAndStart(daemon, next);
-        await arriving;
-        await daemon.run();
+        await daemon.stop();
+        for (let i = 0; i <= kills; i++) {
+            const files = [i, i + 1].map((n) => Math.floor((n * uploads) / (kills + 1)));
+            await Promise.all([uploadSome(daemon, next, ...files), i < kills ? startAndKill(daemon, next) : daemon.run()]);
+            tell(i + 1);
+        }
         const file = database(daemon);
         await until("the end of all work", () => count(file, "SELECT count(DISTINCT file_path) FROM detections") >= uploads && count(file, "SELECT count(*) FROM batches WHERE state <> 'analysed'") === 0 && count(file, "SELECT count(*) FROM work_items") === 0, END_MS);
         assert.deepEqual(await daemon.stop(), { code: 0, signal: null });
