@@ -74,8 +74,12 @@ int nj_value_check_range(const struct nj_binding *binding, double value)
         return 0;
     char range[NJ_CONFIG_NAME_MAX];
     nj_option_range_text(option, range, sizeof(range));
-    return nj_binding_error(binding, "%.12g is out of range; it must %s %s", value,
-                            *countable_unit(option->type) ? "have" : "be", range);
+    const char *unit = countable_unit(option->type);
+    if (*unit && value == 0)
+        return nj_binding_error(binding, "it is empty; it must have %s", range);
+    if (*unit)
+        return nj_binding_error(binding, "it has %.12g %s; it must have %s", value, unit, range);
+    return nj_binding_error(binding, "%.12g is out of range; it must be %s", value, range);
 }
 
 // "; got "x"", cut to a readable length; nothing for a secret.

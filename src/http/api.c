@@ -55,7 +55,7 @@ static void hand_over(struct nj_exchange *exchange)
     exchange->route->handle(exchange);
 }
 
-static void dispatch(struct nj_exchange *exchange)
+static void dispatch(struct nj_exchange *exchange, bool too_long)
 {
     const struct nj_api *api = exchange->api;
     struct nj_http_request *request = exchange->request;
@@ -68,6 +68,8 @@ static void dispatch(struct nj_exchange *exchange)
                             "api.allowed_hosts names those that may");
     else if (!allowed)
         nj_exchange_problem(exchange, 401, "give an API key, as X-API-Key for example");
+    else if (too_long)
+        nj_exchange_problem(exchange, 404, "there is nothing of so long a name");
     else if (!body_is_json(request))
         nj_exchange_problem(exchange, 415, "the body must be application/json");
     else
@@ -111,7 +113,7 @@ static void handle(struct nj_http_request *request, void *arg)
     exchange->route = hit.route;
     memcpy(exchange->params, hit.params, sizeof exchange->params);
     if (match == NJ_ROUTE_FOUND)
-        dispatch(exchange);
+        dispatch(exchange, hit.too_long);
     else if (match == NJ_ROUTE_OTHER_METHOD)
         nj_exchange_problem_with(exchange, 405, NULL, (struct nj_http_field){"Allow", hit.allow});
     else

@@ -15,7 +15,7 @@
 
 enum {
     NJ_ROUTE_PARAMS_MAX = 2,
-    NJ_ROUTE_PARAM_SIZE = 512, // a longer segment matches no route; keys of saved images fit
+    NJ_ROUTE_PARAM_SIZE = 512, // nothing has a longer name; keys of saved images fit
     NJ_ROUTES_MAX = 64,
     NJ_API_KEYS_MAX = 256,
     NJ_JSON_ANSWER_MAX = 32 << 20, // a page of the largest rows stays below
@@ -58,6 +58,7 @@ struct nj_route_hit {
     const struct nj_route *route;
     char params[NJ_ROUTE_PARAMS_MAX][NJ_ROUTE_PARAM_SIZE];
     char allow[64]; // of NJ_ROUTE_OTHER_METHOD
+    bool too_long;  // a parameter, which was left out
 };
 enum nj_route_match nj_route_find(const char *method, const char *path, struct nj_route_hit *out);
 // True when a route begins with the path's first part: no view of the page lies there.

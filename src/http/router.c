@@ -16,10 +16,13 @@ static bool matches(const char *pattern, const char *path, struct nj_route_hit *
             continue;
         }
         size_t length = strcspn(path, "/");
-        if (length == 0 || length >= NJ_ROUTE_PARAM_SIZE)
+        if (length == 0)
             return false;
-        memcpy(hit->params[param], path, length);
-        hit->params[param++][length] = '\0';
+        if (length >= NJ_ROUTE_PARAM_SIZE)
+            hit->too_long = true;
+        else
+            memcpy(hit->params[param], path, length);
+        param++;
         path += length;
         pattern += strcspn(pattern, "}") + 1;
     }

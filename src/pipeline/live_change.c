@@ -198,18 +198,20 @@ void nj_live_change_handle_rested(struct nj_call *call)
         advance(work);
 }
 
-// What only shows when its turn has come: earlier changes may have added or removed the camera.
-static int check(struct nj_live_work *work, struct nj_error *err)
+static int check_new(const struct nj_live_work *work, struct nj_error *err)
+{
+    if (nj_live_item_find(work->set, work->id) != NULL)
+        return nj_error_set(err, NJ_E_EXISTS, "there is a camera %s already", work->id);
+    return work->set->count < NJ_LIVE_CAMERAS_MAX
+               ? 0
+               : nj_error_set(err, NJ_E_CONFLICT,
+                              "there are %d live cameras already, which is the limit",
+                              NJ_LIVE_CAMERAS_MAX);
+}
+
+static int check_known(const struct nj_live_work *work, struct nj_error *err)
 {
     const struct nj_live_item *item = nj_live_item_find(work->set, work->id);
-    if (work->kind == NJ_LIVE_ADD && item != NULL)
-        return nj_error_set(err, NJ_E_EXISTS, "there is a camera %s already", work->id);
-    if (work->kind == NJ_LIVE_ADD)
-        return work->set->count < NJ_LIVE_CAMERAS_MAX
-                   ? 0
-                   : nj_error_set(err, NJ_E_CONFLICT,
-                                  "there are %d live cameras already, which is the limit",
-                                  NJ_LIVE_CAMERAS_MAX);
     if (item == NULL)
         return nj_error_set(err, NJ_E_NOT_FOUND, "no live camera %s", work->id);
     if (item->object == NULL && (work->kind == NJ_LIVE_REPLACE || work->kind == NJ_LIVE_REMOVE))
@@ -254,6 +256,18 @@ static int read_entry(struct nj_live_work *work, struct nj_error *err)
     return try_entry(work, err);
 }
 
+// Only when its turn has come: earlier changes may have added or removed the camera, or changed
+// what a new entry keeps of the old one.
+static int check(struct nj_live_work *work, struct nj_error *err)
+{
+    if (work->kind == NJ_LIVE_ADD) {
+        const int rc = read_entry(work, err);
+        return rc == 0 ? check_new(work, err) : rc;
+    }
+    const int rc = check_known(work, err);
+    return rc == 0 && work->kind == NJ_LIVE_REPLACE ? read_entry(work, err) : rc;
+}
+
 static void handle_begin(struct nj_call *call)
 {
     struct nj_live_work *work = NJ_CONTAINER_OF(call, struct nj_live_work, begin);
@@ -285,8 +299,7 @@ static int take_change(struct nj_live_work *work, struct nj_error *err)
         return nj_error_set(err, NJ_E_FULL, "too many changes of cameras wait; try again");
     if (change->kind != NJ_LIVE_ADD && !nj_text_copy(work->id, sizeof work->id, change->id))
         return nj_error_set(err, NJ_E_NOT_FOUND, "no such live camera");
-    return change->kind == NJ_LIVE_ADD || change->kind == NJ_LIVE_REPLACE ? read_entry(work, err)
-                                                                          : 0;
+    return 0;
 }
 
 void nj_live_set_change(struct nj_live_set *set, struct nj_live_change *change)

@@ -56,7 +56,7 @@ enum nj_live_change_kind {
 struct nj_live_change { // caller-owned and intrusive; valid until `done` has begun
     enum nj_live_change_kind kind;
     const char *id;   // of all but ADD; copied
-    const char *json; // of ADD and REPLACE: the entry; copied
+    const char *json; // of ADD and REPLACE: the entry
     size_t length;
     // The loop thread, once, also for refusals. NJ_E_INVALID, NJ_E_EXISTS, NJ_E_NOT_FOUND,
     // NJ_E_DENIED (configured), NJ_E_CONFLICT (NJ_LIVE_CAMERAS_MAX are there), NJ_E_FULL (too many

@@ -27,7 +27,8 @@ extern const struct nj_source_driver nj_source_snapshot;
 extern const struct nj_source_driver nj_source_null; // generated pictures, path "WxHxCOUNT"
 
 // The entry's address with its login put in; checks the form alone. `schemes` ends with NULL.
-// NJ_E_INVALID, NJ_E_DENIED; the error names the member.
+// NJ_E_INVALID, also for an address of another kind of camera, NJ_E_DENIED; the error names the
+// member.
 int nj_source_entry_url(const struct nj_source_entry *entry, const char *const *schemes,
                         struct nj_url *out, struct nj_error *err);
 

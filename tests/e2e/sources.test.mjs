@@ -89,27 +89,44 @@ describe("the API of live cameras", () => {
     });
 
     test("what is wrong is named, and nothing is kept", async () => {
+        const rtsp = { id: "x", kind: "rtsp", url: camera.url("yard") };
+        const stray = { ...rtsp, id: "stray" };
+        const snapshot = { id: "x", kind: "snapshot", url: camera.url("yard") };
+        const long = "c".repeat(3000);
         const cases = [
-            [{ id: "x", kind: "file", path: "/etc/passwd" }, "rtsp or snapshot"],
-            [{ id: "x", kind: "rtsp", url: "file:///etc/passwd" }, "url"],
-            [{ id: "x", kind: "rtsp", url: camera.url("yard"), password: "file:/etc/passwd" }, "in the configuration only"],
-            [{ id: "Not an id", kind: "rtsp", url: camera.url("yard") }, "id"],
-            [{ id: "x", kind: "rtsp", url: camera.url("yard"), fpss: 3 }, "fps"],
-            [{ id: "x", kind: "rtsp", url: camera.url("yard"), masks: ["0,0 1,0"] }, "source: masks[0]"],
-            [{ id: "x", kind: "rtsp", url: camera.url("yard"), paused: "perhaps" }, "source.paused"],
-            [{ id: "x", kind: "rtsp", url: "rtsp://169.254.169.254/latest" }, "169.254"],
-            [[], "object"],
+            ["POST", "/api/sources", { id: "x", kind: "file", path: "/etc/passwd" }, 400, "rtsp or snapshot"],
+            ["POST", "/api/sources", { ...rtsp, url: "file:///etc/passwd" }, 400, "url"],
+            ["POST", "/api/sources", { ...rtsp, password: "file:/etc/passwd" }, 400, "in the configuration only"],
+            ["POST", "/api/sources", { ...rtsp, id: "Not an id" }, 400, "an id has 1 to 64"],
+            ["POST", "/api/sources", { ...rtsp, id: "" }, 400, "source.id: it is empty; it must have 1 to 64 bytes"],
+            ["POST", "/api/sources", { ...rtsp, id: "x".repeat(70) }, 400, "source.id: it has 70 bytes"],
+            ["POST", "/api/sources", { ...rtsp, fpss: 3 }, 400, "fps"],
+            ["POST", "/api/sources", { ...rtsp, masks: ["0,0 1,0"] }, 400, "source: masks[0]"],
+            ["POST", "/api/sources", { ...rtsp, paused: "perhaps" }, 400, "source.paused"],
+            ["POST", "/api/sources", { ...rtsp, url: "rtsp://169.254.169.254/latest" }, 403, "169.254"],
+            ["POST", "/api/sources", snapshot, 400, "url: a snapshot camera needs http:// or https://"],
+            ["POST", "/api/sources/test", snapshot, 400, "url: a snapshot camera needs http:// or https://"],
+            ["POST", "/api/sources", { ...rtsp, url: "http://127.0.0.1/x" }, 400, "url: an rtsp camera needs rtsp:// or rtsps://"],
+            ["POST", "/api/sources", [], 400, "object"],
+            ["PUT", "/api/sources/unknown", stray, 404, "no live camera unknown"],
+            ["PUT", "/api/sources/unknown", {}, 404, "no live camera unknown"],
+            ["PUT", "/api/sources/yard", stray, 400, "an id does not change; it is yard"],
+            ["PUT", "/api/sources/yard", { ...rtsp, id: "" }, 400, "source.id: it is empty"],
+            ["PUT", `/api/sources/${long}`, stray, 404, "so long a name"],
+            ["DELETE", "/api/sources/lobby", undefined, 403, "configuration"],
+            ["DELETE", "/api/sources/nobody", undefined, 404, "no live camera nobody"],
+            ["GET", `/camera/${long}/image`, undefined, 404, "so long a name"],
+            ["GET", `/camera/${long.slice(0, 300)}/image`, undefined, 404, "no camera has this name"],
         ];
-        for (const [entry, words] of cases) {
-            const response = await send("POST", "/api/sources", entry);
-            const body = await response.text();
-            const kept = await sourceOf("x");
-            assert.ok(response.status >= 400 && response.status < 500, `${JSON.stringify(entry)}: ${response.status} ${body}`);
-            assert.ok(body.includes(words), `${JSON.stringify(entry)}: ${body}`);
-            assert.equal(kept, null);
+        const before = (await daemon.json("/api/sources")).items.map(({ id }) => id);
+        for (const [method, path, entry, status, words] of cases) {
+            const what = `${method} ${path.slice(0, 40)} ${JSON.stringify(entry)}`;
+            const response = await send(method, path, entry);
+            const { detail } = await response.json();
+            assert.equal(response.status, status, `${what}: ${detail}`);
+            assert.ok(detail.includes(words), `${what}: ${detail}`);
         }
-        assert.equal((await send("DELETE", "/api/sources/lobby")).status, 403);
-        assert.equal((await send("DELETE", "/api/sources/nobody")).status, 404);
+        assert.deepEqual((await daemon.json("/api/sources")).items.map(({ id }) => id), before);
     });
 
     test("a camera can be added paused, and a change pauses or lets it play", async () => {
@@ -140,7 +157,8 @@ describe("the API of live cameras", () => {
         for (const [path, methods] of Object.entries(paths)) {
             for (const [method, operation] of Object.entries(methods)) {
                 if (method === "get") continue;
-                const address = `${path.replace(/\{\w+\}/g, "1")}?dry_run=true`;
+                const name = method === "put" ? "yard" : "1"; // only the entry of one that is there is read
+                const address = `${path.replace(/\{\w+\}/g, name)}?dry_run=true`;
                 const answers = [{ nonsense: 1 }, undefined].map(async (body) => (await send(method.toUpperCase(), address, body)).text());
                 const [told, silent] = await Promise.all(answers);
                 const reads = told.includes("\"status\":400") && told !== silent; // a wrong query is answered the same way

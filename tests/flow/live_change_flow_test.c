@@ -125,6 +125,10 @@ static void changes_that_cannot_be_are_refused_by_their_reason(void **state)
          NJ_E_INVALID},
         {"another id", NJ_LIVE_REPLACE, "gate",
          "{\"id\":\"b\",\"kind\":\"rtsp\",\"url\":\"rtsp://127.0.0.1:1/\"}", NJ_E_INVALID},
+        {"unknown, whatever its entry says", NJ_LIVE_REPLACE, "b", GATE(""), NJ_E_NOT_FOUND},
+        {"unknown, whatever its entry lacks", NJ_LIVE_REPLACE, "b", "{}", NJ_E_NOT_FOUND},
+        {"not of its kind", NJ_LIVE_ADD, NULL,
+         "{\"id\":\"b\",\"kind\":\"snapshot\",\"url\":\"rtsp://127.0.0.1:1/\"}", NJ_E_INVALID},
         {"unknown", NJ_LIVE_PAUSE, "b", NULL, NJ_E_NOT_FOUND},
         {"no id is so long", NJ_LIVE_PAUSE, long_id, NULL, NJ_E_NOT_FOUND},
         {"configured", NJ_LIVE_REMOVE, "yard", NULL, NJ_E_DENIED},
@@ -142,6 +146,20 @@ static void changes_that_cannot_be_are_refused_by_their_reason(void **state)
     }
     assert_int_equal(camera(flow, "gate").version, 1);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM sources"), 1);
+}
+
+static void change_keeps_the_password_of_the_change_before_it(void **state)
+{
+    struct flow *flow = *state;
+    struct change first, second;
+    flow_start(flow);
+    assert_int_equal(change(flow, NJ_LIVE_ADD, NULL, GATE(",\"password\":\"one\"")), 0);
+    begin(flow, &first, NJ_LIVE_REPLACE, "gate", GATE(",\"password\":\"two\""));
+    begin(flow, &second, NJ_LIVE_REPLACE, "gate", GATE(",\"name\":\"The gate\""));
+    assert_int_equal(end(flow, &first), 0);
+    assert_int_equal(end(flow, &second), 0);
+    assert_string_equal(camera(flow, "gate").entry->name, "The gate");
+    assert_string_equal(camera(flow, "gate").entry->password, "two");
 }
 
 static void a_pause_ends_the_rows_of_what_is_seen(void **state)
@@ -223,6 +241,7 @@ int live_change_flow_test(void)
     const struct CMUnitTest tests[] = {
         FLOW_TEST(added_camera_is_kept_changed_paused_and_removed),
         FLOW_TEST(changes_that_cannot_be_are_refused_by_their_reason),
+        FLOW_TEST(change_keeps_the_password_of_the_change_before_it),
         FLOW_TEST(a_pause_ends_the_rows_of_what_is_seen),
         FLOW_TEST(what_the_store_refuses_leaves_the_camera_playing),
         FLOW_TEST(changes_wait_for_each_other_and_too_many_are_refused),

@@ -245,14 +245,14 @@ static void mistakes_in_a_file_say_line_column_and_what_is_allowed(void **state)
         {"batch: {mode: bets}\n",
          "f.yaml:1:15: batch.mode: expected one of fast, good, best, got \"bets\""},
         {"batch: {object_types: [a, b, c, d, e]}\n",
-         "f.yaml:1:23: batch.object_types: 5 is out of range; it must have 0 to 4 items"},
+         "f.yaml:1:23: batch.object_types: it has 5 items; it must have 0 to 4 items"},
         {"batch: {object_types: [a, [b]]}\n",
          "f.yaml:1:27: batch.object_types: expected a text in the list, got a list"},
         {"batch: {object_types: {a: b}}\n",
          "f.yaml:1:23: batch.object_types: expected a list, got a mapping"},
         {"batch: {mode: [fast]}\n", "f.yaml:1:15: batch.mode: expected a single value, got a list"},
         {"server: {media_path: \"\"}\n",
-         "f.yaml:1:22: server.media_path: 0 is out of range; it must have at least 1 bytes"},
+         "f.yaml:1:22: server.media_path: it is empty; it must have at least 1 bytes"},
         {"batch:\n  windw_seconds: 5\n",
          "f.yaml:2:3: batch.windw_seconds: unknown setting; did you mean window_seconds?"},
         {"server:\n  threshold: 1\n",
@@ -273,7 +273,7 @@ static void mistakes_in_a_file_say_line_column_and_what_is_allowed(void **state)
          "f.yaml:1:26: cameras[0].fps: 99 is out of range; it must be 1 to 60"},
         {"cameras: [a]\n", "f.yaml:1:11: cameras[0]: expected a mapping, got a single value"},
         {"cameras: {list: [{name: a}, {name: b}, {name: c}, {name: d}]}\n",
-         "f.yaml:1:17: cameras.list: 4 is out of range; it must have 0 to 3 items"},
+         "f.yaml:1:17: cameras.list: it has 4 items; it must have 0 to 3 items"},
         {"cameras: {list: everything}\n",
          "f.yaml:1:17: cameras.list: expected a list of mappings, such as [{name: value}], got "
          "\"everything\""},
@@ -338,7 +338,7 @@ static void mistakes_in_a_secret_never_show_it(void **state)
 {
     (void)state;
     static const struct mistake cases[] = {
-        {"SERVER_PASSWORD=hu2", "environment SERVER_PASSWORD: server.password: 3 is out of range; "
+        {"SERVER_PASSWORD=hu2", "environment SERVER_PASSWORD: server.password: it has 3 bytes; "
                                 "it must have 4 to 100 bytes"},
         {"SERVER_PASSWORD=env:NOT_THERE",
          "environment SERVER_PASSWORD: server.password: the environment has no NOT_THERE, to "

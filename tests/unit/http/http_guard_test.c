@@ -271,7 +271,7 @@ static void id_that_is_too_long_is_a_problem_and_no_page(void **state)
     memset(path + used, 'c', ID_LENGTH);
     memcpy(path + used + ID_LENGTH, "/image", sizeof "/image");
     const struct nj_answer *answer = http_get(*state, path);
-    assert_int_equal(answer->status, 404);
+    http_expect(answer, 404, "there is nothing of so long a name");
     assert_string_equal(nj_answer_header(answer, "Content-Type", type, sizeof type),
                         "application/problem+json");
 }
