@@ -29,6 +29,8 @@ struct nj_exchange;
 
 struct nj_route_query {
     const char *name, *type, *help; // type as in JSON schema: "integer", "boolean", "string"
+    const char *place;              // "header"; NULL: the query
+    bool required;
 };
 
 struct nj_route {
@@ -40,6 +42,7 @@ struct nj_route {
     const char *type;                     // of a good answer; NULL: JSON
     const char *schema;                   // name in the schemas of openapi; NULL: free form
     int status;                           // of a good answer; 0: 200; 204 has no body
+    bool unwell;                          // answers 503 in the same form when something is wrong
     const char *body;                     // schema of the body; NULL: the route reads none
     const struct nj_route_query *queries; // ends with a NULL name; may be NULL
 };

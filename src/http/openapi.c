@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static void write_parameter(struct nj_json_writer *writer, const char *place,
-                            const struct nj_route_query *query)
+static void write_parameter(struct nj_json_writer *writer, const struct nj_route_query *query)
 {
     nj_json_object_begin(writer, NULL);
     nj_json_text(writer, "name", query->name);
-    nj_json_text(writer, "in", place);
-    nj_json_bool(writer, "required", strcmp(place, "path") == 0);
+    nj_json_text(writer, "in", query->place != NULL ? query->place : "query");
+    nj_json_bool(writer, "required", query->required);
     nj_json_text(writer, "description", query->help);
     nj_json_object_begin(writer, "schema");
     nj_json_text(writer, "type", query->type);
@@ -29,12 +28,15 @@ static void write_parameters(struct nj_json_writer *writer, const struct nj_rout
     for (const char *at = route->pattern; (at = strchr(at, '{')) != NULL; at++) {
         char name[32];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 1, "}"), at + 1);
-        write_parameter(writer, "path",
-                        &(struct nj_route_query){name, "string", "Part of the path."});
+        write_parameter(writer, &(struct nj_route_query){.name = name,
+                                                         .type = "string",
+                                                         .help = "Part of the path.",
+                                                         .place = "path",
+                                                         .required = true});
     }
     for (const struct nj_route_query *query = route->queries; query != NULL && query->name != NULL;
          query++)
-        write_parameter(writer, "query", query);
+        write_parameter(writer, query);
     nj_json_array_end(writer);
 }
 
@@ -61,19 +63,28 @@ static void write_content(struct nj_json_writer *writer, const char *type, const
     nj_json_object_end(writer);
 }
 
-static void write_responses(struct nj_json_writer *writer, const struct nj_route *route)
+static void write_response(struct nj_json_writer *writer, const struct nj_route *route, int status,
+                           const char *description)
 {
-    bool websocket = route->type != NULL && strcmp(route->type, "websocket") == 0;
-    int status = route->status != 0 ? route->status : 200;
     char text[8];
-    snprintf(text, sizeof text, "%d", (websocket ? 101 : status) % 1000);
-    nj_json_object_begin(writer, "responses");
+    snprintf(text, sizeof text, "%d", status % 1000);
     nj_json_object_begin(writer, text);
-    nj_json_text(writer, "description", websocket ? "The WebSocket begins." : "As asked.");
-    if (!websocket && status != 204)
+    nj_json_text(writer, "description", description);
+    if (status != 101 && status != 204)
         write_content(writer, route->type != NULL ? route->type : "application/json",
                       route->schema);
     nj_json_object_end(writer);
+}
+
+static void write_responses(struct nj_json_writer *writer, const struct nj_route *route)
+{
+    nj_json_object_begin(writer, "responses");
+    if (route->type != NULL && strcmp(route->type, "websocket") == 0)
+        write_response(writer, route, 101, "The WebSocket begins.");
+    else
+        write_response(writer, route, route->status != 0 ? route->status : 200, "As asked.");
+    if (route->unwell)
+        write_response(writer, route, 503, "Something of it does not work.");
     nj_json_object_begin(writer, "default");
     nj_json_text(writer, "description", "A problem (RFC 9457).");
     write_content(writer, "application/problem+json", "Problem");

@@ -186,15 +186,18 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
     {"ImageDeleted", "{\"type\":\"object\",\"required\":[\"success\",\"key\"],\"properties\":{"
                      "\"success\":{\"type\":\"boolean\"},\"key\":{\"type\":\"string\"}}}"},
     {"Letter",
-     "{\"type\":\"object\",\"required\":[\"id\",\"queue_name\",\"reason\",\"error\",\"error_type\","
-     "\"attempt_count\",\"first_failed_at\",\"last_failed_at\",\"created_at\"],\"properties\":{"
-     "\"id\":{\"type\":\"integer\"},\"queue_name\":{\"type\":\"string\"},\"reason\":{\"type\":"
-     "\"string\"},"
-     "\"error\":{\"type\":[\"string\",\"null\"]},\"error_type\":{\"type\":[\"string\",\"null\"]},"
-     "\"attempt_count\":{\"type\":\"integer\"},\"first_failed_at\":{\"type\":[\"string\",\"null\"],"
-     "\"format\":\"date-time\"},\"last_failed_at\":{\"type\":[\"string\",\"null\"],"
-     "\"format\":\"date-time\"},\"created_at\":{\"type\":\"string\",\"format\":\"date-time\"},"
-     "\"original_job\":{}}}"},
+     "{\"type\":\"object\",\"required\":[\"id\",\"queue_name\",\"reason\",\"error\","
+     "\"error_type\",\"attempt_count\",\"first_failed_at\",\"last_failed_at\",\"created_at\","
+     "\"original_job\",\"retry_delays\",\"failures\",\"context\"],\"properties\":{\"id\":{"
+     "\"type\":\"integer\"},\"queue_name\":{\"type\":\"string\"},\"reason\":{"
+     "\"type\":\"string\"},\"error\":{\"type\":[\"string\",\"null\"]},\"error_type\":{"
+     "\"type\":[\"string\",\"null\"]},\"attempt_count\":{\"type\":\"integer\"},"
+     "\"first_failed_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},"
+     "\"last_failed_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},"
+     "\"created_at\":{\"type\":\"string\",\"format\":\"date-time\"},\"original_job\":{},"
+     "\"retry_delays\":{\"type\":\"array\",\"items\":{\"type\":\"number\"}},\"failures\":{"
+     "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"context\":{\"type\":[\"object\","
+     "\"null\"]}}}"},
     {"LetterPage",
      "{\"type\":\"object\",\"required\":[\"queue_name\",\"items\",\"pagination\"],\"properties\":{"
      "\"queue_name\":{\"type\":\"string\"},\"items\":{\"type\":\"array\",\"items\":{"
@@ -216,9 +219,9 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"success\":{\"type\":\"boolean\"},\"queue_name\":{\"type\":\"string\"},\"deleted\":{"
      "\"type\":\"integer\"}}}"},
     {"LettersRequeued",
-     "{\"type\":\"object\",\"required\":[\"success\",\"message\",\"requeued\"],\"properties\":{"
-     "\"success\":{\"type\":\"boolean\"},\"message\":{\"type\":\"string\"},\"requeued\":{"
-     "\"type\":\"integer\"}}}"},
+     "{\"type\":\"object\",\"required\":[\"success\",\"message\",\"requeued\"],"
+     "\"properties\":{\"success\":{\"type\":\"boolean\"},\"message\":{\"type\":\"string\"},"
+     "\"requeued\":{\"type\":\"integer\"},\"job\":{\"type\":\"null\"}}}"},
     {"Live",
      "{\"type\":\"object\",\"required\":[\"state\",\"reason\",\"fps\",\"width\",\"height\","
      "\"last_frame_at\",\"frames\",\"frames_dropped\",\"frames_inferred\",\"frames_still\","
@@ -391,9 +394,22 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"uptime_seconds\":{\"type\":\"number\"},\"version\":{\"type\":\"string\"},\"timestamp\":{"
      "\"type\":\"string\",\"format\":\"date-time\"}}}"},
     {"Storage",
-     "{\"type\":\"object\",\"required\":[\"database\",\"disk\",\"timestamp\"],\"properties\":{"
-     "\"database\":{\"type\":\"object\"},\"disk\":{\"type\":[\"object\",\"null\"]},\"timestamp\":{"
-     "\"type\":\"string\",\"format\":\"date-time\"}}}"},
+     "{\"type\":\"object\",\"required\":[\"database\",\"disk\",\"pictures\",\"timestamp\"],"
+     "\"properties\":{\"database\":{\"type\":\"object\",\"required\":[\"file_bytes\","
+     "\"schema_version\",\"queued\",\"commits\",\"operations\",\"failed\",\"commit_ms_avg\","
+     "\"read_only\",\"problem\"],\"properties\":{\"file_bytes\":{\"type\":\"integer\"},"
+     "\"schema_version\":{\"type\":\"integer\"},\"queued\":{\"type\":\"integer\"},"
+     "\"commits\":{\"type\":\"integer\"},\"operations\":{\"type\":\"integer\"},\"failed\":{"
+     "\"type\":\"integer\"},\"commit_ms_avg\":{\"type\":\"number\"},\"read_only\":{"
+     "\"type\":\"boolean\"},\"problem\":{\"type\":[\"string\",\"null\"]}}},\"disk\":{"
+     "\"oneOf\":[{\"type\":\"object\",\"required\":[\"free_bytes\",\"total_bytes\","
+     "\"pictures_stopped\"],\"properties\":{\"free_bytes\":{\"type\":\"integer\"},"
+     "\"total_bytes\":{\"type\":\"integer\"},\"pictures_stopped\":{\"type\":\"boolean\"}}},{"
+     "\"type\":\"null\"}]},\"pictures\":{\"oneOf\":[{\"type\":\"object\","
+     "\"required\":[\"written\",\"refused\",\"bytes\"],\"properties\":{\"written\":{"
+     "\"type\":\"integer\"},\"refused\":{\"type\":\"integer\"},\"bytes\":{"
+     "\"type\":\"integer\"}}},{\"type\":\"null\"}]},\"timestamp\":{\"type\":\"string\","
+     "\"format\":\"date-time\"}}}"},
     {"Stream",
      "{\"type\":\"object\",\"required\":[\"address\",\"users\",\"state\",\"reason\",\"fps\","
      "\"width\",\"height\",\"last_frame_at\",\"frames\",\"frames_dropped\",\"restarts\","
@@ -461,11 +477,13 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"misses\":{\"type\":\"integer\"},\"evictions\":{\"type\":\"integer\"},"
      "\"expired\":{\"type\":\"integer\"}}}}}"},
     {"SubscriptionResult",
-     "{\"type\":\"object\",\"required\":[\"timestamp\",\"track_id\",\"duration_ms\",\"detection\","
-     "\"branch_results\"],\"properties\":{\"timestamp\":{\"type\":[\"string\",\"null\"],\"format\":"
-     "\"date-time\"},\"track_id\":{\"type\":\"integer\"},\"duration_ms\":{\"type\":\"number\"},"
-     "\"detection\":{\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]},\"branch_results\":{"
-     "\"oneOf\":[{\"type\":\"object\"},{\"type\":\"null\"}]}}}"},
+     "{\"type\":\"object\",\"required\":[\"timestamp\",\"track_id\",\"duration_ms\","
+     "\"detection\",\"branch_results\",\"detections\"],\"properties\":{\"timestamp\":{"
+     "\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},\"track_id\":{"
+     "\"type\":\"integer\"},\"duration_ms\":{\"type\":\"number\"},\"detection\":{\"oneOf\":[{"
+     "\"type\":\"object\"},{\"type\":\"null\"}]},\"branch_results\":{\"oneOf\":[{"
+     "\"type\":\"object\"},{\"type\":\"null\"}]},\"detections\":{\"type\":\"array\","
+     "\"items\":{\"type\":\"object\"}}}}"},
     {"SubscriptionTrack",
      "{\"type\":\"object\",\"required\":[\"track_id\",\"class\",\"confidence\",\"bbox\",\"lost\","
      "\"state\",\"reason\"],\"properties\":{\"track_id\":{\"type\":\"integer\"},\"class\":{"

@@ -3,79 +3,100 @@
 #include "http/http_priv.h"
 #include "http/routes_priv.h"
 
+#define QUERY(of, kind, says)                                                                      \
+    {                                                                                              \
+        .name = (of), .type = (kind), .help = (says)                                               \
+    }
+
 // clang-format off
 #define PAGE_QUERIES                                                                               \
-    {"limit", "integer", "Rows of a page, 1 to 500; 50 by default."},                              \
-    {"cursor", "string", "next_cursor of the page before."},                                       \
-    {"total", "boolean", "false: not all rows are counted, which is quicker; total is null."}
+    QUERY("limit", "integer", "Rows of a page, 1 to 500; 50 by default."),                         \
+    QUERY("cursor", "string", "next_cursor of the page before."),                                  \
+    QUERY("total", "boolean", "false: not all rows are counted, which is quicker; total is null.")
 // clang-format on
 
 static const struct nj_route_query page_queries[] = {
     PAGE_QUERIES,
-    {NULL, NULL, NULL},
+    {0},
 };
 
 static const struct nj_route_query event_queries[] = {
-    {"camera_id", "string", "Only this camera."},
-    {"risk_level", "string", "low, medium, high or critical."},
-    {"object_type", "string", "Only events with this class."},
-    {"q", "string", "Text in summary or reasoning."},
-    {"reviewed", "boolean", "Only those that were, or were not, reviewed."},
-    {"start_date", "string", "From this date or time on (ISO 8601)."},
-    {"end_date", "string", "Before this time, or until the end of this date."},
+    QUERY("camera_id", "string", "Only this camera."),
+    QUERY("risk_level", "string", "low, medium, high or critical."),
+    QUERY("object_type", "string", "Only events with this class."),
+    QUERY("q", "string", "Text in summary or reasoning."),
+    QUERY("reviewed", "boolean", "Only those that were, or were not, reviewed."),
+    QUERY("start_date", "string", "From this date or time on (ISO 8601)."),
+    QUERY("end_date", "string", "Before this time, or until the end of this date."),
     PAGE_QUERIES,
-    {NULL, NULL, NULL},
+    {0},
 };
 
 static const struct nj_route_query event_stats_queries[] = {
-    {"camera_id", "string", "Only this camera (counts)."},
-    {"start_date", "string", "From this date or time on (counts)."},
-    {"end_date", "string", "Before this time, or until the end of this date (counts)."},
-    {NULL, NULL, NULL},
+    QUERY("camera_id", "string", "Only this camera (counts)."),
+    QUERY("start_date", "string", "From this date or time on (counts)."),
+    QUERY("end_date", "string", "Before this time, or until the end of this date (counts)."),
+    {0},
 };
 
 static const struct nj_route_query detection_queries[] = {
-    {"camera_id", "string", "Only this camera."},
-    {"batch_id", "string", "Only this batch."},
-    {"object_type", "string", "Only this class."},
-    {"min_confidence", "number", "At least this sure, 0 to 1."},
-    {"start_date", "string", "From this date or time on (ISO 8601)."},
-    {"end_date", "string", "Before this time, or until the end of this date."},
+    QUERY("camera_id", "string", "Only this camera."),
+    QUERY("batch_id", "string", "Only this batch."),
+    QUERY("object_type", "string", "Only this class."),
+    QUERY("min_confidence", "number", "At least this sure, 0 to 1."),
+    QUERY("start_date", "string", "From this date or time on (ISO 8601)."),
+    QUERY("end_date", "string", "Before this time, or until the end of this date."),
     PAGE_QUERIES,
-    {NULL, NULL, NULL},
+    {0},
 };
 
 static const struct nj_route_query saved_image_queries[] = {
-    {"key", "string", "Key of the image, percent-encoded; must be given."},
-    {NULL, NULL, NULL},
+    {.name = "key",
+     .type = "string",
+     .help = "Key of the image, percent-encoded.",
+     .required = true},
+    {0},
+};
+
+static const struct nj_route_query event_patch_queries[] = {
+    {.name = "If-Match",
+     .type = "string",
+     .help = "ETag of the event that the change is of; 412 when it is another.",
+     .place = "header"},
+    {0},
+};
+
+static const struct nj_route_query websocket_queries[] = {
+    QUERY("token", "string", "The value of api.websocket_token, where one is set."),
+    {0},
 };
 
 static const struct nj_route_query snapshot_queries[] = {
-    {"width", "integer", "Largest width of a live picture in pixels, 16 to 16384."},
-    {NULL, NULL, NULL},
+    QUERY("width", "integer", "Largest width of a live picture in pixels, 16 to 16384."),
+    {0},
 };
 
 static const struct nj_route_query image_queries[] = {
-    {"quality", "integer", "Of the JPEG, 1 to 100; 88 by default."},
-    {"width", "integer", "Largest width in pixels, 16 to 16384."},
-    {"height", "integer", "Largest height in pixels, 16 to 16384."},
-    {NULL, NULL, NULL},
+    QUERY("quality", "integer", "Of the JPEG, 1 to 100; 88 by default."),
+    QUERY("width", "integer", "Largest width in pixels, 16 to 16384."),
+    QUERY("height", "integer", "Largest height in pixels, 16 to 16384."),
+    {0},
 };
 
 static const struct nj_route_query letter_queries[] = {
-    {"start", "integer", "Letters to pass over."},
-    {"limit", "integer", "Letters of a page, 1 to 1000; 100 by default."},
-    {NULL, NULL, NULL},
+    QUERY("start", "integer", "Letters to pass over."),
+    QUERY("limit", "integer", "Letters of a page, 1 to 1000; 100 by default."),
+    {0},
 };
 
 static const struct nj_route_query log_queries[] = {
-    {"limit", "integer", "Lines, 1 to 500; 50 by default."},
-    {NULL, NULL, NULL},
+    QUERY("limit", "integer", "Lines, 1 to 500; 50 by default."),
+    {0},
 };
 
 static const struct nj_route_query cleanup_queries[] = {
-    {"dry_run", "boolean", "Only count what would go."},
-    {NULL, NULL, NULL},
+    QUERY("dry_run", "boolean", "Only count what would go."),
+    {0},
 };
 
 static const char jpeg[] = "image/jpeg";
@@ -90,7 +111,7 @@ static const char jpeg[] = "image/jpeg";
     }
 
 const struct nj_route nj_routes[] = {
-    GET("/", nj_route_page_get, .open = true, .schema = "Liveness",
+    GET("/", nj_route_page_get, .open = true, .schema = "Liveness", .queries = websocket_queries,
         .summary = "The page for a browser, liveness for other clients, the worker's protocol for "
                    "a WebSocket."),
     GET("/api/cameras", nj_route_camera_list, .schema = "CameraPage", .summary = "All cameras."),
@@ -134,6 +155,7 @@ const struct nj_route nj_routes[] = {
      .handle = nj_route_event_patch,
      .schema = "Event",
      .body = "EventPatch",
+     .queries = event_patch_queries,
      .summary = "Changes reviewed and notes; If-Match guards the change."},
     GET("/api/events/{id}/detections", nj_route_event_detections, .schema = "DetectionPage",
         .queries = page_queries, .summary = "Detections of an event, newest first."),
@@ -187,7 +209,10 @@ const struct nj_route nj_routes[] = {
      .handle = nj_route_source_replace,
      .schema = "Source",
      .body = "SourceChange",
-     .summary = "Changes a camera that was added; a password that is not given stays."},
+     .summary = "Changes a camera that was added. User and password that are not given, or are *** "
+                "as an answer shows them, stay while the address leads to the same server; so does "
+                "the secret of an address that is sent back as it was shown. An empty text "
+                "removes them."},
     POST("/api/sources/{id}/pause", nj_route_source_pause, .schema = "Source",
          .summary = "Stops playing a live camera until it is resumed."),
     POST("/api/sources/{id}/resume", nj_route_source_resume, .schema = "Source",
@@ -206,13 +231,13 @@ const struct nj_route nj_routes[] = {
          .queries = cleanup_queries, .summary = "Runs retention now."),
     GET("/api/system/config", nj_route_config_show,
         .summary = "The settings in use, secrets masked."),
-    GET("/api/system/health", nj_route_health_get, .schema = "Health",
+    GET("/api/system/health", nj_route_health_get, .unwell = true, .schema = "Health",
         .summary = "Every service by name; 503 when a critical one does not work."),
-    GET("/api/system/health/full", nj_route_health_full, .schema = "HealthFull",
+    GET("/api/system/health/full", nj_route_health_full, .unwell = true, .schema = "HealthFull",
         .summary = "Services, breakers, queues, store and WebSockets together."),
     GET("/api/system/health/live", nj_route_health_live, .schema = "Liveness",
         .summary = "The process answers."),
-    GET("/api/system/health/ready", nj_route_health_ready, .schema = "Readiness",
+    GET("/api/system/health/ready", nj_route_health_ready, .unwell = true, .schema = "Readiness",
         .summary = "Whether work may be given to this process."),
     GET("/api/system/pipeline-latency", nj_route_latency_show, .schema = "PipelineLatency",
         .summary = "Percentiles of each stage over its newest 1000 samples."),
@@ -229,13 +254,13 @@ const struct nj_route nj_routes[] = {
     GET("/health", nj_route_health_live, .open = true, .schema = "Liveness",
         .summary = "The process answers."),
     GET("/openapi.json", nj_route_openapi_get, .summary = "This description."),
-    GET("/ready", nj_route_health_ready, .open = true, .schema = "Readiness",
+    GET("/ready", nj_route_health_ready, .open = true, .unwell = true, .schema = "Readiness",
         .summary = "Whether work may be given to this process."),
-    GET("/ws/events", nj_route_events_stream, .type = "websocket",
+    GET("/ws/events", nj_route_events_stream, .type = "websocket", .queries = websocket_queries,
         .summary = "WebSocket: events, detections and camera states as they happen."),
-    GET("/ws/system", nj_route_system_stream, .type = "websocket",
+    GET("/ws/system", nj_route_system_stream, .type = "websocket", .queries = websocket_queries,
         .summary = "WebSocket: state of the system every few seconds and when it changes."),
-    GET("/ws/worker", nj_route_worker_stream, .type = "websocket",
+    GET("/ws/worker", nj_route_worker_stream, .type = "websocket", .queries = websocket_queries,
         .summary = "WebSocket: the detector worker's protocol."),
 };
 

@@ -230,7 +230,10 @@ export interface Letter {
     first_failed_at: string | null;
     last_failed_at: string | null;
     created_at: string;
-    original_job?: unknown;
+    original_job: unknown;
+    retry_delays: number[];
+    failures: (Record<string, unknown>)[];
+    context: Record<string, unknown> | null;
 }
 
 export interface LetterPage {
@@ -264,6 +267,7 @@ export interface LettersRequeued {
     success: boolean;
     message: string;
     requeued: number;
+    job?: null;
 }
 
 export interface Live {
@@ -538,8 +542,27 @@ export interface Stats {
 }
 
 export interface Storage {
-    database: Record<string, unknown>;
-    disk: Record<string, unknown> | null;
+    database: {
+        file_bytes: number;
+        schema_version: number;
+        queued: number;
+        commits: number;
+        operations: number;
+        failed: number;
+        commit_ms_avg: number;
+        read_only: boolean;
+        problem: string | null;
+    };
+    disk: {
+        free_bytes: number;
+        total_bytes: number;
+        pictures_stopped: boolean;
+    } | null;
+    pictures: {
+        written: number;
+        refused: number;
+        bytes: number;
+    } | null;
     timestamp: string;
 }
 
@@ -634,6 +657,7 @@ export interface SubscriptionResult {
     duration_ms: number;
     detection: Record<string, unknown> | null;
     branch_results: Record<string, unknown> | null;
+    detections: (Record<string, unknown>)[];
 }
 
 export interface SubscriptionTrack {
