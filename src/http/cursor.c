@@ -46,9 +46,11 @@ static bool query_cursor(struct nj_exchange *exchange, struct nj_cursor *out)
 
 bool nj_query_page(struct nj_exchange *exchange, struct nj_page_query *out)
 {
-    *out = (struct nj_page_query){.counted = true};
-    return nj_query_limit(exchange, &out->limit) && query_cursor(exchange, &out->before) &&
-           nj_query_bool(exchange, "total", NULL, &out->counted);
+    *out = (struct nj_page_query){.limit = 0};
+    if (!nj_query_limit(exchange, &out->limit) || !query_cursor(exchange, &out->before))
+        return false;
+    out->counted = out->before.id == 0; // whoever goes on knows it already
+    return nj_query_bool(exchange, "total", NULL, &out->counted);
 }
 
 void nj_pagination_write(const struct nj_pagination *pagination, struct nj_json_writer *writer)

@@ -12,7 +12,8 @@
 #define PAGE_QUERIES                                                                               \
     QUERY("limit", "integer", "Rows of a page, 1 to 500; 50 by default."),                         \
     QUERY("cursor", "string", "next_cursor of the page before."),                                  \
-    QUERY("total", "boolean", "false: not all rows are counted, which is quicker; total is null.")
+    QUERY("total", "boolean",                                                                      \
+          "Whether all rows are counted, else total is null; by default for a first page only.")
 // clang-format on
 
 static const struct nj_route_query page_queries[] = {
@@ -248,7 +249,9 @@ const struct nj_route nj_routes[] = {
     GET("/api/system/storage", nj_route_storage_get, .schema = "Storage",
         .summary = "Database and disk."),
     GET("/api/uploads/refused", nj_route_upload_refused, .schema = "RefusedPage",
-        .queries = page_queries, .summary = "Uploaded files that were not taken, and why."),
+        .queries = page_queries,
+        .summary =
+            "Uploaded files that were not taken, and why; counts by reason where all are counted."),
     GET("/camera/{id}/image", nj_route_camera_image, .type = jpeg, .queries = image_queries,
         .summary = "The newest picture of a subscription (\"display;camera\") or of a camera."),
     GET("/health", nj_route_health_live, .open = true, .schema = "Liveness",

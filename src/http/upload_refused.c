@@ -42,7 +42,7 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
     struct refused_call *self = NJ_CONTAINER_OF(op, struct refused_call, call.op);
     self->reason_count = 0;
     self->total = 0;
-    int rc = nj_refused_counts(db, add_reason, self, err);
+    int rc = self->page.counted ? nj_refused_counts(db, add_reason, self, err) : 0;
     return rc != 0 ? rc : nj_refused_list(db, &self->filter, &self->rows, &self->count, err);
 }
 

@@ -85,7 +85,8 @@ static void records_are_paged_from_the_newest_without_gaps(void **state)
         assert_true(page < MANY);
         json_t *root = http_json(fixture, path, 200);
         const json_t *pagination = json_object_get(root, "pagination");
-        assert_int_equal(json_integer_value(json_object_get(pagination, "total")), MANY);
+        assert_int_equal(json_integer_value(json_object_get(pagination, "total")),
+                         page == 0 ? MANY : 0);
         size_t index;
         json_t *item;
         json_array_foreach(json_object_get(root, "items"), index, item)

@@ -279,6 +279,7 @@ static void refused_uploads_are_listed_and_counted(void **state)
     assert_string_equal(json_string_value(json_object_get(
                             json_array_get(json_object_get(root, "items"), 0), "reason")),
                         "too_small");
+    assert_int_equal(json_object_size(json_object_get(root, "counts")), 0); // as the total
     json_decref(root);
 }
 

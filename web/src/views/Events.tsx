@@ -38,7 +38,7 @@ function useEventList(route: Route) {
             busy.current = abort;
             try {
                 const filters = JSON.parse(query) as Record<string, string>;
-                const path = listPath("/api/events", { ...filters, limit: PAGE_ROWS, cursor: cursor ?? undefined, total: cursor === null ? undefined : "false" });
+                const path = listPath("/api/events", { ...filters, limit: PAGE_ROWS, cursor: cursor ?? undefined });
                 const page = await get<EventPage>(path, abort.signal);
                 const { total, next_cursor, has_more } = page.pagination;
                 setError(null);
