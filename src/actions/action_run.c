@@ -238,6 +238,13 @@ static void pause_before_retry(struct nj_action_job *job)
         nj_action_keep(job, false, NJ_E_NOMEM, &job->error);
 }
 
+// From a letter of an archive with a password in plain text, whose connection is gone.
+static bool lacks_password(const struct nj_action_job *job)
+{
+    const char *wanted = job->site.connection;
+    return wanted[0] != '\0' && job->target != NULL && strcmp(job->target->id, wanted) != 0;
+}
+
 void nj_action_tried(struct nj_action_job *job, int rc, const struct nj_error *why)
 {
     struct nj_action_runner *runner = job->runner;
@@ -251,15 +258,20 @@ void nj_action_tried(struct nj_action_job *job, int rc, const struct nj_error *w
     if (job->first_failed_us == 0)
         job->first_failed_us = nj_wall_us(runner->clock);
     job->error = *why;
+    if (lacks_password(job))
+        (void)nj_error_prefix(&job->error,
+                              "tried without a password, because the archive has it in plain text "
+                              "and letters keep no passwords (give it there as env:NAME or "
+                              "file:PATH for what is to come, do this one by hand and delete it)");
     const bool tried_there = job->driver->tries_itself && job->target != NULL;
     const bool more = (int64_t)job->attempts <= runner->config.options->tries && !tried_there &&
                       job->work == NULL;
     if (rc == NJ_E_CANCELLED || (runner->parking && nj_action_may_pass(rc)))
-        nj_action_keep(job, true, rc, why);
+        nj_action_keep(job, true, rc, &job->error);
     else if (nj_action_may_pass(rc) && more)
         pause_before_retry(job);
     else
-        nj_action_keep(job, false, rc, why);
+        nj_action_keep(job, false, rc, &job->error);
 }
 
 static void handle_pool_done(uv_work_t *uv, int status)

@@ -368,6 +368,37 @@ static void redis_letter_of_a_plain_password_goes_by_the_archives_connection(voi
     expect_image(servers, key);
 }
 
+static void redis_letter_of_a_plain_password_says_after_a_restart_what_to_do(void **state)
+{
+    NEED_SERVERS;
+    struct servers *servers = *state;
+    struct world *world = servers->world;
+    start_servers(servers);
+    world_set(world, "actions.allow_loopback=true");
+    world_set(world, "actions.tries=0");
+    world_start(world);
+    load_archive_with_servers(servers);
+    nj_redis_server_kill(&servers->redis);
+    world_begin_run(world);
+    until_quiet_in_fake_time(world);
+    until_letters(world, 4);
+    world_stop(world, NJ_US_PER_S);
+    nj_redis_server_restart(&servers->redis);
+    world_start(world);
+    int told = 0;
+    for (int round = 0; round < 40 && told == 0; round++) {
+        requeue_once(world);
+        struct nj_letter_page page = world_letters(world);
+        for (size_t i = 0; i < page.count; i++)
+            told += strstr(page.rows[i].error, "in plain text") != NULL &&
+                    strstr(page.rows[i].error, "env:NAME") != NULL &&
+                    strstr(page.rows[i].error, "NOAUTH") != NULL;
+        nj_letter_page_finish(&page);
+    }
+    assert_true(told > 0);
+    assert_int_equal(image_count(servers), 0);
+}
+
 static void postgres_away_leaves_the_session_to_us(void **state)
 {
     NEED_SERVERS;
@@ -420,6 +451,7 @@ int trace_servers_test(void)
         TEST(postgres_secret_that_is_not_listed_is_a_letter),
         TEST(redis_away_keeps_its_actions_for_later),
         TEST(redis_letter_of_a_plain_password_goes_by_the_archives_connection),
+        TEST(redis_letter_of_a_plain_password_says_after_a_restart_what_to_do),
         TEST(postgres_away_leaves_the_session_to_us),
         TEST(postgres_row_stays_as_it_is_when_a_branch_is_late_under_all),
     };
