@@ -22,6 +22,7 @@ struct nj_action_options {
     int64_t default_expire_seconds; // of saved images without one: 3600
     int64_t max_image_bytes;
     int64_t max_waiting; // actions under way; more are dead letters at once. Also letters in memory
+    int64_t max_held_bytes; // of letters in memory
     nj_us http_connect_us, http_total_us;
     int64_t tries;            // after the first: 3
     nj_us retry_us;           // doubles

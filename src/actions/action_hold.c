@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Failed actions that the store cannot take now (a full disk, most often): they wait in memory,
-// bounded, and are offered to it again until it takes them. What cannot even wait is named.
+// bounded in number and bytes, and are offered to it again until it takes them. What cannot even
+// wait is named.
 #include "actions/action_priv.h"
 
 #include <inttypes.h>
@@ -21,6 +22,24 @@ static void note_held(struct nj_action_runner *runner)
         nj_metric_set(runner->metric_held, (double)runner->held_count);
 }
 
+// What the job keeps beside itself. Pixels: only where there was no memory to encode them.
+static size_t bytes_of(const struct nj_action_job *job)
+{
+    const struct nj_action_image *image = job->image;
+    const struct nj_frame *frame = image != NULL ? image->frame : NULL;
+    size_t bytes = job->text_length + (image != NULL && image->bytes != NULL ? image->length : 0);
+    for (size_t i = 0; frame != NULL && i < NJ_COUNT_OF(frame->planes); i++)
+        bytes += frame->planes[i] != NULL ? (size_t)frame->strides[i] * (size_t)frame->height : 0;
+    return bytes;
+}
+
+static bool has_room(const struct nj_action_runner *runner, size_t bytes)
+{
+    const struct nj_action_options *options = runner->config.options;
+    return (int64_t)runner->held_count < options->max_waiting &&
+           (int64_t)(runner->held_bytes + bytes) <= options->max_held_bytes;
+}
+
 static void hold(struct nj_action_job *job, const char *why)
 {
     struct nj_action_runner *runner = job->runner;
@@ -28,8 +47,10 @@ static void hold(struct nj_action_job *job, const char *why)
         nj_log_at(runner->config.log, NJ_LOG_ERROR,
                   "Failed actions cannot be kept now and are held in memory until they can be",
                   NJ_TEXT("path", job->path), NJ_TEXT("error", why));
-    runner->held_count++;
     job->held = true;
+    job->held_bytes = bytes_of(job);
+    runner->held_count++;
+    runner->held_bytes += job->held_bytes;
     note_held(runner);
     nj_action_job_set_aside(job, &runner->held);
 }
@@ -39,6 +60,7 @@ static void end_held(struct nj_action_job *job)
 {
     struct nj_action_runner *runner = job->runner;
     runner->held_count--;
+    runner->held_bytes -= job->held_bytes;
     runner->held_busy = false;
     note_held(runner);
     nj_action_job_free(job);
@@ -84,8 +106,7 @@ void nj_action_not_kept(struct nj_action_job *job, const struct nj_error *why)
 {
     struct nj_action_runner *runner = job->runner;
     const bool never = why->code == NJ_E_TOO_BIG || why->code == NJ_E_INVALID;
-    const bool room =
-        job->held || (int64_t)runner->held_count < runner->config.options->max_waiting;
+    const bool room = job->held || has_room(runner, bytes_of(job));
     const struct nj_action_lost lost = {.kind = job->driver->kind,
                                         .path = job->path,
                                         .session_id = job->order_key,

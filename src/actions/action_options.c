@@ -34,6 +34,15 @@ static const struct nj_option options[] = {
      .fallback = "512",
      .help = "Actions under way at once; more become dead letters, which can be requeued. As many "
              "failed ones wait in memory while the disk takes no letters."},
+    {.name = "max_held_bytes",
+     .type = NJ_OPTION_INT,
+     .offset = FIELD(max_held_bytes),
+     .min = 65536,
+     .max = 4294967296,
+     .unit = "bytes",
+     .fallback = "67108864",
+     .help = "Images and texts of the failed ones that wait in memory while the disk takes no "
+             "letters; more are lost. Room for some hundred images of cars."},
     {.name = "tries",
      .type = NJ_OPTION_INT,
      .offset = FIELD(tries),

@@ -148,6 +148,7 @@ struct nj_action_job {
     char *letter;                            // JSON; malloc'd
     bool park;                               // into the queue rather than among the letters
     bool held;                               // told and counted as failed, only not kept yet
+    size_t held_bytes;                       // of it while it is held
     char kept_key[NJ_ACTION_KEY_SIZE];       // of the row of its image's file, "" none
 };
 
@@ -171,7 +172,7 @@ struct nj_action_runner {
     struct nj_list jobs; // every one, oldest first
     size_t job_count;
     struct nj_list held; // failed ones that the store does not take now, oldest first
-    size_t held_count;
+    size_t held_count, held_bytes;
     unsigned held_tries;
     bool held_busy, held_waiting; // the first is with the store; the timer runs
     struct nj_timer held_timer;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 int action_keep_test(void);
@@ -153,6 +154,36 @@ static void held_beyond_the_bound_is_counted_as_lost(void **state)
     assert_int_equal(stats_of(world).lost, 2);
 }
 
+static void held_beyond_the_bound_of_bytes_is_counted_as_lost(void **state)
+{
+    struct world *world = *state;
+    enum { LONG = 50000 };
+    static char text[LONG + 1];
+    struct disk disk;
+    int port = 0;
+    const int fd = actions_bind_closed(&port);
+    memset(text, 'a', LONG);
+    world_set(world, "redis.url=redis://127.0.0.1:%d/0", port);
+    world_set(world, "actions.max_held_bytes=%d", 2 * LONG + 100);
+    world_set(world, "actions.tries=0");
+    world_start(world);
+    now->image_key = text;
+    for (int i = 0; i < 3; i++)
+        add_message(NJ_ACTION_REDIS_PUBLISH, "cars", "{image_key}");
+    add_message(NJ_ACTION_REDIS_PUBLISH, "cars", "short");
+    const struct nj_action_stats full = fail_on_a_full_disk(world, &disk);
+    relieve(&disk);
+    assert_int_equal(full.held, 3);
+    assert_int_equal(full.lost, 1);
+    until_none_is_held(world);
+    assert_int_equal(world_count_letters(world), 3);
+    fail_on_a_full_disk(world, &disk); // the bytes of those that were stored are free again
+    relieve(&disk);
+    assert_int_equal(stats_of(world).held, 3);
+    assert_int_equal(stats_of(world).lost, 2);
+    close(fd);
+}
+
 static void letter_that_can_never_be_stored_is_lost_and_not_held(void **state)
 {
     struct world *world = *state;
@@ -209,6 +240,7 @@ int action_keep_test(void)
         ACTIONS_TEST(letters_wait_in_memory_while_the_disk_is_full),
         ACTIONS_TEST(held_image_is_saved_once_it_is_requeued),
         ACTIONS_TEST(held_beyond_the_bound_is_counted_as_lost),
+        ACTIONS_TEST(held_beyond_the_bound_of_bytes_is_counted_as_lost),
         ACTIONS_TEST(letter_that_can_never_be_stored_is_lost_and_not_held),
         ACTIONS_TEST(stop_stores_what_is_held_when_there_is_room),
         ACTIONS_TEST(stop_on_a_full_disk_ends_at_its_deadline),
