@@ -90,7 +90,7 @@ describe("the page of the real program", () => {
         const { page, context, troubles } = await openLive();
         const tile = page.locator('[data-camera="street"]');
         await tile.locator("[data-box]").first().waitFor({ timeout: 15000 });
-        assert.match(await tile.locator("[data-box] text").first().textContent(), /^#\d+ /);
+        assert.match(await tile.locator("[data-label]").first().textContent(), /^#\d+ /);
         const image = tile.locator("img");
         assert.ok(await image.evaluate((one) => one.naturalWidth > 0 && one.complete));
         const before = await image.getAttribute("src");
@@ -115,7 +115,7 @@ describe("the page of the real program", () => {
         assert.equal(await page.evaluate(() => window.sameDocument), true);
         const tile = page.locator('[data-camera="front_door"]');
         await tile.locator("[data-box]").first().waitFor();
-        assert.match(await tile.locator("[data-box] text").first().textContent(), /%/);
+        assert.match(await tile.locator("[data-label]").first().textContent(), /%/);
         await row.click();
         await detailOf(page).getByText("Why this score").waitFor();
         await detailOf(page).locator(".shot img").waitFor();

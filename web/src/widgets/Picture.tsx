@@ -2,6 +2,7 @@
 // A picture with boxes drawn over it by the page; the picture itself stays as it was taken.
 import { useEffect, useState } from "react";
 import { apiKey, getPicture } from "../api/client";
+import { placeLabels } from "./labels";
 
 export interface PictureBox {
     key: string | number;
@@ -52,32 +53,30 @@ function useSource(src: string): { source: string | null; failed: boolean } {
 
 const LABEL_HEIGHT = 0.036; // parts of the picture's width
 
-// Beside the right edge the label grows to the left.
-function Label({ box, width, size }: { box: PictureBox; width: number; size: number }) {
-    const atEdge = box.x > width * 0.75;
-    return (
-        <text
-            x={atEdge ? Math.min(box.x + box.width, width) : Math.max(box.x, 0)}
-            y={Math.max(box.y - size * 0.25, size)}
-            fontSize={size}
-            textAnchor={atEdge ? "end" : "start"}
-        >
-            {box.label}
-        </text>
-    );
-}
+const classOf = (box: PictureBox) => (box.faint ? "box faint" : "box");
 
+// The labels last, so that no box runs through them.
 function Boxes({ boxes, width, height }: { boxes: readonly PictureBox[]; width: number; height: number }) {
     const size = width * LABEL_HEIGHT;
+    const places = placeLabels(boxes, { width, height }, size);
     return (
         <svg className="boxes" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="xMidYMid meet" aria-hidden="true">
             {boxes.map((box) => (
-                <g key={box.key} className={box.faint ? "box faint" : "box"} data-box={box.key}>
+                <g key={box.key} className={classOf(box)} data-box={box.key}>
                     <rect className="box-halo" x={box.x} y={box.y} width={box.width} height={box.height} />
                     <rect className="box-line" x={box.x} y={box.y} width={box.width} height={box.height} />
-                    <Label box={box} width={width} size={size} />
                 </g>
             ))}
+            {boxes.map((box, index) => {
+                const place = places[index];
+                return (
+                    place && (
+                        <text key={box.key} className={classOf(box)} data-label={box.key} x={place.x} y={place.y} fontSize={size} textAnchor={place.anchor}>
+                            {box.label}
+                        </text>
+                    )
+                );
+            })}
         </svg>
     );
 }
