@@ -238,11 +238,23 @@ static void pause_before_retry(struct nj_action_job *job)
         nj_action_keep(job, false, NJ_E_NOMEM, &job->error);
 }
 
-// From a letter of an archive with a password in plain text, whose connection is gone.
+// A letter of an archive with a password in plain text outlived the connection that had it.
 static bool lacks_password(const struct nj_action_job *job)
 {
     const char *wanted = job->site.connection;
     return wanted[0] != '\0' && job->target != NULL && strcmp(job->target->id, wanted) != 0;
+}
+
+static void note_failure(struct nj_action_job *job, const struct nj_error *why)
+{
+    if (job->first_failed_us == 0)
+        job->first_failed_us = nj_wall_us(job->runner->clock);
+    job->error = *why;
+    if (lacks_password(job))
+        (void)nj_error_prefix(&job->error,
+                              "tried without a password, because the archive has it in plain text "
+                              "and letters keep no passwords (give it there as env:NAME or "
+                              "file:PATH for what is to come, do this one by hand and delete it)");
 }
 
 void nj_action_tried(struct nj_action_job *job, int rc, const struct nj_error *why)
@@ -255,14 +267,7 @@ void nj_action_tried(struct nj_action_job *job, int rc, const struct nj_error *w
             nj_action_job_end(job, 0, NULL);
         return;
     }
-    if (job->first_failed_us == 0)
-        job->first_failed_us = nj_wall_us(runner->clock);
-    job->error = *why;
-    if (lacks_password(job))
-        (void)nj_error_prefix(&job->error,
-                              "tried without a password, because the archive has it in plain text "
-                              "and letters keep no passwords (give it there as env:NAME or "
-                              "file:PATH for what is to come, do this one by hand and delete it)");
+    note_failure(job, why);
     const bool tried_there = job->driver->tries_itself && job->target != NULL;
     const bool more = (int64_t)job->attempts <= runner->config.options->tries && !tried_there &&
                       job->work == NULL;
