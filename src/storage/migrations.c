@@ -43,7 +43,7 @@ static int apply_one(const struct nj_store_driver *driver, struct nj_store_conn 
     if (rc == 0)
         rc = note_version(driver, conn, version, now_us, err);
     if (rc == 0)
-        return driver->commit(conn, err);
+        return driver->commit(conn, NULL, err);
     driver->rollback(conn);
     (void)nj_error_prefix(err, "migration %d", (int)version);
     return rc;

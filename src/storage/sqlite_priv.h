@@ -24,10 +24,12 @@ struct nj_store_conn {
     sqlite3 *db;
     char *path;
     enum nj_store_role role;
-    bool relaxed;            // commits are not flushed now
-    struct nj_error trouble; // newest storage failure; code 0: none
-    int log_pages;           // pages in the write-ahead log after the newest commit
-    int log_moved;           // pages it had when it was moved into the database last
+    bool relaxed;              // commits are not flushed now
+    struct nj_error trouble;   // newest storage failure; code 0: none
+    int64_t old_changes;       // changed rows that are no part of the open transaction
+    int64_t savepoint_changes; // those before its savepoint
+    int log_pages;             // pages in the write-ahead log after the newest commit
+    int log_moved;             // pages it had when it was moved into the database last
     struct nj_store_stmt cache[NJ_SQLITE_CACHE_SLOTS];
 };
 

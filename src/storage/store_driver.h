@@ -58,8 +58,9 @@ struct nj_store_driver {
     int (*execute)(struct nj_store_conn *conn, const char *script, struct nj_error *err);
     // Writers: `durable` commits wait for the disk, others survive the end of the process only.
     int (*begin)(struct nj_store_conn *conn, bool durable, struct nj_error *err);
-    // After a failure nothing of the transaction is stored, and it is over.
-    int (*commit)(struct nj_store_conn *conn, struct nj_error *err);
+    // After a failure nothing of the transaction is stored, and it is over. *out_wrote (may be
+    // NULL; after success): it changed something, so that the storage below did take it.
+    int (*commit)(struct nj_store_conn *conn, bool *out_wrote, struct nj_error *err);
     void (*rollback)(struct nj_store_conn *conn);
     // One level inside a transaction.
     int (*savepoint)(struct nj_store_conn *conn, struct nj_error *err);

@@ -265,6 +265,7 @@ static void rollback(struct nj_store_conn *conn)
 {
     if (in_transaction(conn))
         (void)control(conn, "ROLLBACK", NULL);
+    conn->old_changes = sqlite3_total_changes64(conn->db);
 }
 
 static int begin(struct nj_store_conn *conn, bool durable, struct nj_error *err)
@@ -279,16 +280,21 @@ static int begin(struct nj_store_conn *conn, bool durable, struct nj_error *err)
     return control(conn, conn->role == NJ_STORE_WRITER ? "BEGIN IMMEDIATE" : "BEGIN", err);
 }
 
-static int commit(struct nj_store_conn *conn, struct nj_error *err)
+static int commit(struct nj_store_conn *conn, bool *out_wrote, struct nj_error *err)
 {
+    int64_t total = sqlite3_total_changes64(conn->db);
     int rc = control(conn, "COMMIT", err);
     if (rc != 0)
         rollback(conn);
+    else if (out_wrote != NULL)
+        *out_wrote = total != conn->old_changes;
+    conn->old_changes = total;
     return rc;
 }
 
 static int savepoint(struct nj_store_conn *conn, struct nj_error *err)
 {
+    conn->savepoint_changes = sqlite3_total_changes64(conn->db);
     return control(conn, "SAVEPOINT op", err);
 }
 
@@ -300,6 +306,7 @@ static int savepoint_release(struct nj_store_conn *conn, struct nj_error *err)
 static int savepoint_rollback(struct nj_store_conn *conn, struct nj_error *err)
 {
     int rc = control(conn, "ROLLBACK TO op", err);
+    conn->old_changes += sqlite3_total_changes64(conn->db) - conn->savepoint_changes;
     return rc != 0 ? rc : savepoint_release(conn, err);
 }
 

@@ -152,12 +152,17 @@ static void note_trouble(struct nj_store *store)
     (void)pthread_mutex_unlock(&store->mutex);
 }
 
-static void note_commit(struct nj_store *store, nj_us took_us)
+// A commit of nothing succeeds on a full or read-only disk as well: it ends no trouble.
+static void note_commit(struct nj_store *store, bool wrote, nj_us took_us)
 {
+    if (!wrote)
+        note_trouble(store);
     (void)pthread_mutex_lock(&store->mutex);
     store->commits++;
-    store->read_only = false;
-    store->problem[0] = '\0';
+    if (wrote) {
+        store->read_only = false;
+        store->problem[0] = '\0';
+    }
     if (store->commit_count == NJ_STORE_COMMIT_SAMPLES)
         store->commit_sum_us -= store->commit_us[store->commit_next];
     else
@@ -172,9 +177,10 @@ static int commit(struct nj_store *store, struct nj_error *err)
 {
     struct nj_db *db = &store->writer;
     nj_us before = nj_mono_us(store->clock);
-    int rc = db->driver->commit(db->conn, err);
+    bool wrote = false;
+    int rc = db->driver->commit(db->conn, &wrote, err);
     if (rc == 0)
-        note_commit(store, nj_mono_us(store->clock) - before);
+        note_commit(store, wrote, nj_mono_us(store->clock) - before);
     return rc;
 }
 
