@@ -43,7 +43,7 @@ static void on_done(struct nj_store_op *op)
         nj_exchange_problem(self->exchange, 412,
                             "somebody changed this event meanwhile: read it again");
     else
-        nj_exchange_error(self->exchange, op->rc, &op->error);
+        nj_exchange_store_error(self->exchange, op->rc, &op->error);
     free(self);
 }
 
@@ -134,6 +134,6 @@ void nj_route_event_patch(struct nj_exchange *exchange)
     int rc = nj_event_change_submit(store, &self->change);
     if (rc == 0)
         return;
-    nj_exchange_error(exchange, rc, NULL);
+    nj_exchange_store_error(exchange, rc, NULL);
     free(self);
 }

@@ -15,7 +15,7 @@ static void reply(struct nj_live_change *change)
     struct source_change *self = NJ_CONTAINER_OF(change, struct source_change, change);
     struct nj_exchange *exchange = self->exchange;
     if (change->rc != 0)
-        nj_exchange_error(exchange, change->rc, &change->error);
+        nj_exchange_store_error(exchange, change->rc, &change->error);
     else if (change->kind == NJ_LIVE_REMOVE)
         nj_exchange_bytes(exchange, NULL, 0, &(struct nj_answer_options){.status = 204});
     else

@@ -232,6 +232,19 @@ static void changes_are_stored_told_and_guarded(void **state)
     nj_loop_client_close(&client);
 }
 
+static void change_that_a_full_disk_cannot_keep_says_so(void **state)
+{
+    struct http_fixture *fixture = *state;
+    struct http_full_disk disk;
+    fill(fixture);
+    http_disk_fill(&disk);
+    const struct nj_answer *answer = patch(fixture, "", "{\"reviewed\":true}");
+    http_disk_empty(&disk);
+    http_expect(answer, 503, "The disk of the database is full");
+    assert_null(strstr(answer->body, "/tmp"));
+    http_expect(patch(fixture, "", "{\"reviewed\":true}"), 200, "\"reviewed\":true");
+}
+
 static void wrong_changes_are_refused(void **state)
 {
     static const struct {
@@ -297,6 +310,7 @@ int http_events_test(void)
         CASE(detail_has_detections_and_neighbours),
         CASE(unchanged_event_is_304),
         CASE(changes_are_stored_told_and_guarded),
+        CASE(change_that_a_full_disk_cannot_keep_says_so),
         CASE(wrong_changes_are_refused),
         CASE(statistics_tell_silence_from_low_risk),
     };
