@@ -100,7 +100,7 @@ out:
         return NJ_OK;
     if (result == AVERROR(ENOMEM) || is_interrupted(video))
         return fail(video, result, "video", err);
-    return nj_error_set(err, NJ_E_INVALID, "video %s: no video file of a known kind", path);
+    return nj_error_set(err, NJ_E_INVALID, "video %s: damaged, or of no known kind", path);
 }
 
 static int check_size(int width, int height, struct nj_error *err)

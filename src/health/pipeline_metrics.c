@@ -21,6 +21,13 @@ static const struct nj_metric_spec error_spec = {
     .label = "error_type",
 };
 
+static const struct nj_metric_spec refused_spec = {
+    .type = NJ_COUNTER,
+    .name = "folder_refused_files_total",
+    .help = "Refused files of the watched folder by reason.",
+    .label = "reason",
+};
+
 struct nj_metric *nj_pipeline_stage(struct nj_metrics *metrics, const char *stage)
 {
     return metrics != NULL ? nj_metrics_get(metrics, &stage_spec, stage) : NULL;
@@ -30,6 +37,12 @@ void nj_pipeline_error(struct nj_metrics *metrics, const char *error_type)
 {
     if (metrics != NULL)
         nj_metric_add(nj_metrics_get(metrics, &error_spec, error_type), 1);
+}
+
+void nj_pipeline_refuse(struct nj_metrics *metrics, const char *reason)
+{
+    if (metrics != NULL)
+        nj_metric_add(nj_metrics_get(metrics, &refused_spec, reason), 1);
 }
 
 void nj_pipeline_observe(struct nj_metric *stage, int64_t duration_us)

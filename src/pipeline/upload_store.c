@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 // How soon an upload is offered again while the detector service or the store is away; the breaker
 // keeps such tries cheap.
@@ -17,6 +18,9 @@ static int write_refusal(const struct nj_upload_task *task, struct nj_db *db, st
     if (row == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "out of memory");
     row->refused_us = nj_db_now_us(db);
+    struct stat info;
+    if (stat(task->item.file_path, &info) == 0)
+        row->size = info.st_size;
     nj_text_copy(row->camera_id, sizeof row->camera_id, task->item.camera_id);
     snprintf(row->path, sizeof row->path, "%s", task->item.file_path);
     nj_text_copy(row->reason, sizeof row->reason, task->refused);
@@ -79,6 +83,7 @@ static void handle_stored(struct nj_store_op *op)
     }
     if (task->refused != NULL) {
         nj_pipeline_error(pipeline->config.metrics, "detection_validation_error");
+        nj_pipeline_refuse(pipeline->config.metrics, task->refused);
         nj_log_at(pipeline->config.log, NJ_LOG_WARNING, "Upload refused",
                   NJ_TEXT("camera_id", task->item.camera_id), NJ_TEXT("path", task->item.file_path),
                   NJ_TEXT("reason", task->refused), NJ_TEXT("error", task->error.text));

@@ -68,6 +68,23 @@ static int open_clip(struct nj_upload_task *task, struct nj_error *err)
     return 0;
 }
 
+// The next picture that is due and was not looked at yet: what a clip shows for longer than the
+// interval, or after an end that its head does not know of, is one picture.
+static int find_clip_frame(struct nj_upload_task *task, struct nj_frame **out, struct nj_error *err)
+{
+    nj_us before_us = task->time_index > 0 ? task->shown_us : -1;
+    for (;;) {
+        int rc = nj_video_at(task->video, task->times[task->time_index], out, &task->shown_us, err);
+        if (rc != 0 || task->shown_us > before_us)
+            return rc;
+        nj_frame_unref(*out);
+        *out = NULL;
+        if (task->time_index + 1 >= task->time_count)
+            return NJ_E_AGAIN;
+        task->time_index += 1;
+    }
+}
+
 // A clip is opened at its first picture and read on; `shown_us` says which place was found.
 static int load_clip_frame(struct nj_detect_job *job, const struct nj_job_tools *tools,
                            struct nj_frame **out, struct nj_error *err)
@@ -76,13 +93,14 @@ static int load_clip_frame(struct nj_detect_job *job, const struct nj_job_tools 
     (void)tools;
     int rc = task->video == NULL ? open_clip(task, err) : 0;
     if (rc == 0)
-        rc = nj_video_at(task->video, task->times[task->time_index], out, &task->shown_us, err);
+        rc = find_clip_frame(task, out, err);
     if (rc == NJ_E_AGAIN)
-        rc = nj_error_set(err, NJ_E_CORRUPT, "the clip ends before %.1f s, where its head has it",
+        rc = nj_error_set(err, NJ_E_CORRUPT, "the clip shows nothing more until %.1f s",
                           (double)task->times[task->time_index] / NJ_US_PER_S);
-    // A clip that is damaged further on keeps what was seen before.
+    // A clip that is damaged further on keeps what was seen before. One that nobody can open began
+    // as a video does, or it would not be here: it is damaged too.
     if (rc != 0 && task->time_index == 0)
-        task->refused = refusal_of(rc);
+        task->refused = refusal_of(rc == NJ_E_INVALID ? NJ_E_CORRUPT : rc);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 // The accept transaction: dedupe mark, memory of the file, camera and queue entry, all or nothing.
 #include "sources/folder_priv.h"
 
+#include "health/pipeline_metrics.h"
 #include "util/mem.h"
 #include "util/text.h"
 
@@ -152,17 +153,6 @@ void nj_folder_hold(struct nj_folder_source *source, nj_us wait_us, const char *
     nj_folder_set_problem(source, problem);
 }
 
-static struct nj_metric *refused_metric(struct nj_metrics *metrics, const char *reason)
-{
-    static const struct nj_metric_spec spec = {
-        .type = NJ_COUNTER,
-        .name = "folder_refused_files_total",
-        .help = "Refused files of the watched folder by reason.",
-        .label = "reason",
-    };
-    return nj_metrics_get(metrics, &spec, reason);
-}
-
 static void count_done(struct nj_folder_source *source, const struct nj_folder_op *op)
 {
     struct nj_folder_stats *stats = &source->stats;
@@ -171,8 +161,8 @@ static void count_done(struct nj_folder_source *source, const struct nj_folder_o
     nj_folder_count(source, refused         ? &stats->refused
                             : op->duplicate ? &stats->duplicates
                                             : &stats->accepted);
-    if (source->config.metrics && refused)
-        nj_metric_add(refused_metric(source->config.metrics, verdict->reason), 1);
+    if (refused)
+        nj_pipeline_refuse(source->config.metrics, verdict->reason);
     else if (source->config.metrics)
         nj_metric_add(op->duplicate ? source->metrics.duplicates : source->metrics.accepted, 1);
     if (refused) {

@@ -140,13 +140,17 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
     } expected[] = {
         {"empty.jpg", "too_small"}, {"tiny.jpg", "too_small"},  {"text.jpg", "wrong_type"},
         {"huge.jpg", "too_big"},    {"text.mp4", "wrong_type"}, {"cut.jpg", "undecodable"},
+        {"cut.mp4", "undecodable"},
     };
+    static const char mp4_head[] = "\0\0\0\x18"
+                                   "ftypisom\0\0\0\0isommp42";
     flow_start(flow);
     flow_put_bytes(flow, "gate/empty.jpg", "", 0);
     flow_put_bytes(flow, "gate/tiny.jpg", "\xff\xd8\xff\xe0", 4);
     put_padded(flow, "gate/text.jpg", NULL, 0);
     put_padded(flow, "gate/huge.jpg", huge_head, sizeof huge_head - 1);
     put_padded(flow, "gate/text.mp4", NULL, 0);
+    put_padded(flow, "gate/cut.mp4", mp4_head, sizeof mp4_head - 1);
     size_t length = 0;
     void *whole = flow_make_picture(7, &length);
     flow_put_bytes(flow, "gate/cut.jpg", whole, length / 2);
@@ -162,6 +166,15 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
         if (strcmp(text, expected[i].reason) != 0)
             fail_msg("%s: \"%s\", not \"%s\"", expected[i].path, text, expected[i].reason);
     }
+    // Those that only decoding found out are counted and described as the others are.
+    struct nj_buf metrics;
+    nj_buf_init(&metrics, 1 << 20);
+    nj_metrics_write(flow->app->metrics, &metrics);
+    assert_non_null(strstr(metrics.data, "folder_refused_files_total{reason=\"undecodable\"} 2\n"));
+    nj_buf_finish(&metrics);
+    assert_int_equal(flow_sql_int(flow, "SELECT size FROM refused_files WHERE CAST(path AS TEXT) "
+                                        "LIKE '%/cut.jpg'"),
+                     length / 2);
     assert_int_equal(flow_count_files(flow, "cameras"), NJ_COUNT_OF(expected));
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
@@ -169,16 +182,15 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
     flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
 }
 
-static void clip_is_sampled_over_its_length(void **state)
+static void upload_clip(struct flow *flow, int frames, int fps)
 {
-    struct flow *flow = *state;
-    char path[NJ_TEMP_PATH_MAX], text[256];
+    char path[NJ_TEMP_PATH_MAX];
     struct video_recipe recipe = {.path = nj_temp_dir_path(&flow->dir, "clip.mp4", path),
                                   .encoder = "mpeg4",
                                   .width = 96,
                                   .height = 96,
-                                  .frames = 70,
-                                  .fps = 10,
+                                  .frames = frames,
+                                  .fps = fps,
                                   .gop = 5};
     make_video(&recipe);
     FILE *file = fopen(path, "rb");
@@ -186,17 +198,40 @@ static void clip_is_sampled_over_its_length(void **state)
     assert_true(file != NULL && bytes != NULL);
     size_t length = fread(bytes, 1, 1 << 20, file);
     (void)fclose(file);
-    flow_start(flow);
     flow_put_bytes(flow, "gate/clip.mp4", bytes, length);
     free(bytes);
     flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
     flow_until_quiet(flow);
+}
+
+static void clip_is_sampled_over_its_length(void **state)
+{
+    struct flow *flow = *state;
+    char text[256];
+    flow_start(flow);
+    upload_clip(flow, 70, 10);
     flow_sql_text(flow,
                   "SELECT group_concat(video_offset_ms || ':' || (detected_us / 1000000 - "
                   "1767614400)) FROM (SELECT * FROM detections ORDER BY id)",
                   text, sizeof text);
     assert_string_equal(text, "0:0,2000:2,4000:4,6000:6"); // every 2 s of 7
     assert_int_equal(flow_sql_int(flow, "SELECT count(DISTINCT batch_id) FROM detections"), 1);
+}
+
+static void picture_that_a_clip_shows_for_long_is_one_picture(void **state)
+{
+    struct flow *flow = *state;
+    char text[256];
+    flow_set(flow, "folder.min_video_bytes=100");
+    flow_set(flow, "upload.video_frame_interval_seconds=0.4");
+    flow_start(flow);
+    upload_clip(flow, 3, 1);
+    flow_sql_text(flow,
+                  "SELECT group_concat(video_offset_ms) FROM (SELECT * FROM detections ORDER BY "
+                  "id)",
+                  text, sizeof text);
+    assert_string_equal(text, "0,1000,2000");
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM refused_files"), 0);
 }
 
 static bool is_pushed_back(struct flow *flow, const char *arg)
@@ -298,6 +333,7 @@ int upload_flow_test(void)
         FLOW_TEST(same_content_again_is_a_duplicate_until_its_time_is_over),
         FLOW_TEST(refused_files_are_listed_by_reason_and_stay_where_they_are),
         FLOW_TEST(clip_is_sampled_over_its_length),
+        FLOW_TEST(picture_that_a_clip_shows_for_long_is_one_picture),
         FLOW_TEST(full_queue_pushes_back_and_nothing_is_forgotten),
         FLOW_TEST(accepted_files_go_on_after_the_end_of_the_program),
         FLOW_TEST(vanished_file_is_refused_and_the_queue_goes_on),
