@@ -354,6 +354,7 @@ static int start_live(struct nj_app *app, struct nj_error *err)
                 .media = app->media,
                 .bus = app->bus,
                 .metrics = app->metrics,
+                .latency = app->latency,
                 .log = log,
             },
         .sources = sources,

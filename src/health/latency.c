@@ -50,7 +50,7 @@ static bool stage_valid(enum nj_stage stage)
 void nj_latency_add(struct nj_latency *latency, enum nj_stage stage, nj_us duration_us)
 {
     // A negative span comes from a clock that was set back; it says nothing about the stage.
-    if (!stage_valid(stage) || duration_us < 0)
+    if (!latency || !stage_valid(stage) || duration_us < 0)
         return;
     pthread_mutex_lock(&latency->lock);
     struct window *window = &latency->windows[stage];

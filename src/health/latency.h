@@ -26,6 +26,7 @@ struct nj_latency; // explicitly thread-safe
 
 struct nj_latency *nj_latency_create(void); // keeps the newest 1000 samples a stage
 void nj_latency_destroy(struct nj_latency *latency);
+// NULL is harmless.
 void nj_latency_add(struct nj_latency *latency, enum nj_stage stage, nj_us duration_us);
 void nj_latency_get(struct nj_latency *latency, enum nj_stage stage,
                     struct nj_latency_summary *out);

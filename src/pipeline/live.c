@@ -2,6 +2,7 @@
 // Life of a live camera's pipeline, and what its capture thread does with a frame.
 #include "pipeline/live.h"
 
+#include "health/pipeline_metrics.h"
 #include "pipeline/live_priv.h"
 #include "util/text.h"
 
@@ -155,6 +156,7 @@ int nj_live_pipeline_create(const struct nj_live_config *config, struct nj_live_
     if (pipeline == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "camera %s: out of memory", config->entry->id);
     pipeline->config = *config;
+    pipeline->detect_stage = nj_pipeline_stage(config->metrics, "detect");
     pthread_mutex_init(&pipeline->lock, NULL);
     int rc = make_parts(pipeline, err);
     if (rc != 0) {

@@ -7,6 +7,7 @@
 #include "bus/bus.h"
 #include "detect/scheduler.h"
 #include "frames/motion.h"
+#include "health/latency.h"
 #include "health/metrics.h"
 #include "pipeline/sink.h"
 #include "sources/streams.h"
@@ -43,6 +44,7 @@ struct nj_live_config {
     struct nj_media *media;
     struct nj_bus *bus;
     struct nj_metrics *metrics;
+    struct nj_latency *latency; // may be NULL
     struct nj_log *log;
     int64_t last_track; // highest track id the camera ever had; its row is there already
     // After a stop nothing is under way any more. Called from: any thread, which holds the

@@ -62,8 +62,9 @@ void nj_live_handle_detected(struct nj_detect_job *job)
     struct nj_live_pipeline *pipeline = NJ_CONTAINER_OF(job, struct nj_live_pipeline, job);
     if (job->rc == 0) {
         pipeline->inferred += 1;
-        nj_pipeline_observe(nj_pipeline_stage(pipeline->config.metrics, "detect"),
-                            job->finished_us - job->started_us);
+        nj_pipeline_observe(pipeline->detect_stage, job->finished_us - job->started_us);
+        nj_latency_add(pipeline->config.latency, NJ_STAGE_DETECT,
+                       job->finished_us - job->started_us);
         follow(pipeline, job);
     } else if (job->rc == NJ_E_TIMEOUT) {
         pipeline->expired += 1;

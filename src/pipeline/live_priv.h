@@ -28,6 +28,7 @@ struct nj_live_row {
 
 struct nj_live_pipeline {
     struct nj_live_config config;
+    struct nj_metric *detect_stage;
     _Atomic(struct nj_stream_user *) user; // NULL: not started, paused or stopped
     struct nj_source_stats stopped;        // what was known when it stopped
     struct nj_frame_slot *slot;

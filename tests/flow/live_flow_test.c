@@ -96,6 +96,9 @@ static void track_is_one_row_with_its_best_picture_changes_and_end(void **state)
     (void)fclose(picture);
     flow_sql_text(flow, "SELECT name || ' ' || status FROM cameras", text, sizeof text);
     assert_string_equal(text, "The yard online");
+    struct nj_latency_summary detect;
+    nj_latency_get(flow->app->latency, NJ_STAGE_DETECT, &detect);
+    assert_true(detect.count > 0); // inference of live pictures is told as that of uploads
 }
 
 static void stop_ends_the_rows_of_tracks_that_are_seen(void **state)
