@@ -19,6 +19,14 @@ int nj_cli_fail(const char *command, int code, const char *text)
     return code;
 }
 
+struct nj_log *nj_cli_log(void)
+{
+    const struct nj_log_options options = {.level = NJ_LOG_WARNING, .format = NJ_LOG_TEXT};
+    struct nj_log *log = NULL;
+    (void)nj_log_create(&options, nj_clock_real(), &log, NULL);
+    return log;
+}
+
 int nj_cli_unknown(const char *command, const char *word, const char *const *names)
 {
     const char *nearest = NULL, *blank = command[0] != '\0' ? " " : "";

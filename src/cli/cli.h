@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "util/error.h"
+#include "util/log.h"
 
 enum {
     NJ_EXIT_OK = 0,
@@ -36,6 +37,10 @@ int nj_cli_config_load(const struct nj_cli_config *config, struct nj_config **ou
 
 // "nightjar NAME: text" on standard error; returns `code`.
 int nj_cli_fail(const char *command, int code, const char *text);
+
+// Warnings of what a command uses, as text on standard error. NULL when there is no memory, which
+// every user of a log takes for silence. nj_log_destroy.
+struct nj_log *nj_cli_log(void);
 
 // "nightjar: no command 'frob'; ..." on standard error, with the nearest of `names`
 // (NULL-terminated). `command` is "" or the command whose word is meant ("mpta"). Returns

@@ -51,8 +51,10 @@ static int check_detector(const struct nj_config *config, char found[FOUND_SIZE]
 {
     struct nj_detector *detector = NULL;
     struct nj_detector_thread *thread = NULL;
+    struct nj_log *log = nj_cli_log();
     struct nj_detector_config settings = {.options = nj_config_get(config, &nj_detect_option_group),
-                                          .clock = nj_clock_real()};
+                                          .clock = nj_clock_real(),
+                                          .log = log};
     int rc = nj_detector_create(&settings, &detector, err);
     if (rc == 0)
         rc = nj_detector_thread_create(detector, &thread, err);
@@ -63,6 +65,7 @@ static int check_detector(const struct nj_config *config, char found[FOUND_SIZE]
                  nj_detector_device(detector));
     nj_detector_thread_destroy(thread);
     nj_detector_destroy(detector);
+    nj_log_destroy(log);
     return rc;
 }
 

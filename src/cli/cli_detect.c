@@ -23,6 +23,7 @@ enum {
 };
 
 struct detecting {
+    struct nj_log *log;
     struct nj_detector *detector;
     struct nj_detector_thread *thread;
     struct nj_picture_decoder *decoder;
@@ -193,7 +194,9 @@ static int prepare(struct detecting *detecting, const struct nj_config *config, 
         options.threshold = -1;
         options.classes = (struct nj_text_list){0};
     }
-    const struct nj_detector_config detector = {.options = &options, .clock = nj_clock_real()};
+    detecting->log = nj_cli_log();
+    const struct nj_detector_config detector = {
+        .options = &options, .clock = nj_clock_real(), .log = detecting->log};
     detecting->limits = nj_config_get(config, &nj_picture_option_group);
     int rc = nj_detector_create(&detector, &detecting->detector, err);
     if (rc == 0)
@@ -267,6 +270,7 @@ int nj_cli_detect(int argc, char **argv)
     nj_picture_decoder_destroy(detecting.decoder);
     nj_detector_thread_destroy(detecting.thread);
     nj_detector_destroy(detecting.detector);
+    nj_log_destroy(detecting.log);
     nj_config_unref(config);
     nj_cli_config_finish(&cli);
     return code;

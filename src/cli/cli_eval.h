@@ -18,7 +18,8 @@ struct nj_cli_eval_task {
     const char *out; // path for the tracks; NULL: they are not kept
 };
 
-// Tracks, writes, and measures against the ground truth.
+// Tracks, writes, and measures against the ground truth. Detections that all have ids are tracks
+// already, of whatever program: they are measured as they are.
 int nj_cli_eval_run(const struct nj_cli_eval_task *task, struct nj_mot_metrics *out,
                     struct nj_error *err);
 

@@ -19,6 +19,7 @@ static const char usage[] =
     "usage: nightjar eval mot --det FILE --gt FILE [--out FILE] [--fps N] [--json]\n"
     "                         [--config FILE] [--set track.NAME=VALUE]...\n"
     "Tracks the detections, writes the tracks to --out, and prints MOTA, IDF1 and HOTA.\n"
+    "A file whose rows all have ids is a tracker's result already: it is measured as it is.\n"
     "Without --fps the frame rate comes from seqinfo.ini beside the folder of --det, else 30.\n";
 
 struct arguments {

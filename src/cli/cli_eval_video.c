@@ -25,6 +25,7 @@ struct watching {
     const char *video, *gt, *class_name, *det_out, *out;
     struct nj_cli_config cli;
     struct nj_config *config;
+    struct nj_log *log;
     struct nj_detector *detector;
     struct nj_detector_thread *thread;
     struct nj_detections *found;
@@ -103,9 +104,11 @@ static int prepare(struct watching *watching, struct nj_error *err)
     int rc = nj_cli_config_load(&watching->cli, &watching->config, err);
     if (rc != 0)
         return rc;
+    watching->log = nj_cli_log();
     struct nj_detector_config detector = {
         .options = nj_config_get(watching->config, &nj_detect_option_group),
-        .clock = nj_clock_real()};
+        .clock = nj_clock_real(),
+        .log = watching->log};
     rc = nj_detector_create(&detector, &watching->detector, err);
     return rc == 0 ? nj_detector_thread_create(watching->detector, &watching->thread, err) : rc;
 }
@@ -135,6 +138,7 @@ static void finish(struct watching *watching)
     free(watching->found);
     nj_detector_thread_destroy(watching->thread);
     nj_detector_destroy(watching->detector);
+    nj_log_destroy(watching->log);
     nj_config_unref(watching->config);
     nj_cli_config_finish(&watching->cli);
 }

@@ -2,7 +2,7 @@
 // The words of the program: what it says to a slip, what check finds, and the log's first line.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -58,6 +58,34 @@ describe("the words of the program", () => {
         const open = call("check", ...set("store.path=n.db", `folder.root=${folder}`, "http.host=0.0.0.0"));
         assert.match(open.stdout, /^address +FAILED: .*api\.key_enabled and api\.keys, or api\.allow_open/m);
         assert.equal(open.status, 1);
+    });
+
+    test("a device that is not there is told once by whoever would use it", () => {
+        const set = ["--set", "detect.device=cuda:0", "--set", "store.path=n.db", "--set", `folder.root=${folder}`];
+        for (const words of [["check", ...set], ["detect", "--set", "detect.device=cuda:0", "none.jpg"]]) {
+            const { stderr } = call(...words);
+            assert.equal(stderr.match(/Device not available, detecting on the CPU/g)?.length, 1, stderr);
+            assert.match(stderr, /cuda:0/);
+        }
+    });
+
+    test("tracks of another program are measured as they are, detections are tracked", () => {
+        const row = (frame, id, x, score) => `${frame},${id},${x},10,20,40,${score},-1,-1,-1\n`;
+        const frames = Array.from({ length: 10 }, (_, i) => i + 1);
+        const files = {
+            gt: frames.map((n) => row(n, 1, n, 1)),
+            tracks: frames.map((n) => row(n, n < 6 ? 4 : 9, n, -1)), // changes its mind in the middle
+            det: frames.map((n) => row(n, -1, n, 0.99)),
+        };
+        for (const [name, rows] of Object.entries(files)) writeFileSync(join(folder, `${name}.txt`), rows.join(""));
+        const measure = (det) => {
+            const { status, stdout, stderr } = call("eval", "mot", "--json", "--det", `${det}.txt`, "--gt", "gt.txt", "--out", "out.txt");
+            assert.equal(status, 0, stderr);
+            return JSON.parse(stdout);
+        };
+        const tracks = measure("tracks");
+        assert.deepEqual([tracks.id_switches, tracks.result_rows, tracks.mota, tracks.idf1], [1, 10, 90, 50]);
+        assert.equal(measure("det").id_switches, 0);
     });
 
     test("the log's lines say where the page is, and no key stands twice", async () => {
