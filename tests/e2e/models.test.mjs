@@ -32,7 +32,7 @@ before(async () => {
 
 after(() => {
   server.close();
-  rmSync(tree, { recursive: true, force: true });
+  if (tree) rmSync(tree, { recursive: true, force: true }); // none was picked by its name
 });
 
 beforeEach(() => {
