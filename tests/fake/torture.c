@@ -34,7 +34,8 @@
 #include <unistd.h>
 
 enum {
-    DEPTH = 16,     // of a stack that is shown
+    DEPTH = 48,     // of a stack; a test may wait deep in a library
+    SHOWN = 16,     // innermost frames of it
     SITE_FIRST = 2, // frames of this file
     SITE_LAST = 7,  // what lies farther out makes no other place
     SEEN = 1 << 16, // a power of two
@@ -427,7 +428,7 @@ static void show_stack(const char *title, const struct stack *stack)
 {
     char line[512];
     printf("  %s\n", title);
-    for (int i = SITE_FIRST; i < stack->count; i++) {
+    for (int i = SITE_FIRST; i < stack->count && i < SHOWN; i++) {
         __sanitizer_symbolize_pc((char *)stack->frames[i] - 1, "%f %S", line, sizeof line);
         printf("    %s\n", line);
     }
