@@ -38,6 +38,13 @@ static void reply(struct nj_stream_trial *trial, const struct nj_stream_trial_re
     free_test(test);
 }
 
+// Whoever asked is gone: the place is for others.
+static void handle_left(void *arg)
+{
+    struct nj_source_test *test = arg;
+    nj_stream_trial_cancel(&test->trial);
+}
+
 void nj_source_tests_cancel(struct nj_api *api)
 {
     while (!nj_list_empty(&api->source_tests))
@@ -103,4 +110,5 @@ void nj_route_source_test(struct nj_exchange *exchange)
     }
     api->source_test_count += 1;
     nj_list_append(&api->source_tests, &test->link);
+    nj_http_on_left(exchange->request, handle_left, test);
 }

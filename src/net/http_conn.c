@@ -221,9 +221,12 @@ static void free_conn(struct nj_http_conn *conn)
     nj_timer_stop(&conn->timer);
     nj_http_file_close(&conn->file);
     nj_buf_finish(&conn->in);
-    if (conn->request)
-        conn->request->conn = NULL; // its reply will be dropped
+    struct nj_http_request *request = conn->request;
     free(conn);
+    if (request) {
+        request->conn = NULL; // its reply will be dropped
+        nj_http_request_left(request);
+    }
 }
 
 static void init_input(struct nj_http_conn *conn)
@@ -326,8 +329,10 @@ static void on_ended(void *owner, bool broken)
     bool replying = conn->state == NJ_HTTP_HANDLE || conn->state == NJ_HTTP_WRITE;
     conn->peer_ended = true;
     conn->close_after = true;
-    if (broken || !replying) // else a half-closed client still waits for its answer
+    if (broken || !replying)
         nj_stream_close(conn->stream);
+    else if (conn->request) // a half-closed client still waits for its answer
+        nj_http_request_left(conn->request);
 }
 
 // The reply left the house: next request, or the end.

@@ -39,6 +39,20 @@ void nj_http_request_free(struct nj_http_request *request)
     free(request);
 }
 
+void nj_http_on_left(struct nj_http_request *request, void (*left)(void *arg), void *arg)
+{
+    request->left = left;
+    request->left_arg = arg;
+}
+
+void nj_http_request_left(struct nj_http_request *request)
+{
+    void (*left)(void *arg) = request->left;
+    request->left = NULL;
+    if (left)
+        left(request->left_arg);
+}
+
 const char *nj_http_method(const struct nj_http_request *request)
 {
     return request->head.method;

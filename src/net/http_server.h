@@ -65,6 +65,10 @@ const char *nj_http_header(const struct nj_http_request *request, const char *na
 const void *nj_http_body(const struct nj_http_request *request, size_t *length);
 const char *nj_http_peer(const struct nj_http_request *request);  // address without port
 bool nj_http_is_websocket(const struct nj_http_request *request); // a valid upgrade asked
+// `left` is called once, from the loop thread, when the client ends its side before the answer: it
+// has closed, or will send no more; nobody can tell which before something is sent to it. The
+// request is still to be answered, from the call or later. After the answer it is not called.
+void nj_http_on_left(struct nj_http_request *request, void (*left)(void *arg), void *arg);
 
 struct nj_http_field {        // of a head, or a decoded pair of a query
     const char *name, *value; // NUL-terminated, value without blanks around it

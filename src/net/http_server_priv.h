@@ -77,6 +77,8 @@ struct nj_http_request {
     struct nj_http_field *queries; // decoded pairs, made at the first question; or NULL
     size_t query_count;
     bool keep_alive;
+    void (*left)(void *arg); // NULL: nobody asks, or it was told
+    void *left_arg;
     char peer[NJ_HTTP_PEER_SIZE];
     struct nj_http_field fields[];
 };
@@ -93,6 +95,7 @@ struct nj_stream *nj_http_conn_hand_over(struct nj_http_conn *conn);
 // http_request.c: a request whose texts lie behind its fields; NULL without memory.
 struct nj_http_request *nj_http_request_create(const char *head, size_t length, size_t lines);
 void nj_http_request_free(struct nj_http_request *request);
+void nj_http_request_left(struct nj_http_request *request); // tells who asked; it may be answered
 
 // http_reply.c
 // Head of a reply in server->scratch with the length of the body to come. Returns 0, the buffer's

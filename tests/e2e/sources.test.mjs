@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Live cameras that people add: over the API, and with the page's own form.
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { openBrowser, openPage } from "./browser.mjs";
 import { Camera, testVideo } from "./camera.mjs";
@@ -44,6 +45,31 @@ describe("the API of live cameras", () => {
         assert.equal(answer.ok, false);
         assert.ok(answer.error.length > 0 && !answer.error.includes("wrong@"), answer.error);
         assert.equal(await sourceOf("yard2"), null);
+    });
+
+    test("a client that leaves frees the place of its test", async () => {
+        const asked = [];
+        const silent = createServer((socket) => asked.push(socket.on("error", () => {})));
+        await new Promise((resolve) => silent.listen(0, "127.0.0.1", resolve));
+        const begun = performance.now();
+        const leaving = new AbortController();
+        const left = [1, 2, 3, 4].map((n) =>
+            fetch(`${daemon.url}/api/sources/test`, {
+                method: "POST",
+                headers: json,
+                body: JSON.stringify({ kind: "rtsp", url: `rtsp://127.0.0.1:${silent.address().port}/${n}` }),
+                signal: leaving.signal,
+            }).catch((error) => error.name),
+        );
+        await until("four tests", () => asked.length === 4);
+        const test = () => send("POST", "/api/sources/test", { kind: "rtsp", url: camera.url("yard", "watch:s3cret") });
+        assert.equal((await test()).status, 503);
+        leaving.abort();
+        assert.deepEqual(await Promise.all(left), Array(4).fill("AbortError"));
+        await until("a free place", async () => (await test()).status === 200);
+        assert.ok(performance.now() - begun < 8000, "no test ran into its time-out");
+        for (const socket of asked) socket.destroy();
+        silent.close();
     });
 
     test("an added camera plays, keeps its secret, and becomes detections' camera", async () => {

@@ -206,6 +206,37 @@ static void reply_to_a_client_that_left_is_dropped(void **state)
     fixture->state.held = NULL;
 }
 
+static void count_left(void *arg)
+{
+    size_t *count = arg;
+    *count += 1;
+}
+
+static void handler_hears_once_that_its_client_left(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char request[] = "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (int reset = 0; reset < 2; reset++) {
+        const struct linger how = {.l_onoff = reset, .l_linger = 0};
+        size_t left = 0;
+        int fd = loopback_connect(&fixture->loopback);
+        loopback_send(fd, request, strlen(request));
+        loopback_turn(&fixture->loopback);
+        assert_non_null(fixture->state.held);
+        nj_http_on_left(fixture->state.held, count_left, &left);
+        loopback_turn(&fixture->loopback);
+        assert_int_equal(left, 0);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &how, sizeof(how));
+        close(fd);
+        loopback_turn(&fixture->loopback);
+        assert_int_equal(left, 1);
+        reply_text(fixture->state.held, "nobody");
+        fixture->state.held = NULL;
+        loopback_turn(&fixture->loopback);
+        assert_int_equal(left, 1);
+    }
+}
+
 static void half_closed_client_gets_its_answer(void **state)
 {
     struct fixture *fixture = *state;
@@ -545,6 +576,7 @@ int http_server_test(void)
         CASE(pipelined_requests_are_answered_in_order),
         CASE(request_behind_a_held_one_waits_for_it),
         CASE(reply_to_a_client_that_left_is_dropped),
+        CASE(handler_hears_once_that_its_client_left),
         CASE(half_closed_client_gets_its_answer),
         CASE(bodies_arrive_whole),
         CASE(requests_may_arrive_byte_by_byte),
