@@ -275,14 +275,15 @@ static bool is_secret_name(const char *name, size_t length)
     return false;
 }
 
-// Of "SECRET_channel=1": where the value ends, at a separator or at a '_' before the next pair.
+// Of "SECRET_channel=1": where the value ends, at a separator or at a '_' or '/' before the next
+// pair. Any other '/' may be the secret's own.
 static size_t path_value_length(const char *value)
 {
-    static const char ends[] = "=/&;?#_";
+    static const char ends[] = "=_/&;?#";
     size_t length = 0;
     while (true) {
-        length += strcspn(value + length, ends + 1);
-        if (value[length] != '_')
+        length += strcspn(value + length, "_/&;?");
+        if (value[length] != '_' && value[length] != '/')
             return length;
         const char *name = value + length + 1;
         const char *equals = name + strcspn(name, ends);
@@ -293,28 +294,72 @@ static size_t path_value_length(const char *value)
     }
 }
 
-// Pairs of a path (up to its '?') or of a query; recorders have their login in either.
-static const char *add_pairs(char *out, size_t size, const char *text, bool in_path)
+// A part of a path or a query: a pair, or what lies between two separators. Recorders have their
+// login in either.
+struct piece {
+    size_t length;
+    size_t shown; // from its beginning; the rest is secret
+    bool secret;
+};
+
+static struct piece piece_at(const char *text, bool in_path)
 {
-    const char *separators = in_path ? "/&;?#" : "&;#";
-    while (*text != '\0' && !(in_path && *text == '?')) {
-        size_t length = strcspn(text, separators);
-        const size_t name = strcspn(text, "=");
-        const bool pair = name < length;
-        if (pair && in_path)
-            length = name + 1 + path_value_length(text + name + 1);
-        if (pair && is_secret_name(text, name)) {
-            add(out, size, text, name + 1);
+    const size_t length = strcspn(text, in_path ? "/&;?#" : "&;#"), name = strcspn(text, "=");
+    struct piece piece = {.length = length, .shown = length};
+    if (name >= length)
+        return piece;
+    const char *value = text + name + 1;
+    piece.secret = is_secret_name(text, name);
+    if (in_path)
+        piece.length = name + 1 + path_value_length(value);
+    else if (piece.secret)
+        piece.length = name + 1 + strcspn(value, "&;");
+    piece.shown = piece.secret ? name + 1 : piece.length;
+    return piece;
+}
+
+static void add_pieces(char *out, size_t size, const char *text, bool in_path)
+{
+    while (*text != '\0') {
+        const struct piece piece = piece_at(text, in_path);
+        add(out, size, text, piece.shown);
+        if (piece.secret)
             add(out, size, "***", 3);
-        } else {
-            add(out, size, text, length);
-        }
-        text += length;
-        if (*text == '\0' || (in_path && *text == '?'))
-            break;
-        add(out, size, text++, 1);
+        text += piece.length;
+        in_path = in_path && *text != '?';
+        if (*text != '\0')
+            add(out, size, text++, 1);
     }
-    return text;
+}
+
+// Behind the host at `text`: where the secret value ends that `at` lies in; NULL: in none.
+static const char *end_of_secret(const char *text, const char *at)
+{
+    bool in_path = true;
+    while (*text != '\0' && text <= at) {
+        const struct piece piece = piece_at(text, in_path);
+        const char *end = text + piece.length;
+        if (at < end)
+            return piece.secret && at >= text + piece.shown ? end : NULL;
+        in_path = in_path && *end != '?';
+        text = end + (*end != '\0');
+    }
+    return NULL;
+}
+
+// Whether every '@' behind the host lies in a secret value of the path or the query, and the host
+// is one: else an '@' may as well end a password that has '/' or '?' unescaped.
+static bool is_login_before_host(const char *start, const char *host_end)
+{
+    char text[NJ_URL_MAX];
+    struct nj_url url;
+    const int length = snprintf(text, sizeof text, "x://%.*s", (int)(host_end - start), start);
+    if (host_end - start >= NJ_URL_MAX || length >= NJ_URL_MAX || nj_url_parse(text, &url, NULL))
+        return false;
+    for (const char *at = strchr(host_end, '@'); at; at = strchr(at + 1, '@'))
+        if (!end_of_secret(host_end, at))
+            return false;
+    return true;
 }
 
 void nj_address_redact(const char *url, char *out, size_t size)
@@ -326,23 +371,24 @@ void nj_address_redact(const char *url, char *out, size_t size)
     while (isalnum((unsigned char)url[scheme]) ||
            (url[scheme] != '\0' && strchr("+-.", url[scheme])))
         scheme++;
-    const char *scheme_end = strncmp(url + scheme, "://", 3) == 0 ? url + scheme : NULL;
-    const char *start = scheme_end ? scheme_end + 3 : url;
-    // The last '@' of all: passwords come with '/' and '?' unescaped, too.
-    const char *at = strrchr(url, '@');
-    if (scheme_end && (!at || at >= start))
-        add(out, size, url, (size_t)(start - url));
-    else
-        start = url;
-    if (at) {
-        add(out, size, "***@", 4);
-        start = at + 1;
-    }
-    const char *query = add_pairs(out, size, start, true);
-    if (*query == '\0')
+    const bool has_scheme = strncmp(url + scheme, "://", 3) == 0;
+    const char *start = has_scheme ? url + scheme + 3 : url;
+    const char *host_end = start + strcspn(start, "/?#");
+    const char *at = has_scheme && is_login_before_host(start, host_end)
+                         ? memrchr(start, '@', (size_t)(host_end - start))
+                         : strrchr(start, '@');
+    add(out, size, url, (size_t)(start - url));
+    if (!at) {
+        add_pieces(out, size, start, true);
         return;
-    add(out, size, "?", 1);
-    (void)add_pairs(out, size, query + 1, false);
+    }
+    add(out, size, "***@", 4);
+    const char *secret = at > host_end ? end_of_secret(host_end, at) : NULL;
+    const char *rest = secret ? secret : at + 1;
+    if (secret)
+        add(out, size, "***", 3);
+    const bool in_path = !secret || !memchr(host_end, '?', (size_t)(rest - host_end));
+    add_pieces(out, size, rest, in_path);
 }
 
 int nj_address_rules_copy(const struct nj_address_rules *rules, struct nj_address_rules *out)

@@ -74,7 +74,8 @@ int nj_address_check_form(const struct nj_address_rules *rules, const char *url,
 
 // The URL with user and password replaced by "***", always NUL-terminated, also when it is none.
 // For logs, API, errors. Values in the path and the query whose names tell of secrets ("pwd",
-// "token") are replaced too.
+// "token") are replaced too, with any '@' and '/' that may be theirs. Where that is not clear, more
+// is left out rather than less.
 enum { NJ_URL_SHOWN_SIZE = 2300 }; // of an address as the API shows it and knows it again
 void nj_address_redact(const char *url, char *out, size_t size);
 
