@@ -4,6 +4,7 @@
 #include "util/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 // How often the metrics are refreshed.
 static const nj_us measure_every_us = NJ_US_PER_S;
@@ -108,6 +109,20 @@ static int make_notice(struct nj_stream *stream)
     return 0;
 }
 
+// Two streams that differ in what is not shown of them have two lines in the metrics.
+static unsigned find_number(const struct nj_streams *hub, const char *address)
+{
+    unsigned number = 1;
+    const struct nj_list *at = hub->streams.next;
+    while (at != &hub->streams) {
+        const struct nj_stream *other = NJ_CONTAINER_OF(at, struct nj_stream, node);
+        const bool taken = other->number == number && strcmp(other->address, address) == 0;
+        number += taken;
+        at = taken ? hub->streams.next : at->next; // the next number may stand before
+    }
+    return number;
+}
+
 int nj_stream_make(struct nj_streams *hub, struct nj_stream_entry *entry, struct nj_buf *key,
                    struct nj_stream **out, struct nj_error *err)
 {
@@ -126,7 +141,8 @@ int nj_stream_make(struct nj_streams *hub, struct nj_stream_entry *entry, struct
     pthread_mutex_init(&stream->users_lock, NULL);
     pthread_mutex_init(&stream->frame_lock, NULL);
     nj_stream_entry_address(&stream->entry, stream->address, sizeof stream->address);
-    nj_stream_metrics_begin(&stream->metrics, hub->config.metrics, stream->address);
+    stream->number = find_number(hub, stream->address);
+    nj_stream_metrics_begin(&stream->metrics, hub->config.metrics, stream->address, stream->number);
     int rc = make_notice(stream);
     if (rc != 0)
         nj_error_set(err, rc, "no memory for a stream");

@@ -2,8 +2,15 @@
 // What the metrics say of one stream.
 #include "sources/stream_metrics_priv.h"
 
+#include "net/url.h"
+#include "util/text.h"
+
+#include <stdio.h>
+
+enum { NUMBER_SIZE = 16 };
+
 void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics *metrics,
-                             const char *address)
+                             const char *address, unsigned number)
 {
     static const struct nj_metric_spec state = {
         .type = NJ_GAUGE,
@@ -48,15 +55,20 @@ void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics
     *stream = (struct nj_stream_metrics){.state = NULL};
     if (!metrics)
         return;
-    stream->state = nj_metrics_get(metrics, &state, address);
-    stream->fps = nj_metrics_get(metrics, &fps, address);
-    stream->users = nj_metrics_get(metrics, &users, address);
-    stream->frames = nj_metrics_get(metrics, &frames, address);
-    stream->decoded = nj_metrics_get(metrics, &decoded, address);
-    stream->drops = nj_metrics_get(metrics, &drops, address);
-    stream->restarts = nj_metrics_get(metrics, &restarts, address);
-    stream->error = nj_metrics_get(metrics, &error, address);
-    stream->error_time = nj_metrics_get(metrics, &error_time, address);
+    char label[NJ_URL_MAX + NUMBER_SIZE];
+    if (number > 1)
+        (void)snprintf(label, sizeof label, "%s #%u", address, number);
+    else
+        (void)nj_text_copy(label, sizeof label, address);
+    stream->state = nj_metrics_get(metrics, &state, label);
+    stream->fps = nj_metrics_get(metrics, &fps, label);
+    stream->users = nj_metrics_get(metrics, &users, label);
+    stream->frames = nj_metrics_get(metrics, &frames, label);
+    stream->decoded = nj_metrics_get(metrics, &decoded, label);
+    stream->drops = nj_metrics_get(metrics, &drops, label);
+    stream->restarts = nj_metrics_get(metrics, &restarts, label);
+    stream->error = nj_metrics_get(metrics, &error, label);
+    stream->error_time = nj_metrics_get(metrics, &error_time, label);
 }
 
 static void count_up(struct nj_metric *metric, uint64_t *told, uint64_t now)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the metrics say of one stream, by its address without credentials.
+// What the metrics say of one stream, by its address without credentials, and a number where that
+// is not its alone.
 #ifndef NJ_SOURCES_STREAM_METRICS_PRIV_H
 #define NJ_SOURCES_STREAM_METRICS_PRIV_H
 
@@ -11,9 +12,9 @@ struct nj_stream_metrics {
     uint64_t frames_told, decoded_told, drops_told, restarts_told;
 };
 
-// `metrics` may be NULL.
+// `metrics` may be NULL. A number above 1 stands behind the address.
 void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics *metrics,
-                             const char *address);
+                             const char *address, unsigned number);
 void nj_stream_metrics_set(struct nj_stream_metrics *stream, const struct nj_stream_view *view);
 void nj_stream_metrics_end(struct nj_stream_metrics *stream); // the stream is gone
 

@@ -39,6 +39,7 @@ struct nj_stream {
     struct nj_stream_entry entry;
     struct nj_buf key;
     char address[NJ_URL_MAX];
+    unsigned number; // among those whose address is shown the same
     struct nj_source *source;
     struct nj_timer grace;
     struct nj_stream_notice *notice;

@@ -32,6 +32,12 @@ static bool covers(const struct nj_address_rules *rules, const struct nj_address
     return true;
 }
 
+// A refusal names the options of a group; where users of several share, it names none of them.
+static const char *common_group(const struct nj_address_rules *a, const struct nj_address_rules *b)
+{
+    return a->group && b->group && strcmp(a->group, b->group) == 0 ? a->group : NULL;
+}
+
 static bool is_digits(const char *host)
 {
     uint8_t bytes[sizeof(struct in6_addr)];
@@ -76,7 +82,8 @@ int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_addr
         .loopback = true, .private_networks = true, .public_networks = true};
     const struct nj_address_rules *old = *current ? &(*current)->rules : &nothing;
     more = more ? more : &all;
-    if (*current && covers(old, more))
+    const char *group = *current ? common_group(old, more) : more->group;
+    if (*current && covers(old, more) && group == old->group)
         return 0;
     size_t most = old->allowed.count + more->allowed.count;
     if (most > LISTED_MAX)
@@ -89,7 +96,7 @@ int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_addr
         .private_networks = old->private_networks || more->private_networks,
         .public_networks = old->public_networks || more->public_networks,
         .allowed = {wider->items, 0},
-        .group = more->group,
+        .group = group,
     };
     if (add_items(wider, old) != 0 || add_items(wider, more) != 0) {
         free_one(wider);

@@ -3,6 +3,9 @@
 #include "sources/stream_metrics_priv.h"
 #include "tests/unit/sources/streams_helper.h"
 
+#include "sources/stream_entry_priv.h"
+#include "util/mem.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -223,7 +226,7 @@ static void last_error_of_a_stream_is_among_its_metrics(void **state)
     struct nj_buf text;
     (void)state;
     nj_buf_init(&text, 1 << 20);
-    nj_stream_metrics_begin(&stream, metrics, "rtsp://cam/1");
+    nj_stream_metrics_begin(&stream, metrics, "rtsp://cam/1", 1);
     nj_stream_metrics_set(&stream, &failed);
     nj_metrics_write(metrics, &text);
     assert_non_null(strstr(text.data, "\nstream_last_error{stream=\"rtsp://cam/1\"} 7\n"));
@@ -326,6 +329,53 @@ static void wrong_entry_leaves_nothing_behind(void **state)
     nj_hub_finish(&bench);
 }
 
+static void streams_that_are_shown_the_same_have_metrics_of_their_own(void **state)
+{
+    static const char *const urls[] = {"rtsp://127.0.0.1:1/user=a&password=secret",
+                                       "rtsp://127.0.0.1:1/user=a&password=secret2",
+                                       "rtsp://127.0.0.1:1/user=b&password=secret"};
+    static const char *const labels[] = {"password=***\"}", "password=*** #2\"}",
+                                         "password=*** #3\"}"};
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[NJ_COUNT_OF(urls)];
+    struct nj_buf text;
+    (void)state;
+    nj_hub_init(&bench, false);
+    for (size_t i = 0; i < NJ_COUNT_OF(urls); i++) {
+        const struct nj_source_entry entry = {
+            .id = "cam", .kind = NJ_SOURCE_RTSP, .url = urls[i], .max_retries = -1};
+        nj_hub_user_init(&users[i]);
+        assert_int_equal(nj_hub_join(&bench, &entry, 0, &users[i], NULL), 0);
+    }
+    nj_buf_init(&text, 1 << 20);
+    nj_metrics_write(bench.metrics, &text);
+    for (size_t i = 0; i < NJ_COUNT_OF(labels); i++)
+        if (!strstr(text.data, labels[i]))
+            fail_msg("no %s in:\n%s", labels[i], text.data);
+    assert_null(strstr(text.data, "secret"));
+    nj_buf_finish(&text);
+    for (size_t i = 0; i < NJ_COUNT_OF(urls); i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+static void refusal_of_a_stream_of_two_groups_names_no_foreign_option(void **state)
+{
+    static const struct nj_address_rules cameras = {.loopback = true, .group = "sources"};
+    static const struct nj_address_rules clients = {
+        .loopback = true, .private_networks = true, .group = "worker"};
+    struct nj_stream_rules *rules = NULL;
+    (void)state;
+    assert_int_equal(nj_stream_rules_widen(&rules, &cameras), 0);
+    assert_string_equal(rules->rules.group, "sources");
+    assert_int_equal(nj_stream_rules_widen(&rules, &clients), 0);
+    assert_null(rules->rules.group);
+    const struct nj_stream_rules *both = rules;
+    assert_int_equal(nj_stream_rules_widen(&rules, &clients), 0);
+    assert_ptr_equal(rules, both); // nothing grows with every user
+    nj_stream_rules_finish(rules);
+}
+
 static void metrics_tell_of_each_stream(void **state)
 {
     static const char *const lines[] = {"stream_state{stream=\"null:64x48x50\"} 2",
@@ -370,6 +420,8 @@ int streams_test(void)
         cmocka_unit_test(no_callback_comes_after_leaving),
         cmocka_unit_test(limits_are_refused_by_name),
         cmocka_unit_test(wrong_entry_leaves_nothing_behind),
+        cmocka_unit_test(streams_that_are_shown_the_same_have_metrics_of_their_own),
+        cmocka_unit_test(refusal_of_a_stream_of_two_groups_names_no_foreign_option),
         cmocka_unit_test(metrics_tell_of_each_stream),
     };
     return cmocka_run_group_tests_name("streams", tests, NULL, NULL);
