@@ -362,19 +362,24 @@ static bool is_login_before_host(const char *start, const char *host_end)
     return true;
 }
 
+// Behind "scheme://", or at the beginning.
+static const char *skip_scheme(const char *url)
+{
+    size_t length = 0;
+    while (isalnum((unsigned char)url[length]) ||
+           (url[length] != '\0' && strchr("+-.", url[length])))
+        length++;
+    return strncmp(url + length, "://", 3) == 0 ? url + length + 3 : url;
+}
+
 void nj_address_redact(const char *url, char *out, size_t size)
 {
     if (size == 0)
         return;
     out[0] = '\0';
-    size_t scheme = 0;
-    while (isalnum((unsigned char)url[scheme]) ||
-           (url[scheme] != '\0' && strchr("+-.", url[scheme])))
-        scheme++;
-    const bool has_scheme = strncmp(url + scheme, "://", 3) == 0;
-    const char *start = has_scheme ? url + scheme + 3 : url;
+    const char *start = skip_scheme(url);
     const char *host_end = start + strcspn(start, "/?#");
-    const char *at = has_scheme && is_login_before_host(start, host_end)
+    const char *at = start > url && is_login_before_host(start, host_end)
                          ? memrchr(start, '@', (size_t)(host_end - start))
                          : strrchr(start, '@');
     add(out, size, url, (size_t)(start - url));

@@ -33,9 +33,11 @@ static bool covers(const struct nj_address_rules *rules, const struct nj_address
 }
 
 // A refusal names the options of a group; where users of several share, it names none of them.
-static const char *common_group(const struct nj_address_rules *a, const struct nj_address_rules *b)
+static const char *common_group(const struct nj_stream_rules *current,
+                                const struct nj_address_rules *more)
 {
-    return a->group && b->group && strcmp(a->group, b->group) == 0 ? a->group : NULL;
+    const char *old = current ? current->rules.group : more->group;
+    return old && more->group && strcmp(old, more->group) == 0 ? old : NULL;
 }
 
 static bool is_digits(const char *host)
@@ -75,6 +77,12 @@ static int add_items(struct nj_stream_rules *to, const struct nj_address_rules *
     return 0;
 }
 
+static bool is_enough(const struct nj_stream_rules *current, const struct nj_address_rules *more,
+                      const char *group)
+{
+    return current && covers(&current->rules, more) && current->rules.group == group;
+}
+
 int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_address_rules *more)
 {
     static const struct nj_address_rules nothing = {.loopback = false};
@@ -82,8 +90,8 @@ int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_addr
         .loopback = true, .private_networks = true, .public_networks = true};
     const struct nj_address_rules *old = *current ? &(*current)->rules : &nothing;
     more = more ? more : &all;
-    const char *group = *current ? common_group(old, more) : more->group;
-    if (*current && covers(old, more) && group == old->group)
+    const char *group = common_group(*current, more);
+    if (is_enough(*current, more, group))
         return 0;
     size_t most = old->allowed.count + more->allowed.count;
     if (most > LISTED_MAX)
