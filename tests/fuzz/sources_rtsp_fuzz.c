@@ -78,7 +78,8 @@ static void redirect(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (nj_rtsp_follow(&from, text, &to, &err) == 0) {
         bool carried = strcmp(to.password, "secret") == 0 && !strstr(text, "secret");
-        bool same = strcmp(to.host, "cam.lan") == 0 && strcmp(to.scheme, "rtsps") == 0;
+        bool same = strcmp(to.host, "cam.lan") == 0 && strcmp(to.scheme, "rtsps") == 0 &&
+                    (to.port == 0 || to.port == 322);
         if (carried && !same)
             abort();
     }
