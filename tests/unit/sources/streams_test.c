@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared streams: one connection for all its users, a grace period, and no word after leaving.
+#include "sources/stream_entry_priv.h"
 #include "sources/stream_metrics_priv.h"
 #include "tests/unit/sources/streams_helper.h"
-
-#include "sources/stream_entry_priv.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
