@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A second RTSP server, by people who do not know this project: gst-rtsp-server plays the same
-// files as the test camera, over TCP on loopback, for ever.
+// files as the test camera, over TCP on loopback, for ever. A file with H.265, which the test
+// camera does not know, it plays once.
 //
 //   gst-rtsp-server NAME=FILE ...
 //
@@ -131,7 +132,16 @@ static void configure(GstRTSPMediaFactory *factory, GstRTSPMedia *media, struct 
     gst_object_unref(pipeline);
 }
 
-static gboolean add_mount(struct server *server, const char *name, const char *file)
+static void play_h265(GstRTSPMediaFactory *factory, const char *file)
+{
+    char *launch = g_strdup_printf("( filesrc location=\"%s\" ! qtdemux ! h265parse ! "
+                                   "rtph265pay name=pay0 pt=96 config-interval=-1 )",
+                                   file);
+    gst_rtsp_media_factory_set_launch(factory, launch);
+    g_free(launch);
+}
+
+static gboolean play_h264(struct server *server, GstRTSPMediaFactory *factory, const char *file)
 {
     struct nj_error err = {0};
     struct mount *mount = g_new0(struct mount, 1);
@@ -141,13 +151,22 @@ static gboolean add_mount(struct server *server, const char *name, const char *f
         g_free(mount);
         return FALSE;
     }
-    GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
     gst_rtsp_media_factory_set_launch(
         factory, "( appsrc name=source is-live=true format=time max-bytes=4000000 "
                  "caps=video/x-h264,stream-format=byte-stream,alignment=au "
                  "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )");
-    gst_rtsp_media_factory_set_protocols(factory, GST_RTSP_LOWER_TRANS_TCP);
     g_signal_connect(factory, "media-configure", G_CALLBACK(configure), mount);
+    return TRUE;
+}
+
+static gboolean add_mount(struct server *server, const char *name, const char *file)
+{
+    GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
+    if (g_str_has_suffix(file, "-h265.mp4"))
+        play_h265(factory, file);
+    else if (!play_h264(server, factory, file))
+        return FALSE;
+    gst_rtsp_media_factory_set_protocols(factory, GST_RTSP_LOWER_TRANS_TCP);
     GstRTSPMountPoints *points = gst_rtsp_server_get_mount_points(server->gst);
     char *path = g_strdup_printf("/%s", name);
     gst_rtsp_mount_points_add_factory(points, path, factory);
