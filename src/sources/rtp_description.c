@@ -21,7 +21,7 @@ enum {
     RATE_MAX = 1000, // pictures a second
 };
 
-static const nj_us interval_most_us = 60 * NJ_US_PER_S;
+static const nj_us interval_most_us = 60 * (nj_us)NJ_US_PER_S;
 
 struct span {
     const char *at;

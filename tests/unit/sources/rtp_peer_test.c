@@ -58,6 +58,7 @@ static void open_peer(struct peer *peer, const char *video)
 
 static void close_peer(struct peer *peer)
 {
+    assert_int_equal(av_write_trailer(peer->packer), 0);
     av_freep(&peer->packer->pb->buffer);
     avio_context_free(&peer->packer->pb);
     avformat_free_context(peer->packer);
