@@ -144,7 +144,7 @@ void nj_action_runner_destroy(struct nj_action_runner *runner)
         return;
     nj_timer_stop(&runner->sweep_timer);
     nj_timer_stop(&runner->stop_timer);
-    nj_action_posts_stop(runner);
+    nj_action_posts_destroy(runner);
     nj_action_held_finish(runner);
     nj_action_targets_destroy(runner);
     nj_strmap_destroy(runner->lanes);

@@ -58,7 +58,7 @@ int nj_action_runner_create(const struct nj_action_runner_config *config,
 // store does not take even then are lost, each named in the log.
 void nj_action_runner_stop(struct nj_action_runner *runner, nj_us deadline_us,
                            void (*done)(void *arg), void *arg);
-void nj_action_runner_destroy(struct nj_action_runner *runner);
+void nj_action_runner_destroy(struct nj_action_runner *runner); // after `done`, or before any run
 
 // One action with everything it needs, resolved: the runner copies what it keeps.
 struct nj_action_call { // caller-owned and intrusive; valid until `done` has begun

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// http_post: one thread with an HTTP client of its own. A name that is looked up may hold it for
-// long, so it has copies of all that it needs and can be left behind.
+// http_post: one thread with an HTTP client of its own, whose calls end soon after a cancel, also
+// while they look up a name.
 #include "actions/action_priv.h"
 
 #include "net/http_client.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     ANSWER_MAX = 65536, // bytes of an answer, which nobody reads
@@ -16,26 +14,15 @@ enum {
 };
 
 struct nj_action_poster {
-    atomic_size_t references; // the runner's and the thread's
     struct nj_loop *loop;
-    nj_us connect_us, total_us;
-    struct nj_address_rules rules;
+    const struct nj_action_options *options;
     struct nj_cancel cancel;
     pthread_t thread;
     bool started;
     pthread_mutex_t lock; // of what follows
     pthread_cond_t wake;
-    struct nj_list jobs;           // that wait: their `turn`; as many as the runner takes
-    struct nj_action_job *current; // with the thread
-    bool closed;                   // the thread ends, and what it still finds out is nobody's
-};
-
-// What the thread has of a job.
-struct post {
-    char url[NJ_ACTION_CHANNEL_SIZE];
-    char *body; // malloc'd
-    size_t length;
-    bool json;
+    struct nj_list jobs; // that wait: their `turn`; as many as the runner takes
+    bool closed;         // the thread ends
 };
 
 static int judge_status(int status, struct nj_error *err)
@@ -47,22 +34,22 @@ static int judge_status(int status, struct nj_error *err)
                         status);
 }
 
-static int post(const struct nj_action_poster *poster, const struct post *post,
+static int post(const struct nj_action_poster *poster, const struct nj_action_job *job,
                 struct nj_http_client *client, struct nj_error *err)
 {
-    const char *const headers[] = {post->json ? "Content-Type: application/json"
-                                              : "Content-Type: text/plain; charset=utf-8",
+    const char *const headers[] = {job->text_is_json ? "Content-Type: application/json"
+                                                     : "Content-Type: text/plain; charset=utf-8",
                                    NULL};
     const struct nj_http_call call = {.method = "POST",
-                                      .url = post->url,
+                                      .url = job->channel,
                                       .headers = headers,
-                                      .body = post->body,
-                                      .body_length = post->length,
-                                      .connect_timeout_us = poster->connect_us,
-                                      .total_timeout_us = poster->total_us,
+                                      .body = job->text,
+                                      .body_length = job->text_length,
+                                      .connect_timeout_us = poster->options->http_connect_us,
+                                      .total_timeout_us = poster->options->http_total_us,
                                       .max_response_bytes = ANSWER_MAX,
                                       .cancel = &poster->cancel,
-                                      .rules = &poster->rules};
+                                      .rules = &poster->options->rules};
     struct nj_buf answer;
     int status = 0;
     nj_buf_init(&answer, ANSWER_MAX);
@@ -97,69 +84,31 @@ static void end_cancelled(struct nj_action_job *job)
     handle_posted(&job->posted);
 }
 
-// The next job, with what is needed of it. False: closed.
-static bool take(struct nj_action_poster *poster, struct post *out)
+// NULL: closed, and the list is the stop's.
+static struct nj_action_job *take(struct nj_action_poster *poster)
 {
     pthread_mutex_lock(&poster->lock);
-    while (!poster->closed && nj_list_empty(&poster->jobs)) // closed: the list is the stop's
+    while (!poster->closed && nj_list_empty(&poster->jobs))
         pthread_cond_wait(&poster->wake, &poster->lock);
     struct nj_list *node = poster->closed ? NULL : nj_list_pop(&poster->jobs);
-    if (node != NULL) {
-        struct nj_action_job *job = NJ_CONTAINER_OF(node, struct nj_action_job, turn);
-        poster->current = job;
-        memcpy(out->url, job->channel, sizeof out->url);
-        out->json = job->text_is_json;
-        out->length = job->text_length;
-        out->body = malloc(job->text_length + 1);
-        if (out->body != NULL && job->text != NULL)
-            memcpy(out->body, job->text, job->text_length);
-    }
     pthread_mutex_unlock(&poster->lock);
-    return node != NULL;
-}
-
-static void give(struct nj_action_poster *poster, int rc, const struct nj_error *why)
-{
-    pthread_mutex_lock(&poster->lock);
-    struct nj_action_job *job = poster->current;
-    poster->current = NULL;
-    if (job != NULL) { // else it was ended meanwhile
-        job->rc = rc;
-        job->error = *why;
-        job->posted.fn = handle_posted;
-        nj_loop_post(poster->loop, &job->posted);
-    }
-    pthread_mutex_unlock(&poster->lock);
-}
-
-static void unref(struct nj_action_poster *poster)
-{
-    if (atomic_fetch_sub(&poster->references, 1) > 1)
-        return;
-    nj_address_rules_finish(&poster->rules);
-    pthread_cond_destroy(&poster->wake);
-    pthread_mutex_destroy(&poster->lock);
-    free(poster);
+    return node != NULL ? NJ_CONTAINER_OF(node, struct nj_action_job, turn) : NULL;
 }
 
 static void post_main(void *arg)
 {
     struct nj_action_poster *poster = arg;
     struct nj_http_client *client = NULL;
+    struct nj_action_job *job;
     struct nj_error none = {0};
-    struct post one;
     const int ready = nj_http_client_create(&client, &none);
-    while (take(poster, &one)) {
-        struct nj_error why = none;
-        int rc = ready;
-        if (rc == 0 && one.body == NULL)
-            rc = nj_error_set(&why, NJ_E_NOMEM, "no memory for a post");
-        rc = rc != 0 ? rc : post(poster, &one, client, &why);
-        free(one.body);
-        give(poster, rc, &why);
+    while ((job = take(poster)) != NULL) {
+        job->error = none;
+        job->rc = ready != 0 ? ready : post(poster, job, client, &job->error);
+        job->posted.fn = handle_posted;
+        nj_loop_post(poster->loop, &job->posted);
     }
     nj_http_client_destroy(client);
-    unref(poster);
 }
 
 void nj_action_try_post(struct nj_action_job *job)
@@ -180,12 +129,8 @@ void nj_action_try_post(struct nj_action_job *job)
 
 int nj_action_posts_start(struct nj_action_runner *runner, struct nj_error *err)
 {
-    const struct nj_action_options *options = runner->config.options;
     struct nj_action_poster *poster = calloc(1, sizeof *poster);
-    if (poster == NULL || nj_address_rules_copy(&options->rules, &poster->rules) != 0 ||
-        pthread_mutex_init(&poster->lock, NULL) != 0) {
-        if (poster != NULL)
-            nj_address_rules_finish(&poster->rules);
+    if (poster == NULL || pthread_mutex_init(&poster->lock, NULL) != 0) {
         free(poster);
         return nj_error_set(err, NJ_E_NOMEM, "no memory for posts");
     }
@@ -193,14 +138,10 @@ int nj_action_posts_start(struct nj_action_runner *runner, struct nj_error *err)
     nj_list_init(&poster->jobs);
     nj_cancel_init(&poster->cancel, NULL);
     poster->loop = runner->config.loop;
-    poster->connect_us = options->http_connect_us;
-    poster->total_us = options->http_total_us;
-    atomic_init(&poster->references, 2);
+    poster->options = runner->config.options;
     runner->poster = poster;
     const int rc = nj_thread_start(&poster->thread, "nj-actions", post_main, poster, err);
     poster->started = rc == 0;
-    if (rc != 0)
-        unref(poster); // the thread's
     return rc;
 }
 
@@ -208,23 +149,25 @@ void nj_action_posts_stop(struct nj_action_runner *runner)
 {
     struct nj_action_poster *poster = runner->poster;
     struct nj_list *node;
-    if (poster == NULL)
-        return;
-    runner->poster = NULL;
     nj_cancel_fire(&poster->cancel);
     pthread_mutex_lock(&poster->lock);
-    struct nj_action_job *current = poster->current;
-    poster->current = NULL;
     poster->closed = true;
     pthread_cond_signal(&poster->wake);
     pthread_mutex_unlock(&poster->lock);
-    if (current != NULL)
-        (void)pthread_detach(poster->thread);
-    else if (poster->started)
-        nj_thread_join(poster->thread);
-    if (current != NULL)
-        end_cancelled(current);
     while ((node = nj_list_pop(&poster->jobs)) != NULL)
         end_cancelled(NJ_CONTAINER_OF(node, struct nj_action_job, turn));
-    unref(poster);
+}
+
+void nj_action_posts_destroy(struct nj_action_runner *runner)
+{
+    struct nj_action_poster *poster = runner->poster;
+    if (poster == NULL)
+        return;
+    nj_action_posts_stop(runner);
+    if (poster->started)
+        nj_thread_join(poster->thread);
+    pthread_cond_destroy(&poster->wake);
+    pthread_mutex_destroy(&poster->lock);
+    free(poster);
+    runner->poster = NULL;
 }

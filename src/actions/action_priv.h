@@ -243,7 +243,9 @@ void nj_action_try_publish(struct nj_action_job *job);
 void nj_action_try_message(struct nj_action_job *job);
 void nj_action_try_post(struct nj_action_job *job);
 int nj_action_posts_start(struct nj_action_runner *runner, struct nj_error *err);
+// Ends what waits; a post that is under way is cancelled, and its job ends by itself soon.
 void nj_action_posts_stop(struct nj_action_runner *runner);
+void nj_action_posts_destroy(struct nj_action_runner *runner); // no job is under way any more
 int nj_action_resolve_record(struct nj_action_job *job, const struct nj_action_call *call,
                              const struct nj_values *values, struct nj_error *err);
 void nj_action_try_record(struct nj_action_job *job);
