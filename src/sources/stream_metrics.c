@@ -7,7 +7,15 @@
 
 #include <stdio.h>
 
-enum { NUMBER_SIZE = 16 };
+enum { LABEL_SIZE = NJ_URL_MAX + 16 }; // an address and a number
+
+static void write_label(const char *address, unsigned number, char out[LABEL_SIZE])
+{
+    if (number > 1)
+        (void)snprintf(out, LABEL_SIZE, "%s #%u", address, number);
+    else
+        (void)nj_text_copy(out, LABEL_SIZE, address);
+}
 
 void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics *metrics,
                              const char *address, unsigned number)
@@ -55,11 +63,8 @@ void nj_stream_metrics_begin(struct nj_stream_metrics *stream, struct nj_metrics
     *stream = (struct nj_stream_metrics){.state = NULL};
     if (!metrics)
         return;
-    char label[NJ_URL_MAX + NUMBER_SIZE];
-    if (number > 1)
-        (void)snprintf(label, sizeof label, "%s #%u", address, number);
-    else
-        (void)nj_text_copy(label, sizeof label, address);
+    char label[LABEL_SIZE];
+    write_label(address, number, label);
     stream->state = nj_metrics_get(metrics, &state, label);
     stream->fps = nj_metrics_get(metrics, &fps, label);
     stream->users = nj_metrics_get(metrics, &users, label);
