@@ -224,10 +224,12 @@ static void last_error_of_a_stream_is_among_its_metrics(void **state)
     struct nj_stream_metrics stream;
     struct nj_buf text;
     (void)state;
+    assert_non_null(metrics);
     nj_buf_init(&text, 1 << 20);
     nj_stream_metrics_begin(&stream, metrics, "rtsp://cam/1", 1);
     nj_stream_metrics_set(&stream, &failed);
     nj_metrics_write(metrics, &text);
+    assert_non_null(text.data);
     assert_non_null(strstr(text.data, "\nstream_last_error{stream=\"rtsp://cam/1\"} 7\n"));
     assert_non_null(
         strstr(text.data, "\nstream_last_error_timestamp_seconds{stream=\"rtsp://cam/1\"} 2.5\n"));
