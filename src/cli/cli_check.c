@@ -29,9 +29,11 @@ static int check_folder(const struct nj_config *config, char found[FOUND_SIZE],
                         struct nj_error *err)
 {
     const struct nj_folder_options *folder = nj_config_get(config, &nj_folder_option_group);
-    snprintf(found, FOUND_SIZE, "%s", folder->root);
-    if (access(folder->root, R_OK | X_OK) == 0 || errno == ENOENT)
+    bool there = access(folder->root, R_OK | X_OK) == 0;
+    if (there || errno == ENOENT) {
+        snprintf(found, FOUND_SIZE, "%s%s", folder->root, there ? "" : ", made at the start");
         return 0;
+    }
     return nj_error_errno(err, errno, "folder.root: '%s' cannot be read", folder->root);
 }
 

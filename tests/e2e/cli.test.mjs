@@ -55,6 +55,8 @@ describe("the words of the program", () => {
         assert.match(good.stdout, /^address +ok: 127\.0\.0\.1, port 8000$/m);
         assert.match(good.stdout, /^detector +ok: \S+ on cpu$/m);
         assert.equal(good.status, 0, good.stdout);
+        const absent = call("check", ...set("store.path=n.db", "folder.root=uploads"));
+        assert.match(absent.stdout, /^upload folder +ok: uploads, made at the start$/m);
         const open = call("check", ...set("store.path=n.db", `folder.root=${folder}`, "http.host=0.0.0.0"));
         assert.match(open.stdout, /^address +FAILED: .*api\.key_enabled and api\.keys, or api\.allow_open/m);
         assert.equal(open.status, 1);
