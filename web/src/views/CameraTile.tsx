@@ -43,15 +43,21 @@ function shownOfFrame(camera: Camera, frame: Frame): Shown {
     };
 }
 
+interface Newest {
+    shown: Shown | null;
+    absent?: string | undefined; // why nothing is shown, once that is known
+}
+
 // The picture that plays: asked for once a second, while it is looked at.
-function useLiveFrame(camera: Camera): Shown | null {
+function useLiveFrame(camera: Camera): Newest {
     const path = camera.live ? `/api/cameras/${encodeURIComponent(camera.id)}` : null;
     const { data } = useRequest<CameraDetail>(path, { everyMs: LOOK_EVERY_MS });
-    return data?.frame ? shownOfFrame(camera, data.frame) : null;
+    if (data?.frame) return { shown: shownOfFrame(camera, data.frame) };
+    return { shown: null, absent: data === null ? undefined : "no picture now" };
 }
 
 // The newest upload with something on it; the sockets tell of newer ones.
-function useNewestShot(camera: Camera): Shown | null {
+function useNewestShot(camera: Camera): Newest {
     const gaps = useLive((state) => state.gaps);
     const path = camera.live
         ? null
@@ -62,16 +68,15 @@ function useNewestShot(camera: Camera): Shown | null {
     const shot = shotsOf(detections)[0];
     if (shot !== undefined)
         return {
-            src: shot.best.image_url,
-            at: shot.best.detected_at,
-            width: shot.best.picture_width,
-            height: shot.best.picture_height,
-            boxes: detectionBoxes(shot.detections),
+            shown: {
+                src: shot.best.image_url,
+                at: shot.best.detected_at,
+                width: shot.best.picture_width,
+                height: shot.best.picture_height,
+                boxes: detectionBoxes(shot.detections),
+            },
         };
-    if (data === null || camera.last_seen_at === null) return null;
-    const seen = encodeURIComponent(camera.last_seen_at ?? "");
-    const src = `/api/cameras/${encodeURIComponent(camera.id)}/snapshot?seen=${seen}`;
-    return { src, at: camera.last_seen_at, boxes: [] };
+    return { shown: null, absent: data === null ? undefined : "nothing recognised yet" };
 }
 
 function Trouble({ camera }: { camera: Camera }) {
@@ -102,10 +107,14 @@ function Caption({ camera, at }: { camera: Camera; at: string | null }) {
     );
 }
 
-function describe(shown: Shown | null): string {
-    if (shown === null) return "";
-    if (shown.boxes.length === 0) return "nothing recognised";
-    return shown.boxes.map((box) => box.label).join(", ");
+function describe(camera: Camera, shown: Shown | null): string {
+    if (shown === null) return camera.name;
+    const labels = shown.boxes.map((box) => box.label).join(", ");
+    return `${camera.name}: ${labels || "nothing recognised"}`;
+}
+
+function Absent({ why }: { why: string | undefined }) {
+    return why === undefined ? <span className="skeleton fill" /> : <span className="picture-absent">{why}</span>;
 }
 
 export function CameraTile({ camera: listed }: { camera: Camera }) {
@@ -113,7 +122,8 @@ export function CameraTile({ camera: listed }: { camera: Camera }) {
     const camera = withChange(listed, change);
     const frame = useLiveFrame(camera);
     const shot = useNewestShot(camera);
-    const wanted = frame ?? shot;
+    const wanted = frame.shown ?? shot.shown;
+    const absent = camera.live ? frame.absent : shot.absent;
     // Boxes change together with the picture they belong to.
     const [current, setCurrent] = useState<Shown | null>(null);
     const onShown = useCallback(() => setCurrent(wanted), [wanted]);
@@ -123,14 +133,14 @@ export function CameraTile({ camera: listed }: { camera: Camera }) {
                 {wanted ? (
                     <Picture
                         src={wanted.src}
-                        alt={`${camera.name}: ${describe(current)}`}
+                        alt={describe(camera, current)}
                         width={current?.width}
                         height={current?.height}
                         boxes={current?.boxes}
                         onShown={onShown}
                     />
                 ) : (
-                    <span className={camera.last_seen_at === null ? "picture-absent" : "skeleton fill"} />
+                    <Absent why={camera.last_seen_at === null ? "" : absent} />
                 )}
                 <Trouble camera={camera} />
             </div>
