@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
 import { carArchive, carManifest, carPipeline, zip } from "./archive.mjs";
 import { openBrowser, openPage } from "./browser.mjs";
@@ -219,27 +220,33 @@ describe("the second generation", () => {
         const load = async () => {
             while (Date.now() < end) await (await fetch(`${daemon.url}/api/subscriptions`)).arrayBuffer();
         };
+        const late = monitorEventLoopDelay({ resolution: 5 }); // what a machine that is busy with others adds
         other.messages.length = 0;
+        late.enable();
         await Promise.all([load(), load()]);
+        late.disable();
         const beats = other.messages.filter(isReport).map((message) => message.at);
         const gaps = beats.slice(1).map((at, i) => at - beats[i]);
         assert.ok(gaps.length >= 3, `${gaps.length} reports`);
         const worst = Math.max(...gaps.map((gap) => Math.abs(gap - 2000)));
-        console.log(`jitter of stateReport under load: ${worst.toFixed(1)} ms`);
-        assert.ok(worst <= JITTER_MS, `jitter of ${worst.toFixed(1)} ms in ${gaps}`);
+        const own = late.max / 1e6;
+        console.log(`jitter of stateReport under load: ${worst.toFixed(1)} ms, of this process: ${own.toFixed(1)} ms`);
+        assert.ok(worst <= JITTER_MS + own, `jitter of ${worst.toFixed(1)} ms in ${gaps}`);
         other.drop();
     });
 
     test("the newest picture is quick", async () => {
-        const times = [];
+        const times = { "/camera/c1/image": [], "/health": [] };
         for (let i = 0; i < 40; i++) {
-            const begun = performance.now();
-            await (await fetch(`${daemon.url}/camera/c1/image`)).arrayBuffer();
-            times.push(performance.now() - begun);
+            for (const path in times) {
+                const begun = performance.now();
+                await (await fetch(daemon.url + path)).arrayBuffer();
+                times[path].push(performance.now() - begun);
+            }
         }
-        const median = times.sort((a, b) => a - b)[20];
-        console.log(`newest picture: ${median.toFixed(2)} ms median`);
-        assert.ok(median <= IMAGE_MS, `${median} ms`);
+        const [picture, any] = Object.values(times).map((all) => all.sort((a, b) => a - b)[20]);
+        console.log(`newest picture: ${picture.toFixed(2)} ms median, any answer: ${any.toFixed(2)} ms`);
+        assert.ok(picture <= IMAGE_MS + any, `${picture} ms beside ${any} ms`);
     });
 
     test("health tells of all", async () => {

@@ -123,7 +123,8 @@ describe("signals", { skip: !hasSql && "the program sqlite3 is not installed" },
     });
 
     test("SIGHUP takes a new configuration, and keeps the old one when that is wrong", async () => {
-        const path = join(mkdtempSync(join(tmpdir(), "nightjar-config-")), "nightjar.yaml");
+        const place = mkdtempSync(join(tmpdir(), "nightjar-config-"));
+        const path = join(place, "nightjar.yaml");
         writeFileSync(path, "log:\n  level: info\n");
         const base = await Daemon.start({ set: quick }); // for its folders
         try {
@@ -142,7 +143,7 @@ describe("signals", { skip: !hasSql && "the program sqlite3 is not installed" },
             await until("three rows", () => count(database(base), "SELECT count(*) FROM detections") === 3 * objectsPerPicture);
         } finally {
             await base.destroy();
-            rmSync(path, { force: true });
+            rmSync(place, { recursive: true, force: true });
         }
     });
 });
