@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // nightjar check: says what would stop a start or detection, without starting: configuration,
-// address, folders, store and detector, each with what to do.
+// address, folders, cameras, store and detector, each with what to do.
 #include "app/app.h"
 #include "cli/cli.h"
 #include "detect/detect.h"
 #include "http/http.h"
 #include "sources/folder.h"
+#include "sources/sources.h"
 #include "storage/store.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { FOUND_SIZE = 512 };
@@ -35,6 +37,30 @@ static int check_folder(const struct nj_config *config, char found[FOUND_SIZE],
         return 0;
     }
     return nj_error_errno(err, errno, "folder.root: '%s' cannot be read", folder->root);
+}
+
+// The form of each entry of the list; whether a camera answers is its own trouble, at any time.
+static int check_cameras(const struct nj_config *config, char found[FOUND_SIZE],
+                         struct nj_error *err)
+{
+    const struct nj_sources_options *sources = nj_config_get(config, &nj_sources_option_group);
+    const struct nj_object_list *list = &sources->list;
+    const struct nj_source_entry *entries = list->items;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < list->count; i++) {
+        struct nj_source *source = NULL;
+        rc = nj_source_create(
+            &(struct nj_source_config){.entry = &entries[i], .clock = nj_clock_real()}, &source,
+            err);
+        nj_source_destroy(source);
+        for (size_t j = 0; rc == 0 && j < i; j++)
+            if (strcmp(entries[i].id, entries[j].id) == 0)
+                rc = nj_error_set(err, NJ_E_INVALID, "sources.list: the id %s is given twice",
+                                  entries[i].id);
+    }
+    if (rc == 0)
+        snprintf(found, FOUND_SIZE, "%zu in sources.list", list->count);
+    return rc;
 }
 
 static int check_store(const struct nj_config *config, char found[FOUND_SIZE], struct nj_error *err)
@@ -75,10 +101,8 @@ static const struct check {
     const char *name;
     int (*run)(const struct nj_config *config, char found[FOUND_SIZE], struct nj_error *err);
 } checks[] = {
-    {"address", check_address},
-    {"upload folder", check_folder},
-    {"store", check_store},
-    {"detector", check_detector},
+    {"address", check_address}, {"upload folder", check_folder}, {"cameras", check_cameras},
+    {"store", check_store},     {"detector", check_detector},
 };
 
 static int run_checks(const struct nj_config *config)

@@ -26,7 +26,10 @@ struct player {
 static int create(const struct nj_source_entry *entry, void **out, struct nj_error *err)
 {
     if (entry->path[0] == '\0')
-        return nj_error_set(err, NJ_E_INVALID, "path: name a video file");
+        return nj_error_set(err, NJ_E_INVALID,
+                            !entry->url || entry->url[0] == '\0'
+                                ? "path: name a video file"
+                                : "kind: a camera with an address is \"rtsp\" or \"snapshot\"");
     struct player *player = calloc(1, sizeof *player);
     if (!player)
         return nj_error_set(err, NJ_E_NOMEM, "no memory");

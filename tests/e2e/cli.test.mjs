@@ -90,6 +90,17 @@ describe("the words of the program", () => {
         assert.equal(measure("det").id_switches, 0);
     });
 
+    test("check finds a camera that would stop the start, and says what is wrong with it", () => {
+        const cameras = (...list) => call("check", "--set", "store.path=n.db", "--set", `sources.list=${JSON.stringify(list)}`);
+        const yard = { id: "yard", url: "rtsp://cam.example/1" };
+        assert.match(cameras({ ...yard, kind: "rtsp" }).stdout, /^cameras +ok: 1 in sources\.list$/m);
+        const kindless = cameras(yard);
+        assert.match(kindless.stdout, /^cameras +FAILED: source "yard": kind: .*"rtsp" or "snapshot"$/m);
+        assert.equal(kindless.status, 1);
+        const twice = cameras({ ...yard, kind: "rtsp" }, { ...yard, kind: "rtsp" });
+        assert.match(twice.stdout, /^cameras +FAILED: sources\.list: the id yard is given twice$/m);
+    });
+
     test("the log's lines say where the page is, and no key stands twice", async () => {
         const daemon = await Daemon.start({ set: ["log.format=json"] });
         try {
