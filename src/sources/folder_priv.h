@@ -32,7 +32,7 @@ struct nj_folder_dir {
     struct nj_list dirty_node; // in tree.dirty; initialised and alone when clean
     int wd;                    // -1: the kernel does not watch it
     bool polled;               // to be looked through at each beat
-    bool recheck;              // once at the next beat: a file was not settled
+    bool recheck;              // once at the next beat: something in it could not be taken in yet
     char path[];               // relative to the root; "" is the root
 };
 

@@ -82,6 +82,15 @@ static struct nj_folder_dir *insert(struct nj_folder_source *source, const char 
     return dir;
 }
 
+// For want of descriptors or memory: what it lies in is looked through again at the next beat.
+static struct nj_folder_dir *put_off(struct nj_folder_source *source, const char *path)
+{
+    struct nj_folder_dir *parent = nj_folder_tree_parent(source, path);
+    if (parent)
+        parent->recheck = true;
+    return NULL;
+}
+
 struct nj_folder_dir *nj_folder_tree_add(struct nj_folder_source *source, const char *path)
 {
     char key[KEY_SIZE];
@@ -90,7 +99,7 @@ struct nj_folder_dir *nj_folder_tree_add(struct nj_folder_source *source, const 
         return NULL;
     int fd = nj_beneath_open(tree->root_fd, path, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
-        return NULL;
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? put_off(source, path) : NULL;
     int wd = watch(source, fd);
     close(fd);
     struct nj_folder_dir *known = nj_strmap_get(tree->paths, path);
@@ -103,8 +112,9 @@ struct nj_folder_dir *nj_folder_tree_add(struct nj_folder_source *source, const 
             drop(source, known, true);
         known = insert(source, path, wd);
     }
-    if (known)
-        nj_folder_tree_dirty(source, known);
+    if (!known)
+        return put_off(source, path);
+    nj_folder_tree_dirty(source, known);
     return known;
 }
 

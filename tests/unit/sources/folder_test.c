@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -298,6 +299,31 @@ static void polling_waits_until_a_file_is_settled(void **state)
     assert_int_equal(nj_bench_sql_int(bench, count_work), 1);
 }
 
+static bool noticed(struct nj_folder_bench *bench, int64_t value)
+{
+    return nj_folder_bench_stats(bench).noticed >= (uint64_t)value;
+}
+
+static void new_folder_is_found_when_descriptors_are_there_again(void **state)
+{
+    struct nj_folder_bench *bench = *state;
+    struct rlimit usual, none;
+    nj_bench_mkdir(bench, "cam");
+    nj_bench_mkdir(bench, "../side");
+    nj_bench_write_picture(bench, "../side/a.jpg", 1);
+    nj_folder_bench_start(bench);
+    nj_folder_bench_wait(bench, nj_bench_idle, 0);
+    nj_bench_write_picture(bench, "cam/b.jpg.part", 2);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    nj_bench_rename(bench, "../side", "cam/side");
+    nj_bench_rename(bench, "cam/b.jpg.part", "cam/b.jpg"); // told after the folder
+    nj_folder_bench_wait(bench, noticed, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    nj_folder_bench_wait(bench, nj_bench_accepted, 2);
+}
+
 static void stopping_at_any_moment_neither_loses_nor_doubles(void **state)
 {
     struct nj_folder_bench *bench = *state;
@@ -338,6 +364,7 @@ int folder_test(void)
         TEST(full_queue_pushes_back_and_forgets_nothing),
         TEST(root_that_goes_and_comes_back_is_watched_again),
         TEST(removed_root_and_folders_are_no_end),
+        TEST(new_folder_is_found_when_descriptors_are_there_again),
         TEST(stopping_at_any_moment_neither_loses_nor_doubles),
         TEST(polling_waits_until_a_file_is_settled),
     };
