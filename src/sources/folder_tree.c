@@ -83,39 +83,48 @@ static struct nj_folder_dir *insert(struct nj_folder_source *source, const char 
 }
 
 // For want of descriptors or memory: what it lies in is looked through again at the next beat.
-static struct nj_folder_dir *put_off(struct nj_folder_source *source, const char *path)
+static void put_off(struct nj_folder_source *source, const char *path)
 {
     struct nj_folder_dir *parent = nj_folder_tree_parent(source, path);
     if (parent)
         parent->recheck = true;
-    return NULL;
+}
+
+// Takes the folder in under this name, in the place of what had the name or the watch before.
+static struct nj_folder_dir *take_in(struct nj_folder_source *source, const char *path, int wd)
+{
+    char key[KEY_SIZE];
+    struct nj_folder_tree *tree = &source->tree;
+    struct nj_folder_dir *known = nj_strmap_get(tree->paths, path);
+    if (known && known->wd == wd)
+        return known;
+    // The kernel watches folders, not names: a known number under another name was moved.
+    struct nj_folder_dir *moved = wd >= 0 ? nj_strmap_get(tree->wds, wd_key(wd, key)) : NULL;
+    if (moved)
+        drop(source, moved, false);
+    if (known && known != moved)
+        drop(source, known, true);
+    return insert(source, path, wd);
 }
 
 struct nj_folder_dir *nj_folder_tree_add(struct nj_folder_source *source, const char *path)
 {
-    char key[KEY_SIZE];
-    struct nj_folder_tree *tree = &source->tree;
     if (depth_of(path) > NJ_FOLDER_DEPTH_MAX)
         return NULL;
-    int fd = nj_beneath_open(tree->root_fd, path, O_RDONLY | O_DIRECTORY);
-    if (fd < 0)
-        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? put_off(source, path) : NULL;
+    int fd = nj_beneath_open(source->tree.root_fd, path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+            put_off(source, path);
+        return NULL;
+    }
     int wd = watch(source, fd);
     close(fd);
-    struct nj_folder_dir *known = nj_strmap_get(tree->paths, path);
-    if (!known || known->wd != wd) {
-        // The kernel watches folders, not names: a known number under another name was moved.
-        struct nj_folder_dir *moved = wd >= 0 ? nj_strmap_get(tree->wds, wd_key(wd, key)) : NULL;
-        if (moved)
-            drop(source, moved, false);
-        if (known && known != moved)
-            drop(source, known, true);
-        known = insert(source, path, wd);
-    }
-    if (!known)
-        return put_off(source, path);
-    nj_folder_tree_dirty(source, known);
-    return known;
+    struct nj_folder_dir *dir = take_in(source, path, wd);
+    if (dir)
+        nj_folder_tree_dirty(source, dir);
+    else
+        put_off(source, path);
+    return dir;
 }
 
 static bool is_below(const char *path, const char *folder, size_t length)
