@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,11 +47,6 @@ static int is_interrupted(void *context)
 {
     const struct nj_video *video = context;
     return video->cancel && nj_cancel_fired(video->cancel);
-}
-
-static void silence_ffmpeg(void)
-{
-    av_log_set_level(AV_LOG_QUIET); // errors come back to the caller, who logs
 }
 
 static int fail(const struct nj_video *video, int av_code, const char *what, struct nj_error *err)
@@ -191,10 +185,9 @@ static void describe(struct nj_video *video, struct nj_video_info *out)
 int nj_video_open(const char *path, const struct nj_cancel *cancel, struct nj_video **out,
                   struct nj_video_info *out_info, struct nj_error *err)
 {
-    static pthread_once_t silenced = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&silenced, silence_ffmpeg);
     const AVCodec *codec = NULL;
     struct nj_video *video = NULL;
+    nj_video_silence();
     int result = check_path(path, err);
     if (result < 0)
         return result;

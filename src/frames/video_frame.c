@@ -4,11 +4,13 @@
 
 #include "frames/picture_priv.h"
 
+#include <libavutil/log.h>
 #include <libavutil/pixdesc.h>
 #include <libyuv/convert.h>
 #include <libyuv/planar_functions.h>
 #include <libyuv/scale.h>
 
+#include <pthread.h>
 #include <string.h>
 
 struct shared_format {
@@ -196,4 +198,15 @@ int nj_video_wrap(const AVFrame *from, int orientation, struct nj_frame **out, s
     }
     *out = frame;
     return NJ_OK;
+}
+
+static void silence(void)
+{
+    av_log_set_level(AV_LOG_QUIET);
+}
+
+void nj_video_silence(void)
+{
+    static pthread_once_t silenced = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&silenced, silence);
 }

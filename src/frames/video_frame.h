@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the decoder's frames to ours.
+// What all who decode video with libav need: from its frames to ours, and silence.
 #ifndef NJ_FRAMES_VIDEO_FRAME_H
 #define NJ_FRAMES_VIDEO_FRAME_H
 
@@ -12,5 +12,9 @@
 // The caller keeps `from` and owns *out.
 int nj_video_wrap(const AVFrame *from, int orientation, struct nj_frame **out,
                   struct nj_error *err);
+
+// From the first call on, libav logs nothing in this process: its errors come back to who called,
+// and what else it would say of foreign bytes helps nobody. Explicitly thread-safe.
+void nj_video_silence(void);
 
 #endif

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who puts the packets together.
+#include "sources/rtp_priv.h"
+
+#include "frames/video_frame.h"
 #include "sources/rtp_description_priv.h"
 #include "sources/rtp_library_priv.h"
-#include "sources/rtp_priv.h"
 #include "sources/rtp_unit_priv.h"
 #include "util/text.h"
 
 #include <libavcodec/avcodec.h>
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +20,6 @@ struct nj_rtp {
     AVCodecParameters *codec; // of `units`
     char name[NJ_RTP_NAME_SIZE];
 };
-
-static void silence_libav(void)
-{
-    av_log_set_level(AV_LOG_QUIET); // what it would log of a camera's bytes helps nobody
-}
 
 static int set_codec(struct nj_rtp *rtp, const struct nj_buf *sets)
 {
@@ -74,9 +70,8 @@ static int open_library(struct nj_rtp *rtp, const char *text, struct nj_error *e
 
 int nj_rtp_open(const char *description, struct nj_rtp **out, struct nj_error *err)
 {
-    static pthread_once_t silenced = PTHREAD_ONCE_INIT;
     struct nj_rtp_description told;
-    (void)pthread_once(&silenced, silence_libav);
+    nj_video_silence();
     nj_rtp_description_read(description, &told);
     if (told.interleaved)
         return nj_error_set(err, NJ_E_UNSUPPORTED,
