@@ -4,7 +4,6 @@
 
 #include "util/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

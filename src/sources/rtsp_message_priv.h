@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages of RTSP 1.0 (RFC 2326) as they lie in a buffer: answers, requests of the camera, and
-// interleaved packets (section 10.12). And what a description (SDP, RFC 8866) says of the video.
+// interleaved packets (section 10.12).
 #ifndef NJ_SOURCES_RTSP_MESSAGE_PRIV_H
 #define NJ_SOURCES_RTSP_MESSAGE_PRIV_H
 
-#include "net/url.h"
-#include "util/buf.h"
 #include "util/error.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -42,15 +42,5 @@ int nj_rtsp_message_read(const char *bytes, size_t length, struct nj_rtsp_messag
 // does not fit; `out` is "" then.
 bool nj_rtsp_message_field(const struct nj_rtsp_message *message, const char *name, unsigned n,
                            char *out, size_t size);
-
-struct nj_rtsp_video {
-    char *description;        // of the video alone, to be freed
-    char control[NJ_URL_MAX]; // where it is set up
-    char whole[NJ_URL_MAX];   // where all is played
-};
-
-// `base`: what relative addresses start from. NJ_E_UNSUPPORTED: no video; NJ_E_TOO_BIG, NJ_E_NOMEM.
-int nj_rtsp_video_read(const char *sdp, size_t length, const char *base, struct nj_rtsp_video *out,
-                       struct nj_error *err);
 
 #endif

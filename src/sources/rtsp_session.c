@@ -5,8 +5,8 @@
 #include "net/link.h"
 #include "sources/rtsp_login_priv.h"
 #include "sources/rtsp_message_priv.h"
+#include "sources/rtsp_video_priv.h"
 #include "util/digest.h"
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <limits.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The video of a description: its lines are given on under a head of our own, so that nothing else
 // a camera writes reaches a library.
-#include "sources/rtsp_message_priv.h"
+#include "sources/rtsp_video_priv.h"
 
+#include "util/buf.h"
 #include "util/text.h"
 
 #include <stdio.h>

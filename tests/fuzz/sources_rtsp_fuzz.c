@@ -8,6 +8,7 @@
 #include "sources/rtsp_input_priv.h"
 #include "sources/rtsp_login_priv.h"
 #include "sources/rtsp_message_priv.h"
+#include "sources/rtsp_video_priv.h"
 
 #include <stdint.h>
 #include <stdlib.h>

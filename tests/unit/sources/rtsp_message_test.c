@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the messages of a camera begin and end, and what its description says of the video.
+// Where the messages of a camera begin and end.
 #include "sources/rtsp_message_priv.h"
 #include "sources/rtsp_session_priv.h"
 #include "util/mem.h"
@@ -106,57 +106,6 @@ static void fields_are_found_by_name_and_number(void **state)
                 "WWW-Authenticate: Digest b\nCSeq: 1\n\nSession: 3\n");
 }
 
-static void video_is_found_and_set_up_where_it_is(void **state)
-{
-    static const struct {
-        const char *sdp, *base, *control, *whole;
-        int rc;
-    } rows[] = {
-        {"v=0\r\na=control:*\r\nm=audio 0 RTP/AVP 0\r\na=control:a\r\nm=video 0 RTP/AVP 96\r\n"
-         "a=rtpmap:96 H264/90000\r\na=control:track2\r\n",
-         "rtsp://cam/live", "rtsp://cam/live/track2", "rtsp://cam/live", 0},
-        {"m=video 0 RTP/AVP 96\na=control:track1\n", "rtsp://cam/live/", "rtsp://cam/live/track1",
-         "rtsp://cam/live/", 0},
-        {"m=video 0 RTP/AVP 96\r\na=control:rtsp://cam/other\r\n", "rtsp://cam/",
-         "rtsp://cam/other", "rtsp://cam/", 0},
-        {"a=control:rtsp://cam/all\r\nm=video 0 RTP/AVP 96\r\n", "rtsp://cam/x", "rtsp://cam/x",
-         "rtsp://cam/all", 0},
-        {"m=video 0 RTP/AVP 96\r\na=control:a\r\nm=video 0 RTP/AVP 97\r\na=control:b", "rtsp://c",
-         "rtsp://c/a", "rtsp://c", 0},
-        {"m=video 0 RTP/AVP 96\ra=x\rm=audio 0 RTP/AVP 0\r", "rtsp://c", "rtsp://c", "rtsp://c", 0},
-        {"v=0\r\nm=audio 0 RTP/AVP 0\r\n", "rtsp://cam/", "", "", NJ_E_UNSUPPORTED},
-        {"<html>", "rtsp://cam/", "", "", NJ_E_UNSUPPORTED},
-    };
-    (void)state;
-    for (size_t i = 0; i < NJ_COUNT_OF(rows); i++) {
-        struct nj_rtsp_video video;
-        int rc = nj_rtsp_video_read(rows[i].sdp, strlen(rows[i].sdp), rows[i].base, &video, NULL);
-        assert_int_equal(rc, rows[i].rc);
-        if (rc != 0)
-            continue;
-        assert_string_equal(video.control, rows[i].control);
-        assert_string_equal(video.whole, rows[i].whole);
-        assert_non_null(strstr(video.description, "m=video 0 RTP/AVP 96\r\n"));
-        assert_null(strstr(video.description, "m=audio"));
-        assert_null(strstr(video.description, "RTP/AVP 97"));
-        free(video.description);
-    }
-}
-
-static void long_addresses_and_descriptions_are_refused(void **state)
-{
-    static char text[200 * 1000];
-    struct nj_rtsp_video video;
-    (void)state;
-    memset(text, 'x', sizeof text - 1);
-    memcpy(text, "m=video 0 RTP/AVP 96\na=", 23);
-    assert_int_equal(nj_rtsp_video_read(text, sizeof text - 1, "rtsp://c", &video, NULL),
-                     NJ_E_TOO_BIG);
-    memcpy(text, "m=video 0 RTP/AVP 96\na=control:", 31);
-    assert_int_equal(nj_rtsp_video_read(text, sizeof text - 1, "rtsp://c", &video, NULL),
-                     NJ_E_TOO_BIG);
-}
-
 static void sessions_are_kept_within_what_cameras_say(void **state)
 {
     static const struct {
@@ -178,9 +127,7 @@ int rtsp_message_test(void)
         cmocka_unit_test(messages_end_where_they_say),
         cmocka_unit_test(head_without_an_end_is_refused),
         cmocka_unit_test(fields_are_found_by_name_and_number),
-        cmocka_unit_test(video_is_found_and_set_up_where_it_is),
         cmocka_unit_test(sessions_are_kept_within_what_cameras_say),
-        cmocka_unit_test(long_addresses_and_descriptions_are_refused),
     };
     return cmocka_run_group_tests_name("RTSP messages", tests, NULL, NULL);
 }
