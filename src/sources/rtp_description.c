@@ -7,7 +7,6 @@
 #include <libavutil/base64.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,9 +15,10 @@ enum {
     CLOCK_MAX = 100 * 1000 * 1000,
     TYPE_MAX = 127,
     SET_TEXT_MAX = 8 * 1024, // of one parameter set; real ones have a hundred bytes
-    NUMBER_MAX = 32,
-    INTERLEAVED = 2, // packetization-mode
-    RATE_MAX = 1000, // pictures a second
+    NUMBER_SIZE = 32,
+    VALUE_MAX = 32767, // of a parameter that is a number (RFC 7798, 7.1)
+    INTERLEAVED = 2,   // packetization-mode
+    RATE_MAX = 1000,   // pictures a second
 };
 
 static const nj_us interval_most_us = 60 * (nj_us)NJ_US_PER_S;
@@ -76,7 +76,7 @@ static bool copy(struct span span, char *out, size_t size)
 
 static int to_number(struct span span, int most)
 {
-    char text[NUMBER_MAX];
+    char text[NUMBER_SIZE];
     int64_t number = 0;
     if (!copy(trim(span), text, sizeof text) || nj_text_to_int(text, &number) != 0 || number < 0 ||
         number > most)
@@ -116,7 +116,7 @@ static bool find_parameter(const char *text, int type, const char *name, struct 
 static int number_of(const char *text, int type, const char *name)
 {
     struct span value;
-    return find_parameter(text, type, name, &value) ? to_number(value, TYPE_MAX) : 0;
+    return find_parameter(text, type, name, &value) ? to_number(value, VALUE_MAX) : 0;
 }
 
 // "m=video 0 RTP/AVP 96 97": the first one is what comes.
@@ -140,7 +140,7 @@ static int read_type(const char *text)
 static nj_us read_interval(const char *text)
 {
     struct span rest = {text, strlen(text)};
-    char number[NUMBER_MAX];
+    char number[NUMBER_SIZE];
     double rate = 0;
     while (rest.length > 0) {
         struct span line = cut(&rest, "\r\n");

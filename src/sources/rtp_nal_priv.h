@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { NJ_NAL_HEAD_MAX = 2 }; // bytes
+
 struct nj_nal_head {
     bool valid;   // one that a decoder may see
     bool picture; // a part of a picture
@@ -18,7 +20,7 @@ struct nj_nal_head {
 
 struct nj_nal_codec {
     enum AVCodecID id;
-    size_t head_bytes;
+    size_t head_bytes;          // NJ_NAL_HEAD_MAX at most
     uint8_t together, fragment; // types of the forms in RTP
     uint8_t (*type)(const uint8_t *nal);
     // Of a NAL whose first bytes are here; `size` at least head_bytes.

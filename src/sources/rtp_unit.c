@@ -91,7 +91,8 @@ static void end_unit(struct nj_rtp_units *units)
     units->unit = (struct nj_rtp_unit){.time = units->unit.time};
 }
 
-static bool is_begun(const struct nj_nal_codec *codec, const struct nj_rtp_packet *packet)
+// A fragment, and not the first one of its NAL.
+static bool is_later_fragment(const struct nj_nal_codec *codec, const struct nj_rtp_packet *packet)
 {
     return codec->type(packet->payload) == codec->fragment &&
            packet->size > codec->head_bytes + 1u &&
@@ -106,7 +107,7 @@ static struct nj_nal_head look_at_first(const struct nj_nal_codec *codec,
     const uint8_t *nal = packet->payload, type = codec->type(nal);
     const size_t lead = codec->head_bytes + (type == codec->together ? LENGTH_BYTES : 1);
     size_t size = packet->size;
-    uint8_t head[3];
+    uint8_t head[NJ_NAL_HEAD_MAX + 1];
     if (type == codec->together) {
         nal += lead;
         size = size > lead ? size - lead : 0;
@@ -137,7 +138,7 @@ static void part_pictures(struct nj_rtp_units *units, const struct nj_rtp_packet
     struct nj_rtp_unit *unit = &units->unit;
     struct nj_nal_head head = {.valid = false};
     const bool moved = time != unit->time;
-    if (!is_begun(units->codec, packet))
+    if (!is_later_fragment(units->codec, packet))
         head = look_at_first(units->codec, packet);
     if (head.valid || moved)
         end_nal(unit, units->codec); // some do not tell the end of fragments
@@ -186,7 +187,7 @@ static int take_fragment(struct nj_rtp_units *units, const struct nj_rtp_packet 
     const size_t lead = codec->head_bytes + 1u;
     struct nj_rtp_unit *unit = &units->unit;
     struct nj_nal_head head;
-    uint8_t whole[2];
+    uint8_t whole[NJ_NAL_HEAD_MAX];
     int rc = 0;
     if (packet->size <= lead) {
         lose_nal(unit);
@@ -291,7 +292,7 @@ bool nj_rtp_units_take(struct nj_rtp_units *units, AVPacket *out)
 void nj_rtp_units_finish(struct nj_rtp_units *units)
 {
     drop_unit(&units->unit);
-    drop_unit(&units->done[0]);
-    drop_unit(&units->done[1]);
+    for (size_t i = 0; i < NJ_RTP_UNITS_DONE_MAX; i++)
+        drop_unit(&units->done[i]);
     units->done_count = 0;
 }

@@ -12,6 +12,7 @@
 
 enum {
     NJ_RTP_UNIT_MAX = 8 * 1024 * 1024, // a keyframe of 4K at its best has half of that
+    NJ_RTP_UNITS_DONE_MAX = 2, // that a packet ends: the picture before its own, and its own
 };
 
 struct nj_rtp_unit {
@@ -30,8 +31,8 @@ struct nj_rtp_units {
     uint8_t type; // of the payload; other packets are passed over
     struct nj_rtp_order order;
     struct nj_rtp_clock clock;
-    struct nj_rtp_unit unit;    // under way
-    struct nj_rtp_unit done[2]; // to be taken
+    struct nj_rtp_unit unit;                        // under way
+    struct nj_rtp_unit done[NJ_RTP_UNITS_DONE_MAX]; // to be taken
     size_t done_count;
     bool marker_lies; // the camera marks more than the end of a picture
     bool marked;      // a unit ended by its mark, at ...
