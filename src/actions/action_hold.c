@@ -4,8 +4,6 @@
 // wait is named.
 #include "actions/action_priv.h"
 
-#include <inttypes.h>
-
 void nj_action_lose(struct nj_action_runner *runner, const struct nj_action_lost *lost)
 {
     runner->stats.lost++;

@@ -4,7 +4,6 @@
 
 #include "util/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const struct nj_action_driver redis_save_image = {

@@ -5,7 +5,6 @@
 #include "util/json_writer.h"
 #include "util/text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 int nj_action_resolve_message(struct nj_action_job *job, const struct nj_action_call *call,

@@ -5,7 +5,6 @@
 #include "analysis/analysis_priv.h"
 #include "analysis/llm.h"
 #include "analysis/rules.h"
-#include "util/mem.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,6 @@
 #include "util/mem.h"
 #include "util/text.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SIDE_MAX_PX = 4096, STABILITY_MAX = 1000, LOST_FRAMES_MAX = 100000, TIMEOUT_MAX_S = 600 };

@@ -4,7 +4,6 @@
 
 #include "util/json_reader.h"
 #include "util/json_writer.h"
-#include "util/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,6 @@
 // Networks that suppress doubles themselves: rows of corners, score and class.
 #include "detect/decoder_priv.h"
 
-#include <stdio.h>
-
 enum { COLUMNS = 6 };
 
 static int check(const struct nj_model *model, const struct nj_engine_info *info,

@@ -5,7 +5,6 @@
 #include "detect/detector_priv.h"
 #include "detect/places_priv.h"
 
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <stdlib.h>

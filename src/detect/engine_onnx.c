@@ -4,10 +4,8 @@
 #include "detect/onnx_library_priv.h"
 #include "detect/onnx_session_priv.h"
 
-#include "util/mem.h"
 #include "util/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

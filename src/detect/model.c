@@ -7,7 +7,6 @@
 #include "util/digest.h"
 #include "util/file.h"
 #include "util/json_reader.h"
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 
 #include "util/file.h"
 #include "util/json_reader.h"
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <stdlib.h>

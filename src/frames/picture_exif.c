@@ -5,7 +5,6 @@
 // two directories are ever visited, so no cycle can be followed.
 #include "frames/picture_priv.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

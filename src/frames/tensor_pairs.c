@@ -3,7 +3,6 @@
 #include "frames/tensor_priv.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
 #if defined(__x86_64__)

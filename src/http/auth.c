@@ -3,7 +3,6 @@
 #include "http/http_priv.h"
 #include "util/text.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

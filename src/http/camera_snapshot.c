@@ -4,8 +4,6 @@
 #include "http/routes_priv.h"
 #include "util/text.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct snapshot_call {

@@ -3,7 +3,6 @@
 #include "http/http_priv.h"
 #include "http/routes_priv.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

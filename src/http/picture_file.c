@@ -4,7 +4,6 @@
 #include "http/http_priv.h"
 #include "util/file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #include "util/backoff.h"
 #include "util/text.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 void nj_work_held_free(struct nj_work_held *held)

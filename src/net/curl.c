@@ -3,8 +3,6 @@
 // and to no others.
 #include "net/curl_priv.h"
 
-#include "util/mem.h"
-
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>

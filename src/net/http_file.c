@@ -3,7 +3,6 @@
 // local disk, so that pieces are read on the loop thread.
 #include "net/http_server_priv.h"
 #include "net/problem.h"
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <errno.h>

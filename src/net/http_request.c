@@ -2,7 +2,6 @@
 // What a handler may ask of its request.
 #include "net/http_server_priv.h"
 #include "net/http_target_priv.h"
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <stdlib.h>

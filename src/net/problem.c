@@ -6,8 +6,6 @@
 #include "util/json_writer.h"
 #include "util/mem.h"
 
-#include <stdlib.h>
-
 enum { NJ_PROBLEM_MAX_BYTES = 8192 }; // a detail beyond this is a bug of the caller
 
 struct status_row {

@@ -3,7 +3,6 @@
 #include "pipeline/subscriptions_priv.h"
 #include "util/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void handle_frame(void *context, struct nj_frame *frame)

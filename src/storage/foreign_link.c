@@ -5,10 +5,8 @@
 #include "util/mem.h"
 #include "util/text.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ANSWERS_MAX = 4 }; // at the end of a transaction

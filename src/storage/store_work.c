@@ -2,7 +2,6 @@
 // Table work_items: insert, claim, extend, finish.
 #include "storage/store_work.h"
 #include "storage/sql_priv.h"
-#include "util/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

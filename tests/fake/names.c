@@ -16,7 +16,6 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>

@@ -5,7 +5,6 @@
 #include "util/digest.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SESSION_LIFE_S = 60, DESCRIPTION_MAX_BYTES = 16 * 1024 * 1024, LINES_MAX = 1024 };

@@ -12,8 +12,6 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
-
 int breaker_sim_test(void);
 
 enum { SEEDS = 3000, STEPS = 400 };

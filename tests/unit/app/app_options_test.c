@@ -4,7 +4,6 @@
 
 #include "config/config.h"
 #include "net/address_rules.h"
-#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <string.h>
 
 static const char *const mode_choices[] = {"fast", "good", "best", NULL};

@@ -6,7 +6,6 @@
 #include "util/rng.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 int decoder_test(void);

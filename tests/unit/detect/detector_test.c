@@ -2,7 +2,6 @@
 // Detectors whose engine answers with detections: script, order, filters, choice of the model.
 #include "tests/unit/detect/detect_helper.h"
 
-#include <stdio.h>
 #include <string.h>
 
 int detector_test(void);

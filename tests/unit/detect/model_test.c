@@ -5,7 +5,6 @@
 #include "util/mem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 int model_test(void);

@@ -5,7 +5,6 @@
 #include "frames/picture.h"
 #include "frames/straighten.h"
 #include "util/file.h"
-#include "util/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,6 @@
 #include "loop/queue.h"
 
 #include "loop/thread.h"
-#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

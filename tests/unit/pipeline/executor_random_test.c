@@ -6,7 +6,6 @@
 #include "tests/fake/progress.h"
 #include "tests/fake/world/world.h"
 #include "util/buf.h"
-#include "util/mem.h"
 #include "util/rng.h"
 
 #include <setjmp.h>

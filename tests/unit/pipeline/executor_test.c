@@ -4,7 +4,6 @@
 
 #include "tests/unit/pipeline/trace_helper.h"
 #include "tests/fake/world/world.h"
-#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

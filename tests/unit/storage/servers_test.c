@@ -11,7 +11,6 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 

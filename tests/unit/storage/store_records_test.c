@@ -5,7 +5,6 @@
 #include "storage/retention.h"
 #include "storage/store_records.h"
 #include "tests/unit/storage/storage_helper.h"
-#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

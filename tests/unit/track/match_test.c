@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 int match_test(void);

@@ -2,8 +2,6 @@
 // The bounded cache.
 #include "util/lru.h"
 
-#include "util/mem.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
