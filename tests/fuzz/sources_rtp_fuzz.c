@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { TYPE = 96, HEAD = 12, LARGE = 200, RAW = 2, OUT_MOST = 2 };
+enum { TYPE = 96, HEAD = 12, LARGE = 200, RAW = 2 };
 
 struct sender {
     struct nj_rtp_units units;
@@ -28,7 +28,7 @@ static void take_all(struct sender *sender)
         if (sender->packet->size <= 4 || sender->packet->size > NJ_RTP_UNIT_MAX ||
             memcmp(sender->packet->data, "\0\0\0\1", 4) != 0)
             abort();
-    if (count > OUT_MOST)
+    if (count > NJ_RTP_UNITS_DONE_MAX)
         abort();
     av_packet_unref(sender->packet);
 }
