@@ -59,6 +59,14 @@ bool nj_cli_flag(int *argc, char **argv, const char *flag)
     return false;
 }
 
+bool nj_cli_help(int *argc, char **argv)
+{
+    bool asked = false;
+    while (nj_cli_flag(argc, argv, "--help") || nj_cli_flag(argc, argv, "-h"))
+        asked = true;
+    return asked;
+}
+
 const char *nj_cli_value(int *argc, char **argv, const char *flag)
 {
     size_t length = strlen(flag);

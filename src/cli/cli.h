@@ -18,6 +18,7 @@ struct nj_cli_command {
     const char *usage;                 // behind "nightjar NAME "
     const char *help;                  // one line
     int (*run)(int argc, char **argv); // argv[0] is the command's name; returns the exit code
+    bool own_help;                     // it is given --help itself, because it has words of its own
 };
 
 // Options that every command with a configuration takes: --config FILE, --set GROUP.NAME=VALUE.
@@ -49,6 +50,8 @@ int nj_cli_unknown(const char *command, const char *word, const char *const *nam
 
 // True when `flag` ("--json") stands in argv; it is taken out.
 bool nj_cli_flag(int *argc, char **argv, const char *flag);
+// True when --help or -h stands anywhere in argv, whatever else does; they are taken out.
+bool nj_cli_help(int *argc, char **argv);
 // Value of "--name VALUE" or "--name=VALUE", taken out; NULL when absent. A missing value is "".
 const char *nj_cli_value(int *argc, char **argv, const char *flag);
 

@@ -117,11 +117,27 @@ int nj_cli_eval_end(const char *command, int rc, const struct nj_error *err,
                    : nj_cli_fail(command, NJ_EXIT_FAILED, err->text);
 }
 
+static const struct word {
+    const char *name, *usage;
+    int (*run)(int argc, char **argv);
+} words[] = {
+    {"mot", nj_cli_eval_mot_usage, nj_cli_eval_mot},
+    {"video", nj_cli_eval_video_usage, nj_cli_eval_video},
+};
+
 int nj_cli_eval(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "mot") == 0)
-        return nj_cli_eval_mot(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "video") == 0)
-        return nj_cli_eval_video(argc - 1, argv + 1);
-    return nj_cli_fail("eval", NJ_EXIT_USAGE, "say mot or video; see nightjar --help");
+    const bool asked = nj_cli_help(&argc, argv);
+    bool known = false;
+    for (size_t i = 0; i < NJ_COUNT_OF(words); i++) {
+        const bool meant = argc > 1 && strcmp(argv[1], words[i].name) == 0;
+        known |= meant;
+        if (asked && (meant || argc == 1))
+            fputs(words[i].usage, stdout);
+        else if (meant)
+            return words[i].run(argc - 1, argv + 1);
+    }
+    if (asked && (known || argc == 1))
+        return NJ_EXIT_OK;
+    return nj_cli_fail("eval", NJ_EXIT_USAGE, "say mot or video; see nightjar eval --help");
 }

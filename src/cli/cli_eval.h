@@ -10,6 +10,8 @@
 int nj_cli_eval_mot(int argc, char **argv);   // detections of a MOT file
 int nj_cli_eval_video(int argc, char **argv); // from pixels: frame k of a video is frame k of --gt
 
+extern const char nj_cli_eval_mot_usage[], nj_cli_eval_video_usage[];
+
 struct nj_cli_eval_task {
     const struct nj_mot_table *detections;
     const struct nj_track_options *options;

@@ -15,7 +15,7 @@ enum { PATH_SIZE = 4096 };
 
 static const double FPS_FALLBACK = 30; // of a file without seqinfo.ini
 
-static const char usage[] =
+const char nj_cli_eval_mot_usage[] =
     "usage: nightjar eval mot --det FILE --gt FILE [--out FILE] [--fps N] [--json]\n"
     "                         [--config FILE] [--set track.NAME=VALUE]...\n"
     "Tracks the detections, writes the tracks to --out, and prints MOTA, IDF1 and HOTA.\n"
@@ -79,7 +79,7 @@ int nj_cli_eval_mot(int argc, char **argv)
     int rc = nj_cli_config_parse(&argc, argv, &args.cli, &err);
     if (rc != 0 || argc > 1 || args.det == NULL || args.gt == NULL) {
         nj_cli_config_finish(&args.cli);
-        return nj_cli_eval_refuse("eval mot", &err, usage);
+        return nj_cli_eval_refuse("eval mot", &err, nj_cli_eval_mot_usage);
     }
     rc = run(&args, &metrics, &err);
     nj_cli_config_finish(&args.cli);

@@ -16,7 +16,7 @@
 
 static const double FPS_FALLBACK = 30; // of a video that does not say
 
-static const char usage[] =
+const char nj_cli_eval_video_usage[] =
     "usage: nightjar eval video --video FILE --gt FILE [--class NAME] [--det-out FILE]\n"
     "                           [--out FILE] [--json] [--config FILE] [--set GROUP.NAME=VALUE]...\n"
     "Detects NAME (person) on every frame, tracks, and prints MOTA, IDF1 and HOTA.\n";
@@ -160,7 +160,7 @@ int nj_cli_eval_video(int argc, char **argv)
     int rc = nj_cli_config_parse(&argc, argv, &watching.cli, &err);
     if (rc != 0 || argc > 1 || watching.video == NULL || watching.gt == NULL) {
         nj_cli_config_finish(&watching.cli);
-        return nj_cli_eval_refuse("eval video", &err, usage);
+        return nj_cli_eval_refuse("eval video", &err, nj_cli_eval_video_usage);
     }
     rc = run(&watching, &metrics, &err);
     finish(&watching);

@@ -14,23 +14,6 @@
 
 enum { NAME_MAX_BYTES = 256, OPEN_FOLDERS = 16 };
 
-static const char usage[] =
-    "usage: nightjar mpta pack FOLDER [-o FILE]\n"
-    "       nightjar mpta check FILE\n"
-    "       nightjar mpta convert FILE --models FOLDER -o FILE\n"
-    "       nightjar mpta run FILE PICTURE|VIDEO... [--json] [--actions] [--keep FOLDER]\n"
-    "\n"
-    "  pack     a folder with pipeline.json, models (.onnx) and manifests (.json) into an archive\n"
-    "  check    print the tree of an archive, its models and what is to be said of it\n"
-    "  convert  exchange the .pt of an archive for exported .onnx with their manifests\n"
-    "  run      run an archive on pictures and videos. Its actions go to an embedded store that "
-    "is\n"
-    "           removed at the end, and nothing leaves this machine; --keep FOLDER keeps that "
-    "store,\n"
-    "           --actions carries them out as configured, with the archive's own servers\n"
-    "\n"
-    "All take --config FILE and --set GROUP.NAME=VALUE, for the limits of group archives.\n";
-
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *place)
 {
     (void)st, (void)kind, (void)place;
@@ -93,13 +76,40 @@ int nj_cli_mpta_convert(const struct nj_cli_mpta *mpta, int argc, char **argv, s
 
 static const struct word {
     const char *name;
+    const char *usage; // behind "nightjar mpta NAME "
+    const char *help;
     int (*run)(const struct nj_cli_mpta *mpta, int argc, char **argv, struct nj_error *err);
 } words[] = {
-    {"pack", nj_cli_mpta_pack},
-    {"check", nj_cli_mpta_check},
-    {"convert", nj_cli_mpta_convert},
-    {"run", nj_cli_mpta_run},
+    {"pack", "FOLDER [-o FILE]",
+     "a folder with pipeline.json, models (.onnx) and manifests (.json) into an archive",
+     nj_cli_mpta_pack},
+    {"check", "FILE", "print the tree of an archive, its models and what is to be said of it",
+     nj_cli_mpta_check},
+    {"convert", "FILE --models FOLDER -o FILE",
+     "exchange the .pt of an archive for exported .onnx with their manifests", nj_cli_mpta_convert},
+    {"run", "FILE PICTURE|VIDEO... [--json] [--actions] [--keep FOLDER]",
+     "run an archive on pictures and videos. Its actions go to an embedded store that is\n"
+     "           removed at the end, and nothing leaves this machine; --keep FOLDER keeps that "
+     "store,\n"
+     "           --actions carries them out as configured, with the archive's own servers",
+     nj_cli_mpta_run},
 };
+
+// `asked`: the one word that help is wanted for; NULL: all of them.
+static void print_help(const struct word *asked, FILE *out)
+{
+    const struct word *first = asked != NULL ? asked : words;
+    const size_t count = asked != NULL ? 1 : NJ_COUNT_OF(words);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s nightjar mpta %s %s\n", i == 0 ? "usage:" : "      ", first[i].name,
+                first[i].usage);
+    fputc('\n', out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "  %-8s %s\n", first[i].name, first[i].help);
+    fprintf(out,
+            "\n%s --config FILE and --set GROUP.NAME=VALUE, for the limits of group archives.\n",
+            count == 1 ? "It takes" : "All take");
+}
 
 static int unknown_word(const char *name)
 {
@@ -153,6 +163,7 @@ static int run_word(const struct word *word, struct nj_cli_mpta *mpta, int argc,
 
 int nj_cli_mpta(int argc, char **argv)
 {
+    const bool asked = nj_cli_help(&argc, argv);
     struct nj_cli_mpta mpta = {.json = nj_cli_flag(&argc, argv, "--json"),
                                .actions = nj_cli_flag(&argc, argv, "--actions"),
                                .out = nj_cli_value(&argc, argv, "-o"),
@@ -164,10 +175,8 @@ int nj_cli_mpta(int argc, char **argv)
     const struct word *word = find_word(argc, argv);
     if (word == NULL && argc > 1 && argv[1][0] != '-')
         return unknown_word(argv[1]);
-    if (word == NULL) {
-        const bool asked =
-            argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-        fputs(usage, asked ? stdout : stderr);
+    if (word == NULL || asked) {
+        print_help(word, asked ? stdout : stderr);
         return asked ? NJ_EXIT_OK : NJ_EXIT_USAGE;
     }
     int rc = nj_cli_config_parse(&argc, argv, &cli, &err);

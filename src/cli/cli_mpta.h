@@ -15,7 +15,7 @@ struct nj_cli_folder {
 int nj_cli_folder_make(struct nj_cli_folder *out, struct nj_error *err);
 void nj_cli_folder_remove(struct nj_cli_folder *folder); // accepts none
 
-// The whole of `nightjar mpta WORD`: usage text, and what it does with its options read. `argv`
+// The whole of `nightjar mpta WORD`: what it does with its options read. `argv`
 // holds what is left, argv[0] being the word. Returns the exit code; a failure that fills `err` is
 // printed by the caller.
 struct nj_cli_mpta {

@@ -12,20 +12,20 @@
 
 static const struct nj_cli_command commands[] = {
     {"run", "[--config FILE] [--set GROUP.NAME=VALUE]...", "take media in and serve the page",
-     nj_cli_run},
+     nj_cli_run, false},
     {"check", "[--config FILE] [--set GROUP.NAME=VALUE]...",
      "check configuration, address, folders, cameras, store and model without starting",
-     nj_cli_check},
+     nj_cli_check, false},
     {"config", "example|markdown|help|show", "print the settings, their defaults and meaning",
-     nj_cli_config},
+     nj_cli_config, false},
     {"detect",
      "[--json] [--model MANIFEST] [--crop X,Y,W,H | --corners X,Y,X,Y,X,Y,X,Y]\n"
      "          [--set detect.NAME=VALUE]... PICTURE...",
-     "print what is on pictures", nj_cli_detect},
+     "print what is on pictures", nj_cli_detect, false},
     {"eval", "mot --det FILE --gt FILE [--out FILE] | video --video FILE --gt FILE",
-     "measure tracking and detection against ground truth", nj_cli_eval},
+     "measure tracking and detection against ground truth", nj_cli_eval, true},
     {"mpta", "pack FOLDER | check FILE | convert FILE | run FILE PICTURE|VIDEO...",
-     "model archives: make, look through, run; see nightjar mpta --help", nj_cli_mpta},
+     "model archives: make, look through, run; see nightjar mpta --help", nj_cli_mpta, true},
 };
 
 static void print_help(FILE *out)
@@ -46,10 +46,9 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-// Commands with a help of their own get the word themselves.
 static int run_command(const struct nj_cli_command *command, int argc, char **argv)
 {
-    if (argc != 2 || !asks_for_help(argv[1]) || command->run == nj_cli_mpta)
+    if (command->own_help || !nj_cli_help(&argc, argv))
         return command->run(argc, argv);
     printf("usage: nightjar %s %s\n\n  %s\n", command->name, command->usage, command->help);
     return NJ_EXIT_OK;

@@ -30,11 +30,31 @@ describe("the words of the program", () => {
         }
     });
 
-    test("run --help explains, and starts nothing", () => {
-        const { status, stdout, stderr } = call("run", "--help");
-        assert.equal(status, 0);
-        assert.match(stdout, /^usage: nightjar run /);
-        assert.equal(stderr, "");
+    test("--help explains each command and its words, wherever it stands, and starts nothing", () => {
+        for (const words of [
+            ["run", "--help"],
+            ["run", "--config", "missing.yaml", "--help"],
+            ["check", "--set", "http.port=1", "-h"],
+            ["config", "--help"],
+            ["config", "show", "--help"],
+            ["detect", "missing.jpg", "--help"],
+            ["eval", "--help"],
+            ["eval", "mot", "--help"],
+            ["eval", "video", "--gt", "missing.txt", "-h"],
+            ["mpta", "--help"],
+            ["mpta", "pack", "--help"],
+            ["mpta", "check", "missing.mpta", "-h"],
+            ["mpta", "convert", "--help"],
+            ["mpta", "--help", "run"],
+        ]) {
+            const { status, stdout, stderr } = call(...words);
+            const named = words[0] === "config" ? "config" : words.filter((word) => /^[a-z]+$/.test(word)).join(" ");
+            assert.ok(stdout.startsWith(`usage: nightjar ${named} `), `${words.join(" ")}: ${stdout}${stderr}`);
+            assert.equal(stderr, "");
+            assert.equal(status, 0);
+        }
+        assert.equal(call("mpta", "frob", "--help").status, 2);
+        assert.equal(call("eval", "frob", "--help").status, 2);
     });
 
     test("values outside of a range are refused with the range", () => {
