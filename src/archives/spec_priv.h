@@ -5,6 +5,7 @@
 #define NJ_ARCHIVES_SPEC_PRIV_H
 
 #include "archives/spec.h"
+#include "util/nearest.h"
 
 #include <jansson.h>
 
@@ -76,7 +77,7 @@ int nj_spec_make(const struct nj_spec_reader *reader, size_t count, size_t size,
 
 // The nearest of the words, as ", did you mean 'x'?", or "".
 struct nj_spec_hint {
-    char text[NJ_SPEC_NAME_SIZE + 32];
+    char text[NJ_NEAREST_SIZE + 32];
 };
 struct nj_spec_hint nj_spec_suggest(const char *word, const struct nj_members *members);
 

@@ -4,6 +4,7 @@
 
 #include "net/address_rules.h"
 #include "util/mem.h"
+#include "util/nearest.h"
 #include "util/text.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUGGEST_DISTANCE = 3, SHOWN_MAX = 64 };
+enum { SHOWN_MAX = 64 };
 
 struct nj_spec_place nj_spec_enter(struct nj_spec_reader *reader, const char *name, size_t index)
 {
@@ -80,17 +81,12 @@ int nj_spec_make(const struct nj_spec_reader *reader, size_t count, size_t size,
 struct nj_spec_hint nj_spec_suggest(const char *word, const struct nj_members *members)
 {
     struct nj_spec_hint hint = {""};
-    const char *nearest = NULL;
-    unsigned best = SUGGEST_DISTANCE + 1;
-    for (size_t i = 0; i < members->count; i++) {
-        const unsigned distance = nj_text_distance(word, members->items[i].name);
-        if (distance < best || nj_text_equal_nocase(word, members->items[i].name)) {
-            best = nj_text_equal_nocase(word, members->items[i].name) ? 0 : distance;
-            nearest = members->items[i].name;
-        }
-    }
-    if (nearest != NULL)
-        snprintf(hint.text, sizeof hint.text, ", did you mean '%s'?", nearest);
+    struct nj_nearest nearest;
+    nj_nearest_begin(&nearest, word);
+    for (size_t i = 0; i < members->count; i++)
+        nj_nearest_consider(&nearest, members->items[i].name, members->items[i].name);
+    if (nearest.best[0] != '\0')
+        snprintf(hint.text, sizeof hint.text, ", did you mean '%s'?", nearest.best);
     return hint;
 }
 

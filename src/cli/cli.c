@@ -4,7 +4,7 @@
 
 #include "app/app.h"
 #include "util/mem.h"
-#include "util/text.h"
+#include "util/nearest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,16 +29,15 @@ struct nj_log *nj_cli_log(void)
 
 int nj_cli_unknown(const char *command, const char *word, const char *const *names)
 {
-    const char *nearest = NULL, *blank = command[0] != '\0' ? " " : "";
-    unsigned distance = 3; // further away is no likely slip
-    for (; *names != NULL; names++) {
-        unsigned d = nj_text_distance(word, *names);
-        nearest = d < distance ? *names : nearest;
-        distance = d < distance ? d : distance;
-    }
+    const char *blank = command[0] != '\0' ? " " : "";
+    struct nj_nearest nearest;
+    nj_nearest_begin(&nearest, word);
+    for (; *names != NULL; names++)
+        nj_nearest_consider(&nearest, *names, *names);
+    const bool near = nearest.best[0] != '\0';
     fprintf(stderr, "nightjar%s%s: no command '%s'%s%s%s; see nightjar%s%s --help\n", blank,
-            command, word, nearest != NULL ? ", did you mean '" : "",
-            nearest != NULL ? nearest : "", nearest != NULL ? "'" : "", blank, command);
+            command, word, near ? ", did you mean '" : "", nearest.best, near ? "'" : "", blank,
+            command);
     return NJ_EXIT_USAGE;
 }
 

@@ -2,6 +2,7 @@
 // Names of options: dotted, in the environment, and the nearest one to a mistyped name.
 #include "config/config_name_priv.h"
 
+#include "util/nearest.h"
 #include "util/text.h"
 
 #include <stdio.h>
@@ -53,30 +54,10 @@ const struct nj_option *nj_option_find(const struct nj_option_group *group, cons
     return NULL;
 }
 
-struct search {
-    const char *word;
-    unsigned distance; // the best so far
-    char best[NJ_CONFIG_NAME_MAX];
-};
-
-static void search_begin(struct search *search, const char *word)
+static void write_hint(const struct nj_nearest *nearest, char *out, size_t size)
 {
-    // More than a third of the letters wrong is another word, and no typing mistake.
-    *search = (struct search){.word = word, .distance = (unsigned)(strlen(word) / 3) + 2};
-}
-
-static void search_consider(struct search *search, const char *candidate, unsigned distance)
-{
-    if (distance >= search->distance)
-        return;
-    search->distance = distance;
-    nj_text_copy(search->best, sizeof(search->best), candidate);
-}
-
-static void search_end(const struct search *search, char *out, size_t size)
-{
-    if (search->best[0])
-        snprintf(out, size, "; did you mean %s?", search->best);
+    if (nearest->best[0])
+        snprintf(out, size, "; did you mean %s?", nearest->best);
     else
         nj_text_copy(out, size, "");
 }
@@ -84,21 +65,21 @@ static void search_end(const struct search *search, char *out, size_t size)
 void nj_suggest_group(const struct nj_option_group *const *groups, const char *name, char *out,
                       size_t size)
 {
-    struct search search;
-    search_begin(&search, name);
+    struct nj_nearest nearest;
+    nj_nearest_begin(&nearest, name);
     for (size_t i = 0; groups[i]; i++)
-        search_consider(&search, groups[i]->name, nj_text_distance(groups[i]->name, name));
-    search_end(&search, out, size);
+        nj_nearest_consider(&nearest, groups[i]->name, groups[i]->name);
+    write_hint(&nearest, out, size);
 }
 
 void nj_suggest_option(const struct nj_binder *binder, const struct nj_option_group *group,
                        const char *name, char *out, size_t size)
 {
-    struct search search;
-    search_begin(&search, name);
+    struct nj_nearest nearest;
+    nj_nearest_begin(&nearest, name);
     for (size_t i = 0; i < group->count; i++) {
         const char *candidate = group->options[i].name;
-        search_consider(&search, candidate, nj_text_distance(candidate, name));
+        nj_nearest_consider(&nearest, candidate, candidate);
     }
     // The right name in the wrong group beats a similar one in the right group.
     for (size_t i = 0; binder->groups[i]; i++) {
@@ -107,27 +88,27 @@ void nj_suggest_option(const struct nj_binder *binder, const struct nj_option_gr
             continue;
         char dotted[NJ_CONFIG_NAME_MAX];
         nj_option_dotted_name(binder->groups[i], option, dotted, sizeof(dotted));
-        search_consider(&search, dotted, 0);
+        nj_nearest_consider(&nearest, name, dotted);
     }
-    search_end(&search, out, size);
+    write_hint(&nearest, out, size);
 }
 
 void nj_suggest_env(const struct nj_option_group *const *groups, const char *name, char *out,
                     size_t size)
 {
-    struct search search;
-    search_begin(&search, name);
+    struct nj_nearest nearest;
+    nj_nearest_begin(&nearest, name);
     for (size_t i = 0; groups[i]; i++) {
         for (size_t k = 0; k < groups[i]->count; k++) {
             const struct nj_option *option = &groups[i]->options[k];
             char env[NJ_CONFIG_NAME_MAX];
             nj_option_env_name(groups[i], option, env, sizeof(env));
-            search_consider(&search, env, nj_text_distance(env, name));
+            nj_nearest_consider(&nearest, env, env);
             // An option with a name of its own is often guessed with the common prefix.
             char generated[NJ_CONFIG_NAME_MAX];
             generated_env_name(groups[i], option, generated, sizeof(generated));
-            search_consider(&search, env, nj_text_distance(generated, name));
+            nj_nearest_consider(&nearest, generated, env);
         }
     }
-    search_end(&search, out, size);
+    write_hint(&nearest, out, size);
 }
