@@ -162,6 +162,8 @@ int nj_worker_create(const struct nj_worker_config *config, struct nj_worker **o
     nj_timer_init(&worker->report, config->loop, handle_report);
     nj_timer_init(&worker->soon, config->loop, nj_worker_handle_soon);
     make_metrics(worker);
+    for (size_t i = 0; i < NJ_WORKER_CODES; i++)
+        nj_worker_lines_begin(&worker->lines[i], nj_worker_now_us(worker));
     worker->report_due_us = nj_worker_now_us(worker) + config->options->report_us;
     if (nj_timer_start(&worker->report, config->options->report_us, config->options->report_us) !=
         0) {
@@ -217,20 +219,24 @@ static void answer_report(void *arg)
     nj_worker_report_soon(connection->worker, 0);
 }
 
-// True when the connection may send one more message now.
-static bool spend(struct nj_worker_connection *connection)
+bool nj_worker_spend(struct nj_worker_allowance *allowance, double per_second, double most,
+                     nj_us now_us)
+{
+    const double filled =
+        allowance->left + (double)(now_us - allowance->filled_us) / NJ_US_PER_S * per_second;
+    allowance->filled_us = now_us;
+    allowance->left = filled > most ? most : filled;
+    if (allowance->left < 1)
+        return false;
+    allowance->left -= 1;
+    return true;
+}
+
+static bool may_send(struct nj_worker_connection *connection)
 {
     const double rate = connection->worker->config.options->messages_per_second;
-    const nj_us at_us = nj_worker_now_us(connection->worker);
     const double most = rate * BURST_SECONDS > 1 ? rate * BURST_SECONDS : 1;
-    connection->allowance += (double)(at_us - connection->refilled_us) / NJ_US_PER_S * rate;
-    connection->refilled_us = at_us;
-    if (connection->allowance > most)
-        connection->allowance = most;
-    if (connection->allowance < 1)
-        return false;
-    connection->allowance -= 1;
-    return true;
+    return nj_worker_spend(&connection->messages, rate, most, nj_worker_now_us(connection->worker));
 }
 
 static void refuse_rate(struct nj_worker_connection *connection)
@@ -253,7 +259,7 @@ static void on_message(struct nj_websocket *socket, const char *text, size_t len
     (void)socket;
     if (worker == NULL || worker->stopped)
         return;
-    if (spend(connection))
+    if (may_send(connection))
         nj_worker_handle(worker, connection->owner, text, length,
                          (struct nj_worker_answer){answer_socket, answer_report, connection});
     else
@@ -318,8 +324,11 @@ void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
     const struct nj_websocket_handlers handlers = {on_message, on_closed, connection};
     connection->worker = worker;
     connection->owner = worker->next_owner++;
-    connection->refilled_us = nj_worker_now_us(worker);
-    connection->allowance = worker->config.options->messages_per_second * BURST_SECONDS;
+    connection->messages = (struct nj_worker_allowance){
+        .left = worker->config.options->messages_per_second * BURST_SECONDS,
+        .filled_us = nj_worker_now_us(worker),
+    };
+    nj_worker_lines_begin(&connection->lines, nj_worker_now_us(worker));
     if (nj_websocket_accept(request, &options, &handlers, &connection->socket, NULL) != 0) {
         free(connection);
         return;

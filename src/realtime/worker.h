@@ -8,12 +8,16 @@
 #include "net/websocket.h"
 #include "pipeline/subscriptions.h"
 
+// What is done with a message that has members which neither generation knows.
+enum nj_worker_unknown { NJ_WORKER_UNKNOWN_REFUSE, NJ_WORKER_UNKNOWN_IGNORE };
+
 struct nj_worker_options {
     nj_us report_us; // stateReport, 2 s
     int64_t max_connections;
     int64_t max_message_bytes;  // longer ones are answered with an error; four times as long: 1009
     int64_t max_queued_bytes;   // of all backends together; beyond it the slowest is closed, 1008
     double messages_per_second; // of one connection; more are answered with an error
+    int unknown_fields;         // enum nj_worker_unknown
     bool payload_form;          // imageDetection in the older payload form
     bool patch_session;         // a session that gets its id is sent what is known of the car
 };

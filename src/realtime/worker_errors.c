@@ -7,7 +7,8 @@
 const struct nj_worker_error nj_worker_errors[] = {
     {"invalid_json", "MessageProcessingError",
      "The message is not JSON, or has a number beyond 64 bits or \\u0000 in it."},
-    {"invalid_message", "MessageProcessingError", "It is no object with a text as its type."},
+    {"invalid_message", "MessageProcessingError",
+     "It is no object with a text as its type, or has a member that is not known."},
     {"unknown_type", "MessageProcessingError", "No message of this type is known."},
     {"missing_member", "MessageProcessingError", "A member that must be there is missing."},
     {"invalid_member", "MessageProcessingError", "A member has a wrong type, length or value."},
@@ -50,32 +51,90 @@ static const struct nj_metric_spec errors_spec = {
     .label = "code",
 };
 
-void nj_worker_write_error(struct nj_worker *worker, enum nj_worker_code code, const char *message,
-                           const char *subscription, struct nj_buf *out)
+// A connection may have so many lines in one go, then one in ten seconds; so may all of what no
+// connection made, by code.
+static const double lines_at_once = 20, lines_per_second = 0.1;
+
+void nj_worker_lines_begin(struct nj_worker_lines *lines, nj_us now_us)
 {
-    const struct nj_worker_error *row = &nj_worker_errors[code];
+    *lines = (struct nj_worker_lines){.allowance = {lines_at_once, now_us}};
+}
+
+struct told {
+    struct nj_worker *worker;
+    const struct nj_worker_error *error;
+    uint64_t owner; // who made it; 0: nobody who is connected
+    const char *message, *subscription;
+};
+
+static struct nj_worker_lines *lines_of(const struct told *told)
+{
+    struct nj_worker *worker = told->worker;
+    for (struct nj_list *at = worker->connections.next; at != &worker->connections; at = at->next)
+        if (nj_worker_connection_of(at)->owner == told->owner)
+            return &nj_worker_connection_of(at)->lines;
+    return &worker->lines[told->error - nj_worker_errors];
+}
+
+static void log_error(const struct told *told)
+{
+    struct nj_worker_lines *lines = lines_of(told);
+    struct nj_log_field fields[6] = {
+        NJ_TEXT("code", told->error->code),
+        NJ_TEXT("exception", told->error->exception),
+        NJ_TEXT("reason", told->message),
+    };
+    size_t count = 3;
+    if (told->owner != 0)
+        fields[count++] = NJ_INT("connection", (int64_t)told->owner);
+    if (told->subscription != NULL && told->subscription[0] != '\0')
+        fields[count++] = NJ_TEXT("subscription", told->subscription);
+    const bool may = nj_worker_spend(&lines->allowance, lines_per_second, lines_at_once,
+                                     nj_worker_now_us(told->worker));
+    if (may && lines->left_out > 0)
+        fields[count++] = NJ_INT("left_out", lines->left_out);
+    lines->left_out = may ? 0 : lines->left_out + 1;
+    nj_log_write(told->worker->config.log, may ? NJ_LOG_WARNING : NJ_LOG_DEBUG,
+                 (struct nj_log_place){__FILE__, __LINE__}, "A backend was told an error",
+                 (struct nj_log_fields){fields, count});
+}
+
+static void write_error(const struct told *told, struct nj_buf *out)
+{
+    struct nj_worker *worker = told->worker;
     struct nj_json_writer writer;
     if (worker->config.metrics != NULL)
-        nj_metric_add(nj_metrics_get(worker->config.metrics, &errors_spec, row->code), 1);
-    nj_log_at(worker->config.log, NJ_LOG_DEBUG, "A backend was told an error",
-              NJ_TEXT("code", row->code), NJ_TEXT("reason", message));
+        nj_metric_add(nj_metrics_get(worker->config.metrics, &errors_spec, told->error->code), 1);
+    log_error(told);
     nj_json_init(&writer, out);
     nj_json_object_begin(&writer, NULL);
     nj_json_text(&writer, "type", "error");
-    nj_json_text(&writer, "code", row->code);
-    nj_json_text(&writer, "exception", row->exception);
-    nj_json_text(&writer, "message", message);
-    if (subscription != NULL && subscription[0] != '\0')
-        nj_json_text(&writer, "subscriptionIdentifier", subscription);
+    nj_json_text(&writer, "code", told->error->code);
+    nj_json_text(&writer, "exception", told->error->exception);
+    nj_json_text(&writer, "message", told->message);
+    if (told->subscription != NULL && told->subscription[0] != '\0')
+        nj_json_text(&writer, "subscriptionIdentifier", told->subscription);
     nj_json_object_end(&writer);
+}
+
+void nj_worker_write_error(struct nj_worker *worker, enum nj_worker_code code, const char *message,
+                           const char *subscription, struct nj_buf *out)
+{
+    const struct told told = {.worker = worker,
+                              .error = &nj_worker_errors[code],
+                              .message = message,
+                              .subscription = subscription};
+    write_error(&told, out);
 }
 
 void nj_worker_refuse(const struct nj_worker_turn *turn, enum nj_worker_code code,
                       const char *message, const char *subscription)
 {
+    const struct told told = {turn->worker, &nj_worker_errors[code], turn->owner, message,
+                              subscription};
     struct nj_buf buf;
     nj_buf_init(&buf, NJ_WORKER_TEXT_MAX);
-    nj_worker_write_error(turn->worker, code, message, subscription, &buf);
+    write_error(&told, &buf);
     if (nj_buf_failed(&buf) == 0)
         turn->answer.fn(turn->answer.arg, buf.data, buf.length);
     nj_buf_finish(&buf);

@@ -2,6 +2,7 @@
 // Members of messages, read by tables of what they must be.
 #include "realtime/worker_priv.h"
 #include "util/mem.h"
+#include "util/nearest.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NAME_SHOWN = 64 };
 
 static const json_t *find(const struct nj_worker_source *source, const char *name)
 {
@@ -128,6 +131,8 @@ static int read_member(const struct nj_worker_member *member, const json_t *valu
     case NJ_MEMBER_OBJECT:
     case NJ_MEMBER_LIST:
         return read_branch(member, value, place, err);
+    case NJ_MEMBER_UNREAD:
+        return 0;
     }
     return NJ_E_INTERNAL;
 }
@@ -139,23 +144,74 @@ static bool is_given(const struct nj_worker_member *member, const json_t *value)
     return value != NULL && (null_counts || !json_is_null(value));
 }
 
+// True when one of the tables has the name; else `nearest` has considered those of their names that
+// mean something. The second may be NULL.
+static bool is_known(const struct nj_worker_member *const tables[2], const char *name,
+                     struct nj_nearest *nearest)
+{
+    nj_nearest_begin(nearest, name);
+    for (size_t i = 0; i < 2 && tables[i] != NULL; i++)
+        for (const struct nj_worker_member *member = tables[i]; member->name != NULL; member++) {
+            if (strcmp(member->name, name) == 0)
+                return true;
+            if (i > 0 || member->kind != NJ_MEMBER_UNREAD)
+                nj_nearest_consider(nearest, member->name, member->name);
+        }
+    return false;
+}
+
+static int check_names(const json_t *object, const struct nj_worker_member *const tables[2],
+                       const char *place, struct nj_error *err)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)object, name, value)
+    {
+        struct nj_nearest nearest;
+        char shown[NAME_SHOWN];
+        if (is_known(tables, name, &nearest))
+            continue;
+        const bool near = nearest.best[0] != '\0';
+        nj_text_printable(shown, sizeof shown, name);
+        return nj_error_set(err, NJ_E_INVALID, "%s%s: no such member is known%s%s%s", place, shown,
+                            near ? "; did you mean " : "", nearest.best, near ? "?" : "");
+    }
+    return 0;
+}
+
+static int check_source(const struct nj_worker_source *source,
+                        const struct nj_worker_member *members, struct nj_error *err)
+{
+    const struct nj_worker_member *const inner[] = {members, NULL};
+    const struct nj_worker_member *const outer[] = {members, source->envelope};
+    int rc = check_names(source->payload, inner, "payload.", err);
+    return rc != 0 ? rc : check_names(source->root, outer, "", err);
+}
+
 int nj_worker_read_members(const struct nj_worker_member *members,
                            const struct nj_worker_source *source, struct nj_worker_args *args,
                            enum nj_worker_code *out_code, struct nj_error *err)
 {
-    for (const struct nj_worker_member *member = members; member->name != NULL; member++) {
+    const char *missing = NULL;
+    int rc = 0;
+    for (const struct nj_worker_member *member = members; rc == 0 && member->name != NULL;
+         member++) {
         const json_t *value = find(source, member->name);
-        if (is_given(member, value)) {
-            int rc = read_member(member, value, args, err);
-            *out_code = NJ_WORKER_INVALID_MEMBER;
-            if (rc != 0)
-                return rc;
-        } else if (member->required) {
-            *out_code = NJ_WORKER_MISSING_MEMBER;
-            return nj_error_set(err, NJ_E_INVALID, "%s: is missing", member->name);
-        }
+        if (is_given(member, value))
+            rc = read_member(member, value, args, err);
+        else if (member->required && missing == NULL)
+            missing = member->name;
     }
-    return 0;
+    *out_code = NJ_WORKER_INVALID_MEMBER;
+    if (rc != 0)
+        return rc;
+    // Before what is missing: that may be what was mistyped.
+    *out_code = NJ_WORKER_INVALID_MESSAGE;
+    rc = source->strict ? check_source(source, members, err) : 0;
+    if (rc != 0 || missing == NULL)
+        return rc;
+    *out_code = NJ_WORKER_MISSING_MEMBER;
+    return nj_error_set(err, NJ_E_INVALID, "%s: is missing", missing);
 }
 
 int nj_worker_finish_spec(struct nj_worker_args *args, enum nj_worker_code *out_code,

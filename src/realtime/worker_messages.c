@@ -14,6 +14,18 @@ enum { INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 86400000, NAME_SHOWN = 64 };
 #define PLACE(field)   .offset = offsetof(struct nj_worker_args, field)
 #define TEXT_AT(field) PLACE(field), .size = sizeof((struct nj_worker_args *)0)->field
 
+#define UNREAD(member)                                                                             \
+    {                                                                                              \
+        .name = (member), .kind = NJ_MEMBER_UNREAD                                                 \
+    }
+
+// What every message may have around its members.
+static const struct nj_worker_member envelope_members[] = {
+    UNREAD("type"),
+    UNREAD("payload"),
+    {.name = NULL},
+};
+
 static const struct nj_worker_member subscribe_members[] = {
     {"subscriptionIdentifier", NJ_MEMBER_TEXT, .required = true, TEXT_AT(spec.id)},
     {"rtspUrl", NJ_MEMBER_TEXT, TEXT_AT(spec.rtsp_url)},
@@ -28,16 +40,23 @@ static const struct nj_worker_member subscribe_members[] = {
     {"cropY1", NJ_MEMBER_WHOLE, PLACE(crop[1]), .max = NJ_FRAME_SIDE_MAX_PX},
     {"cropX2", NJ_MEMBER_WHOLE, PLACE(crop[2]), .max = NJ_FRAME_SIDE_MAX_PX},
     {"cropY2", NJ_MEMBER_WHOLE, PLACE(crop[3]), .max = NJ_FRAME_SIDE_MAX_PX},
+    UNREAD("cameraIdentifier"), // of drafts
+    UNREAD("cropX"),
+    UNREAD("cropY"),
+    UNREAD("timestamp"),
     {.name = NULL},
 };
 
 static const struct nj_worker_member unsubscribe_members[] = {
     {"subscriptionIdentifier", NJ_MEMBER_TEXT, .required = true, TEXT_AT(spec.id)},
+    UNREAD("cameraIdentifier"),
+    UNREAD("timestamp"),
     {.name = NULL},
 };
 
 static const struct nj_worker_member list_members[] = {
     {"subscriptions", NJ_MEMBER_LIST, .required = true, PLACE(list)},
+    UNREAD("timestamp"),
     {.name = NULL},
 };
 
@@ -45,6 +64,7 @@ static const struct nj_worker_member session_members[] = {
     {"displayIdentifier", NJ_MEMBER_TEXT, TEXT_AT(display)},
     {"subscriptionIdentifier", NJ_MEMBER_TEXT, TEXT_AT(spec.id)},
     {"sessionId", NJ_MEMBER_MARK, .required = true, PLACE(session)},
+    UNREAD("timestamp"),
     {.name = NULL},
 };
 
@@ -52,12 +72,14 @@ static const struct nj_worker_member stage_members[] = {
     {"displayIdentifier", NJ_MEMBER_TEXT, TEXT_AT(display)},
     {"subscriptionIdentifier", NJ_MEMBER_TEXT, TEXT_AT(spec.id)},
     {"progressionStage", NJ_MEMBER_WORD, .required = true, PLACE(stage)},
+    UNREAD("timestamp"),
     {.name = NULL},
 };
 
 static const struct nj_worker_member patch_members[] = {
     {"sessionId", NJ_MEMBER_MARK, .required = true, PLACE(session)},
     {"data", NJ_MEMBER_OBJECT, .required = true, PLACE(data)},
+    UNREAD("timestamp"),
     {.name = NULL},
 };
 
@@ -65,10 +87,11 @@ static const struct nj_worker_member patch_result_members[] = {
     {"sessionId", NJ_MEMBER_MARK, .required = true, PLACE(session)},
     {"success", NJ_MEMBER_TRUTH, .required = true, PLACE(success)},
     {"message", NJ_MEMBER_CUT, TEXT_AT(message)},
+    UNREAD("timestamp"),
     {.name = NULL},
 };
 
-static const struct nj_worker_member no_members[] = {{.name = NULL}};
+static const struct nj_worker_member no_members[] = {UNREAD("timestamp"), {.name = NULL}};
 
 static void answer_buf(const struct nj_worker_turn *turn, struct nj_buf *buf)
 {
@@ -118,10 +141,23 @@ static void handle_unsubscribe(const struct nj_worker_turn *turn, struct nj_work
         acknowledge(turn, "unsubscribeAck", args->spec.id);
 }
 
-static int read_entry(const json_t *entry, struct nj_worker_args *args,
-                      enum nj_worker_code *out_code, struct nj_error *err)
+static bool is_strict(const struct nj_worker_turn *turn)
 {
-    const struct nj_worker_source source = {.root = entry};
+    return turn->worker->config.options->unknown_fields == NJ_WORKER_UNKNOWN_REFUSE;
+}
+
+struct entries {
+    const json_t *list;
+    struct nj_worker_args *scratch; // of one after the other
+    bool strict;
+};
+
+static int read_entry(const struct entries *entries, size_t index, enum nj_worker_code *out_code,
+                      struct nj_error *err)
+{
+    const json_t *entry = json_array_get(entries->list, index);
+    const struct nj_worker_source source = {.root = entry, .strict = entries->strict};
+    struct nj_worker_args *args = entries->scratch;
     *out_code = NJ_WORKER_INVALID_MEMBER;
     memset(args, 0, sizeof *args);
     if (!json_is_object(entry))
@@ -131,28 +167,26 @@ static int read_entry(const json_t *entry, struct nj_worker_args *args,
 }
 
 // `specs` NULL: only looks whether all are right, before there is memory for many of them.
-static int read_entries(const json_t *list, struct nj_worker_args *scratch,
-                        struct nj_subscription_spec *specs, enum nj_worker_code *out_code,
-                        struct nj_error *err)
+static int read_entries(const struct entries *entries, struct nj_subscription_spec *specs,
+                        enum nj_worker_code *out_code, struct nj_error *err)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        int rc = read_entry(json_array_get(list, i), scratch, out_code, err);
+    for (size_t i = 0; i < json_array_size(entries->list); i++) {
+        int rc = read_entry(entries, i, out_code, err);
         if (rc != 0) {
             nj_error_prefix(err, "subscriptions[%zu]", i);
             return rc;
         }
         if (specs != NULL)
-            specs[i] = scratch->spec;
+            specs[i] = entries->scratch->spec;
     }
     return 0;
 }
 
-static int set_list(const struct nj_worker_turn *turn, const json_t *list,
-                    struct nj_worker_args *scratch, enum nj_worker_code *out_code,
-                    struct nj_error *err)
+static int set_list(const struct nj_worker_turn *turn, const struct entries *entries,
+                    enum nj_worker_code *out_code, struct nj_error *err)
 {
-    const size_t count = json_array_size(list);
-    int rc = read_entries(list, scratch, NULL, out_code, err);
+    const size_t count = json_array_size(entries->list);
+    int rc = read_entries(entries, NULL, out_code, err);
     if (rc != 0)
         return rc;
     struct nj_subscription_spec *specs = nj_malloc_array(count + 1, sizeof *specs);
@@ -160,7 +194,7 @@ static int set_list(const struct nj_worker_turn *turn, const json_t *list,
         *out_code = NJ_WORKER_INTERNAL;
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the list");
     }
-    rc = read_entries(list, scratch, specs, out_code, err);
+    rc = read_entries(entries, specs, out_code, err);
     if (rc == 0) {
         rc = nj_subscriptions_set(nj_worker_subscriptions(turn->worker), turn->owner, specs, count,
                                   err);
@@ -175,16 +209,20 @@ static void handle_list(const struct nj_worker_turn *turn, struct nj_worker_args
 {
     enum nj_worker_code code = NJ_WORKER_INVALID_MEMBER;
     struct nj_error err = {0};
-    struct nj_worker_args *scratch = malloc(sizeof *scratch);
-    if (scratch == NULL) {
+    const struct entries entries = {
+        .list = args->list,
+        .scratch = malloc(sizeof *args),
+        .strict = is_strict(turn),
+    };
+    if (entries.scratch == NULL) {
         nj_worker_refuse(turn, NJ_WORKER_INTERNAL, "no memory for the list", NULL);
         return;
     }
-    if (set_list(turn, args->list, scratch, &code, &err) != 0)
+    if (set_list(turn, &entries, &code, &err) != 0)
         nj_worker_refuse(turn, code, err.text, NULL);
     else
         turn->answer.report(turn->answer.arg);
-    free(scratch);
+    free(entries.scratch);
 }
 
 static void handle_request(const struct nj_worker_turn *turn, struct nj_worker_args *args)
@@ -316,7 +354,8 @@ static void refuse_type(const struct nj_worker_turn *turn, const char *type)
 static void handle_row(const struct nj_worker_turn *turn, size_t row, const json_t *root)
 {
     const json_t *payload = json_object_get(root, "payload");
-    const struct nj_worker_source source = {.payload = payload, .root = root};
+    const struct nj_worker_source source = {
+        .payload = payload, .root = root, .envelope = envelope_members, .strict = is_strict(turn)};
     enum nj_worker_code code = NJ_WORKER_INVALID_MEMBER;
     struct nj_error err = {0};
     struct nj_worker_args *args = calloc(1, sizeof *args);

@@ -5,6 +5,9 @@
 
 #define MEMBER(field) offsetof(struct nj_worker_options, field)
 
+// In the order of enum nj_worker_unknown.
+static const char *const unknown_choices[] = {"refuse", "ignore", NULL};
+
 static const struct nj_option options[] = {
     {.name = "report_seconds",
      .type = NJ_OPTION_SECONDS,
@@ -48,6 +51,14 @@ static const struct nj_option options[] = {
      .fallback = "50",
      .help = "Messages a second of one connection; ten times as many may come in one go. More are "
              "answered with an error."},
+    {.name = "unknown_fields",
+     .type = NJ_OPTION_CHOICE,
+     .offset = MEMBER(unknown_fields),
+     .choices = unknown_choices,
+     .fallback = "refuse",
+     .help = "What is done with a message, or an entry of its list, that has members which neither "
+             "generation of the protocol knows: refuse answers with an error that names the first "
+             "of them and changes nothing; ignore passes over them."},
     {.name = "payload_form",
      .type = NJ_OPTION_BOOL,
      .offset = MEMBER(payload_form),

@@ -14,55 +14,6 @@ enum {
     NJ_WORKER_CLOSE_SLOW = 1008,   // code for a backend that does not read
 };
 
-struct nj_worker_connection {
-    struct nj_worker *worker; // NULL: it was destroyed before the socket closed
-    struct nj_websocket *socket;
-    struct nj_list node;
-    uint64_t owner;
-    double allowance; // messages that may still come now
-    nj_us refilled_us, refused_us;
-    bool wants_report; // with the next one that is made
-};
-
-struct nj_worker {
-    struct nj_worker_config config;
-    struct nj_list connections;
-    size_t count;
-    uint64_t next_owner;
-    struct nj_timer report, soon;
-    nj_us report_due_us, next_report_us; // next: not sooner
-    bool changed;                        // the next report is for everybody
-    bool stopped;
-    struct nj_worker_vitals told; // what the last report said
-    bool has_told;
-    struct nj_metric *metric_connections, *metric_delay;
-    struct nj_metric *metric_messages[NJ_WORKER_TYPES + 1]; // the last: unknown types
-    struct nj_metric *metric_patches[2];                    // results: failed, succeeded
-};
-
-static inline nj_us nj_worker_now_us(const struct nj_worker *worker)
-{
-    return nj_mono_us(nj_loop_clock(worker->config.loop));
-}
-
-static inline struct nj_subscriptions *nj_worker_subscriptions(const struct nj_worker *worker)
-{
-    return worker->config.subscriptions(worker->config.context);
-}
-
-static inline struct nj_worker_connection *nj_worker_connection_of(struct nj_list *node)
-{
-    return NJ_CONTAINER_OF(node, struct nj_worker_connection, node);
-}
-
-// Whom a message belongs to and who hears the answer.
-struct nj_worker_turn {
-    struct nj_worker *worker;
-    uint64_t owner;
-    struct nj_worker_answer answer;
-};
-
-// worker_errors.c
 enum nj_worker_code { // index into nj_worker_errors
     NJ_WORKER_INVALID_JSON,
     NJ_WORKER_INVALID_MESSAGE,
@@ -94,10 +45,80 @@ enum nj_worker_code { // index into nj_worker_errors
     NJ_WORKER_INTERNAL,
     NJ_WORKER_CODES
 };
+
+// What may still be done now, of something that comes at a rate.
+struct nj_worker_allowance {
+    double left;
+    nj_us filled_us;
+};
+
+// Lines of the log about errors: a flood of errors is no flood of lines.
+struct nj_worker_lines {
+    struct nj_worker_allowance allowance;
+    int64_t left_out; // since the last line
+};
+
+struct nj_worker_connection {
+    struct nj_worker *worker; // NULL: it was destroyed before the socket closed
+    struct nj_websocket *socket;
+    struct nj_list node;
+    uint64_t owner;
+    struct nj_worker_allowance messages;
+    struct nj_worker_lines lines;
+    nj_us refused_us;
+    bool wants_report; // with the next one that is made
+};
+
+struct nj_worker {
+    struct nj_worker_config config;
+    struct nj_list connections;
+    size_t count;
+    uint64_t next_owner;
+    struct nj_timer report, soon;
+    nj_us report_due_us, next_report_us; // next: not sooner
+    bool changed;                        // the next report is for everybody
+    bool stopped;
+    struct nj_worker_vitals told; // what the last report said
+    bool has_told;
+    struct nj_worker_lines lines[NJ_WORKER_CODES]; // of errors that no connection made
+    struct nj_metric *metric_connections, *metric_delay;
+    struct nj_metric *metric_messages[NJ_WORKER_TYPES + 1]; // the last: unknown types
+    struct nj_metric *metric_patches[2];                    // results: failed, succeeded
+};
+
+static inline nj_us nj_worker_now_us(const struct nj_worker *worker)
+{
+    return nj_mono_us(nj_loop_clock(worker->config.loop));
+}
+
+static inline struct nj_subscriptions *nj_worker_subscriptions(const struct nj_worker *worker)
+{
+    return worker->config.subscriptions(worker->config.context);
+}
+
+static inline struct nj_worker_connection *nj_worker_connection_of(struct nj_list *node)
+{
+    return NJ_CONTAINER_OF(node, struct nj_worker_connection, node);
+}
+
+// Whom a message belongs to and who hears the answer.
+struct nj_worker_turn {
+    struct nj_worker *worker;
+    uint64_t owner;
+    struct nj_worker_answer answer;
+};
+
+// worker.c: true when one more may be done; `most` is what may be done in one go.
+bool nj_worker_spend(struct nj_worker_allowance *allowance, double per_second, double most,
+                     nj_us now_us);
+
+// worker_errors.c
+void nj_worker_lines_begin(struct nj_worker_lines *lines, nj_us now_us);
 // Counts, logs and answers. `subscription` may be NULL.
 void nj_worker_refuse(const struct nj_worker_turn *turn, enum nj_worker_code code,
                       const char *message, const char *subscription);
-// The message, for those who send it themselves; counts and logs it.
+// The message to all who hold the subscription, for those who send it themselves; counts and logs
+// it.
 void nj_worker_write_error(struct nj_worker *worker, enum nj_worker_code code, const char *message,
                            const char *subscription, struct nj_buf *out);
 enum nj_worker_code nj_worker_code_of(int rc); // of a refusal by the subscriptions
@@ -130,7 +151,8 @@ enum nj_worker_member_kind {
     NJ_MEMBER_WORD,   // struct nj_worker_mark: text or null
     NJ_MEMBER_TRUTH,  // bool
     NJ_MEMBER_OBJECT, // const json_t *
-    NJ_MEMBER_LIST    // const json_t *
+    NJ_MEMBER_LIST,   // const json_t *
+    NJ_MEMBER_UNREAD  // known to one of the generations, says nothing here; of any kind
 };
 struct nj_worker_member {
     const char *name;
@@ -139,11 +161,13 @@ struct nj_worker_member {
     size_t offset, size; // into nj_worker_args; size of a text with its NUL
     int64_t min, max;
 };
-// Reads the members of `message`, from its payload or its top level. 0, or the code of the refusal
-// with `err` filled.
 struct nj_worker_source {
-    const json_t *payload, *root; // payload NULL: the root alone
+    const json_t *payload, *root;            // payload NULL: the root alone
+    const struct nj_worker_member *envelope; // further ones that the root may have; NULL: none
+    bool strict;                             // members that no table knows are refused
 };
+// Reads the members of a message, or of an entry of a list, from its payload or its top level. 0,
+// or the code of the refusal with `err` filled; what was read before stays read.
 int nj_worker_read_members(const struct nj_worker_member *members,
                            const struct nj_worker_source *source, struct nj_worker_args *args,
                            enum nj_worker_code *out_code, struct nj_error *err);

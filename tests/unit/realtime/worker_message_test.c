@@ -117,6 +117,13 @@ static void expect_part(const char *answer, const char *part, const char *sent)
         fail_msg("no \"%s\" in \"%.300s\" to %.200s", part, answer, sent);
 }
 
+static size_t subscription_count(struct world *world)
+{
+    struct nj_subscription_stats stats;
+    nj_subscriptions_get_stats(world->feeds->subscriptions, &stats);
+    return stats.subscriptions;
+}
+
 static void every_mistake_has_its_code_and_names_the_member(void **state)
 {
     static const struct {
@@ -223,9 +230,109 @@ static void every_mistake_has_its_code_and_names_the_member(void **state)
         assert_null(strstr(answer, "geheim"));
         assert_int_equal(world->answers, 1);
     }
-    struct nj_subscription_stats stats;
-    nj_subscriptions_get_stats(world->feeds->subscriptions, &stats);
-    assert_int_equal(stats.subscriptions, 0);
+    assert_int_equal(subscription_count(world), 0);
+}
+
+// Members at each depth that neither generation has.
+static const struct {
+    const char *text, *part;
+} unknown_members[] = {
+    {"{\"type\":\"subscribe\"," SUBSCRIPTION ",\"rtspURL\":\"rtsp://a\"}",
+     "\"rtspURL: no such member is known; did you mean rtspUrl?\""},
+    {"{\"type\":\"subscribe\",\"payload\":{" SUBSCRIPTION ",\"cropx1\":5}}",
+     "\"payload.cropx1: no such member is known; did you mean cropX1?\""},
+    {"{\"type\":\"subscribe\",\"payload\":{" SUBSCRIPTION ",\"zzz\":{}}}",
+     "\"payload.zzz: no such member is known\""},
+    {"{\"type\":\"subscribe\",\"paylod\":{" SUBSCRIPTION "}}",
+     "\"paylod: no such member is known; did you mean payload?\""},
+    {"{\"type\":\"subscribe\",\"payload\":{" SUBSCRIPTION ",\"payload\":{}}}",
+     "\"payload.payload: no such"},
+    {"{\"type\":\"subscribe\",\"subscriptionIdentifer\":\"d1;c1\"}",
+     "did you mean subscriptionIdentifier?"},
+    {"{\"type\":\"unsubscribe\"," SUBSCRIPTION "}", "\"rtspUrl: no such"},
+    {"{\"type\":\"setSubscriptionList\",\"subscriptions\":[{" SUBSCRIPTION
+     "},{\"subscriptionIdentifier\":\"d2;c2\",\"rtspUrl\":\"rtsp://a\",\"modelUrl\":\"a\","
+     "\"modelname\":\"b\"}]}",
+     "\"subscriptions[1]: modelname: no such member is known; did you mean modelName?\""},
+    {"{\"type\":\"setSubscriptionList\",\"payload\":{\"subscriptions\":[{" SUBSCRIPTION
+     ",\"type\":\"subscribe\"}]}}",
+     "\"subscriptions[0]: type: no such"},
+    {"{\"type\":\"setSubscriptionList\",\"subscriptions\":[{" SUBSCRIPTION "}],\"mode\":1}",
+     "\"mode: no such"},
+    {"{\"type\":\"requestState\",\"payload\":{\"full\":true}}", "\"payload.full: no such"},
+    {"{\"type\":\"setSessionId\",\"displayIdentifier\":\"d1\",\"sessionID\":1}",
+     "\"sessionID: no such member is known; did you mean sessionId?\""},
+    {"{\"type\":\"setProgressionStage\",\"displayIdentifier\":\"d1\",\"progressionStage\":null,"
+     "\"stage\":1}",
+     "\"stage: no such"},
+    {"{\"type\":\"patchSession\",\"sessionId\":1,\"data\":{},\"merge\":true}", "\"merge: no such"},
+    {"{\"type\":\"patchSessionResult\",\"payload\":{\"sessionId\":1,\"success\":true,"
+     "\"mesage\":\"x\"}}",
+     "\"payload.mesage: no such member is known; did you mean message?\""},
+    {"{\"type\":\"requestState\",\"a\\u0007b\":1}", "\"a?b: no such"},
+};
+
+static void unknown_members_are_refused_at_every_depth_and_nothing_is_done(void **state)
+{
+    struct world *world = *state;
+    for (size_t i = 0; i < NJ_COUNT_OF(unknown_members); i++) {
+        const char *answer = say(world, unknown_members[i].text);
+        expect_part(answer, "\"code\":\"invalid_message\",\"exception\":\"MessageProcessingError\"",
+                    unknown_members[i].text);
+        expect_part(answer, unknown_members[i].part, unknown_members[i].text);
+        assert_int_equal(world->answers, 1);
+        assert_int_equal(subscription_count(world), 0);
+    }
+    assert_null(nj_subscriptions_recall(world->feeds->subscriptions, NJ_SESSION_DATA, "1"));
+    // Of a subscription that is named the name comes back.
+    expect_part(say(world, unknown_members[0].text), "\"subscriptionIdentifier\":\"d1;c1\"",
+                "name");
+}
+
+static void unknown_members_are_passed_over_where_the_setting_says_so(void **state)
+{
+    struct world *world = *state;
+    world->options.unknown_fields = NJ_WORKER_UNKNOWN_IGNORE;
+    for (size_t i = 0; i < NJ_COUNT_OF(unknown_members); i++)
+        assert_null(strstr(say(world, unknown_members[i].text), "no such member"));
+    assert_int_equal(subscription_count(world), 1);
+}
+
+#define FULL_SUBSCRIPTION                                                                          \
+    SUBSCRIPTION                                                                                   \
+    ",\"snapshotUrl\":\"http://cameras/c1.jpg\",\"snapshotInterval\":5000,\"modelSha256\":null,"   \
+    "\"cropX1\":100,\"cropY1\":200,\"cropX2\":300,\"cropY2\":400,\"cropX\":1,\"cropY\":1,"         \
+    "\"cameraIdentifier\":\"c1\",\"timestamp\":\"2025-07-14T12:34:56.789Z\""
+
+static void every_member_of_both_generations_is_known(void **state)
+{
+    static const char *const messages[] = {
+        "{\"type\":\"subscribe\",\"payload\":{" FULL_SUBSCRIPTION "},\"timestamp\":1752496496}",
+        "{\"type\":\"subscribe\"," FULL_SUBSCRIPTION "}",
+        "{\"type\":\"setSessionId\",\"payload\":{\"displayIdentifier\":\"d1\","
+        "\"subscriptionIdentifier\":\"d1;c1\",\"sessionId\":12345,\"timestamp\":1},"
+        "\"timestamp\":1}",
+        "{\"type\":\"setProgressionStage\",\"payload\":{\"displayIdentifier\":\"d1\","
+        "\"progressionStage\":\"car_fueling\"},\"timestamp\":1}",
+        "{\"type\":\"patchSession\",\"sessionId\":12345,\"timestamp\":1,\"data\":{\"currentCar\":"
+        "{\"carModel\":\"Civic\",\"any\":{\"depth\":[{\"is\":\"free\"}]}}}}",
+        "{\"type\":\"patchSessionResult\",\"payload\":{\"sessionId\":12345,\"success\":true,"
+        "\"message\":\"Session updated successfully.\"},\"timestamp\":1}",
+        "{\"type\":\"requestState\",\"payload\":{},\"timestamp\":1}",
+        "{\"type\":\"requestState\",\"payload\":null}",
+        "{\"type\":\"setSubscriptionList\",\"subscriptions\":[{" FULL_SUBSCRIPTION
+        "}],\"timestamp\":1}",
+        "{\"type\":\"setSubscriptionList\",\"payload\":{\"subscriptions\":[{" FULL_SUBSCRIPTION
+        "}]}}",
+        "{\"type\":\"unsubscribe\",\"payload\":{\"subscriptionIdentifier\":\"d1;c1\","
+        "\"cameraIdentifier\":\"c1\"},\"timestamp\":1}",
+    };
+    struct world *world = *state;
+    for (size_t i = 0; i < NJ_COUNT_OF(messages); i++) {
+        const char *answer = say(world, messages[i]);
+        if (strstr(answer, "\"type\":\"error\"") != NULL)
+            fail_msg("%.300s to %s", answer, messages[i]);
+    }
 }
 
 static void huge_members_are_refused_by_name(void **state)
@@ -270,7 +377,7 @@ static void subscribe_is_taken_from_payload_and_from_the_top(void **state)
 {
     struct world *world = *state;
     assert_string_equal(
-        say(world, "{\"type\":\"subscribe\",\"payload\":{" SUBSCRIPTION "},\"later\":[1]}"),
+        say(world, "{\"type\":\"subscribe\",\"payload\":{" SUBSCRIPTION "}}"),
         "{\"type\":\"subscribeAck\",\"status\":\"success\",\"subscriptionId\":\"d1;c1\"}");
     assert_string_equal(say(world, "{\"type\":\"subscribe\"," SUBSCRIPTION "}"),
                         "{\"type\":\"subscribeAck\",\"status\":\"success\","
@@ -414,6 +521,9 @@ int worker_message_test(void)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(every_mistake_has_its_code_and_names_the_member),
+        CASE(unknown_members_are_refused_at_every_depth_and_nothing_is_done),
+        CASE(unknown_members_are_passed_over_where_the_setting_says_so),
+        CASE(every_member_of_both_generations_is_known),
         CASE(huge_members_are_refused_by_name),
         CASE(message_beyond_the_limit_is_refused),
         CASE(subscribe_is_taken_from_payload_and_from_the_top),

@@ -3,6 +3,8 @@
 #include "realtime/worker_priv.h"
 #include "tests/fake/feeds/feeds.h"
 #include "tests/fake/loop_client.h"
+#include "tests/fake/temp_dir.h"
+#include "util/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +25,9 @@ struct place {
     struct nj_worker_vitals vitals;
     struct nj_http_server *server;
     struct nj_loop_client clients[3];
+    struct nj_temp_dir dir; // of the log
+    char log_path[NJ_TEMP_PATH_MAX];
+    struct nj_log *log;
     char text[TEXT_SIZE];
 };
 
@@ -68,6 +73,12 @@ static int setup_with(void **state, bool payload_form)
     assert_non_null(place);
     assert_int_equal(feeds_setup(&feeds), 0);
     place->feeds = feeds;
+    nj_temp_dir_init(&place->dir);
+    const struct nj_log_options log = {.level = NJ_LOG_INFO,
+                                       .format = NJ_LOG_JSON,
+                                       .file_path =
+                                           nj_temp_dir_path(&place->dir, "log", place->log_path)};
+    assert_int_equal(nj_log_create(&log, nj_loop_clock(place->feeds->loop), &place->log, NULL), 0);
     place->vitals = (struct nj_worker_vitals){75.54, 40, -1, -1, -1, -1, 0};
     place->options = (struct nj_worker_options){.report_us = 2 * NJ_US_PER_S,
                                                 .max_connections = 2,
@@ -82,6 +93,7 @@ static int setup_with(void **state, bool payload_form)
         .subscriptions = subscriptions_of,
         .vitals = vitals_of,
         .context = place,
+        .log = place->log,
     };
     assert_int_equal(nj_worker_create(&config, &place->worker, NULL), 0);
     place->feeds->sink = nj_worker_sink(place->worker);
@@ -122,6 +134,8 @@ static int teardown(void **state)
     assert_true(stopped);
     nj_worker_destroy(place->worker);
     nj_http_server_destroy(place->server);
+    nj_log_destroy(place->log);
+    nj_temp_dir_finish(&place->dir);
     assert_int_equal(feeds_teardown(&feeds), 0);
     free(place);
     return 0;
@@ -394,6 +408,59 @@ static void too_many_messages_are_refused_once_a_second(void **state)
     expect(place, 0, "invalid_message");
 }
 
+// Lines of the log that have the part.
+static size_t count_lines(const struct place *place, const char *part)
+{
+    char *text = NULL;
+    size_t length = 0, count = 0;
+    assert_int_equal(nj_file_read(place->log_path, 1 << 20, &text, &length, NULL), 0);
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at++)
+        count++;
+    free(text);
+    return count;
+}
+
+static void error_that_a_backend_was_told_is_logged_with_code_and_exception(void **state)
+{
+    static const char line[] =
+        "\"code\":\"not_subscribed\",\"exception\":\"MessageProcessingError\",\"reason\":\"";
+    struct place *place = *state;
+    come(place, 0);
+    nj_ws_send(&place->clients[0],
+               "{\"type\":\"unsubscribe\",\"subscriptionIdentifier\":\"d9;c9\"}");
+    expect(place, 0, "\"code\":\"not_subscribed\"");
+    assert_int_equal(count_lines(place, line), 1);
+    assert_int_equal(count_lines(place, "\"connection\":1,\"subscription\":\"d9;c9\"}"), 1);
+    place->vitals.redis = 0;
+    feeds_advance(place->feeds, 2 * (nj_us)NJ_US_PER_S);
+    assert_int_equal(
+        count_lines(place, "\"code\":\"redis_unavailable\",\"exception\":\"RedisError\""), 1);
+}
+
+static void flood_of_errors_is_no_flood_of_lines_nor_hides_another_backends(void **state)
+{
+    enum { AT_ONCE = 20, SENT = 50 };
+    static const char line[] = "\"code\":\"unknown_type\"";
+    struct place *place = *state;
+    place->options.messages_per_second = 1000;
+    come(place, 0);
+    come(place, 1);
+    for (int i = 0; i < SENT; i++) {
+        nj_ws_send(&place->clients[0], "{\"type\":\"x\"}");
+        expect(place, 0, "unknown_type");
+    }
+    assert_int_equal(count_lines(place, line), AT_ONCE);
+    nj_ws_send(&place->clients[1], "{\"type\":\"x\"}");
+    expect(place, 1, "unknown_type");
+    assert_int_equal(count_lines(place, line), AT_ONCE + 1);
+    feeds_advance(place->feeds, 10 * (nj_us)NJ_US_PER_S);
+    for (int i = 0; i < 2; i++)
+        nj_ws_send(&place->clients[0], "{\"type\":\"x\"}");
+    feeds_settle(place->feeds);
+    assert_int_equal(count_lines(place, line), AT_ONCE + 2);
+    assert_int_equal(count_lines(place, "\"left_out\":30}"), 1);
+}
+
 static void long_message_is_refused_and_a_huge_one_closes(void **state)
 {
     struct place *place = *state;
@@ -493,6 +560,8 @@ int worker_socket_test(void)
         cmocka_unit_test_setup_teardown(payload_form_is_the_older_one, setup_payload, teardown),
         CASE(backend_that_comes_back_restarts_nothing),
         CASE(too_many_messages_are_refused_once_a_second),
+        CASE(error_that_a_backend_was_told_is_logged_with_code_and_exception),
+        CASE(flood_of_errors_is_no_flood_of_lines_nor_hides_another_backends),
         CASE(long_message_is_refused_and_a_huge_one_closes),
         CASE(archive_that_is_wrong_is_told_at_once),
         CASE(stream_that_fails_is_told_at_once),
