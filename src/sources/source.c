@@ -44,6 +44,7 @@ struct nj_source {
     struct nj_source_stats stats;
     nj_us frame_times_us[RATE_FRAMES]; // monotonic, a ring
     size_t frame_next, frame_count;
+    bool woken; // since the last rest
     // End of protected fields.
 };
 
@@ -122,6 +123,36 @@ bool nj_source_wait(struct nj_source *source, nj_us wait_us)
         nj_cond_wait(&source->wake, &source->mutex, left_us);
     pthread_mutex_unlock(&source->mutex);
     return !nj_cancel_fired(&source->cancel);
+}
+
+bool nj_source_rest(struct nj_source *source, nj_us wait_us, bool *woken)
+{
+    const struct nj_clock *clock = nj_clock_real();
+    const nj_us until_us = nj_mono_us(clock) + wait_us;
+    pthread_mutex_lock(&source->mutex);
+    for (nj_us left_us = wait_us;
+         left_us > 0 && !source->woken && !nj_cancel_fired(&source->cancel);
+         left_us = until_us - nj_mono_us(clock))
+        nj_cond_wait(&source->wake, &source->mutex, left_us);
+    *woken = source->woken;
+    source->woken = false;
+    pthread_mutex_unlock(&source->mutex);
+    return !nj_cancel_fired(&source->cancel);
+}
+
+void nj_source_wake(struct nj_source *source)
+{
+    pthread_mutex_lock(&source->mutex);
+    source->woken = true;
+    pthread_cond_broadcast(&source->wake);
+    pthread_mutex_unlock(&source->mutex);
+}
+
+nj_us nj_source_interval(const struct nj_source *source)
+{
+    const struct nj_source_sink *sink = &source->config.sink;
+    return sink->interval ? sink->interval(sink->context)
+                          : source->config.entry->snapshot_interval_us;
 }
 
 static void tell_change(struct nj_source *source)

@@ -39,6 +39,10 @@ const struct nj_clock *nj_source_clock(const struct nj_source *source);
 const struct nj_cancel *nj_source_cancel(const struct nj_source *source);
 // Waits real time; false when the source is to stop.
 bool nj_source_wait(struct nj_source *source, nj_us wait_us);
+// The same, but ends early when what is wanted has changed (nj_source_wake), also since the last
+// such wait; *woken says so.
+bool nj_source_rest(struct nj_source *source, nj_us wait_us, bool *woken);
+nj_us nj_source_interval(const struct nj_source *source); // between two snapshots now
 // What is needed now; cheap enough to be asked for each packet.
 enum nj_source_demand nj_source_demand(struct nj_source *source);
 // True when a frame of this moment would be taken: else it need not be made, and is counted with

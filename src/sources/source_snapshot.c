@@ -200,25 +200,36 @@ static int take_picture(struct viewer *viewer, struct nj_error *err)
     return rc;
 }
 
+// From one beginning to the next: a slow camera does not stretch the interval. Whoever comes or
+// goes changes the interval, and whoever comes to an idle source begins it.
+static bool wait_for_turn(struct nj_source *source, nj_us begun_us, bool idle)
+{
+    bool woken = true;
+    while (woken) {
+        const nj_us interval_us = nj_source_interval(source);
+        const nj_us from_us = interval_us > INTERVAL_LEAST_US ? interval_us : INTERVAL_LEAST_US;
+        nj_us wait_us = begun_us + from_us - nj_mono_us(nj_source_clock(source));
+        if (idle && wait_us > IDLE_US)
+            wait_us = IDLE_US;
+        if (!nj_source_rest(source, wait_us > 0 ? wait_us : 0, &woken))
+            return false;
+        woken = woken && !idle;
+    }
+    return true;
+}
+
 static int play(void *state, struct nj_source *source, struct nj_error *err)
 {
     struct viewer *viewer = state;
-    const struct nj_clock *clock = nj_source_clock(source);
-    nj_us interval_us = nj_source_entry_of(source)->snapshot_interval_us;
-    interval_us = interval_us > INTERVAL_LEAST_US ? interval_us : INTERVAL_LEAST_US;
     viewer->source = source;
     viewer->width = viewer->height = 0;
     for (;;) {
-        nj_us begun_us = nj_mono_us(clock);
-        bool idle = nj_source_demand(source) == NJ_DEMAND_NONE;
-        int rc = idle ? 0 : take_picture(viewer, err);
+        const nj_us begun_us = nj_mono_us(nj_source_clock(source));
+        const bool idle = nj_source_demand(source) == NJ_DEMAND_NONE;
+        const int rc = idle ? 0 : take_picture(viewer, err);
         if (rc != 0)
             return rc;
-        // From one beginning to the next: a slow camera does not stretch the interval.
-        nj_us wait_us = begun_us + interval_us - nj_mono_us(clock);
-        if (idle && wait_us > IDLE_US)
-            wait_us = IDLE_US;
-        if (!nj_source_wait(source, wait_us > 0 ? wait_us : 0))
+        if (!wait_for_turn(source, begun_us, idle))
             return NJ_E_CANCELLED;
     }
 }

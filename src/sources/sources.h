@@ -95,6 +95,8 @@ struct nj_source_sink {
     enum nj_source_demand (*demand)(void *context); // NULL: all
     // A picture of this time would be taken; NULL: yes.
     bool (*wanted)(void *context, nj_us mono_us, const struct nj_source_keys *keys);
+    // Time between two snapshots now, which nj_source_wake tells a change of; NULL: the entry's.
+    nj_us (*interval)(void *context);
     // The rules of its address now; valid as long as the source. NULL: those of the config.
     const struct nj_address_rules *(*rules)(void *context);
     void *context;
@@ -117,6 +119,9 @@ int nj_source_create(const struct nj_source_config *config, struct nj_source **o
 // Also revives one that ended or failed.
 int nj_source_start(struct nj_source *source, struct nj_error *err);
 void nj_source_ask_stop(struct nj_source *source); // returns at once; `changed` tells of the end
+// What the sink answers to `demand` or `interval` has changed: a source that waits for its next
+// snapshot asks again. Any thread.
+void nj_source_wake(struct nj_source *source);
 bool nj_source_finished(struct nj_source *source); // no thread, or one that is about to end
 void nj_source_stop(struct nj_source *source);     // joins its thread
 void nj_source_destroy(struct nj_source *source);

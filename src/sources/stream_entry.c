@@ -115,8 +115,6 @@ void nj_stream_entry_key(const struct nj_stream_entry *copy, struct nj_buf *out)
         if (!entry->loop)
             add_text(out, entry->id); // a play that ends is one camera's own
     }
-    if (entry->kind == NJ_SOURCE_SNAPSHOT)
-        nj_buf_printf(out, "%lld,", (long long)entry->snapshot_interval_us);
 }
 
 void nj_stream_entry_address(const struct nj_stream_entry *copy, char *out, size_t size)

@@ -52,7 +52,8 @@ struct nj_stream {
 
     pthread_mutex_t users_lock;
     struct nj_list users;          // changed by the loop thread alone,
-    struct nj_stream_rules *rules; // as these
+    struct nj_stream_rules *rules; // as these,
+    nj_us interval_us;             // and this: between two snapshots, the smallest of the users'
 
     pthread_mutex_t frame_lock;
     // The following fields are protected by frame_lock.
@@ -64,6 +65,7 @@ struct nj_stream_user {
     struct nj_stream *stream;
     struct nj_list node;
     struct nj_stream_sink sink;
+    nj_us interval_us; // between two snapshots; 0: it is no such stream
     nj_us step_us;     // between two frames; 0: all
     nj_us next_due_us; // capture thread
     bool may_skip;     // its entry allows keyframes only

@@ -13,7 +13,8 @@
 static bool is_due(const struct nj_stream_user *user, nj_us mono_us,
                    const struct nj_source_keys *keys)
 {
-    if (user->step_us == 0)
+    // A source that polls no faster than that is paced by itself, uneven as its answers may come.
+    if (user->step_us <= user->stream->interval_us)
         return true;
     const nj_us early_us = user->next_due_us - mono_us;
     const nj_us shorter_us = keys->every_us < user->step_us ? keys->every_us : user->step_us;
@@ -105,6 +106,15 @@ static bool handle_wanted(void *context, nj_us mono_us, const struct nj_source_k
     return wanted;
 }
 
+static nj_us handle_interval(void *context)
+{
+    struct nj_stream *stream = context;
+    pthread_mutex_lock(&stream->users_lock);
+    const nj_us interval_us = stream->interval_us;
+    pthread_mutex_unlock(&stream->users_lock);
+    return interval_us;
+}
+
 static const struct nj_address_rules *handle_rules(void *context)
 {
     struct nj_stream *stream = context;
@@ -120,6 +130,7 @@ struct nj_source_sink nj_stream_users_sink(struct nj_stream *stream)
                                    .reset = handle_reset,
                                    .demand = handle_demand,
                                    .wanted = handle_wanted,
+                                   .interval = handle_interval,
                                    .rules = handle_rules,
                                    .context = stream};
 }
@@ -164,6 +175,9 @@ struct nj_stream_user *nj_stream_user_make(struct nj_stream *stream,
     user->sink = request->sink;
     user->may_skip = entry->keyframes_when_still;
     user->step_us = request->fps > 0 && !thinned ? (nj_us)(NJ_US_PER_S / request->fps) : 0;
+    user->interval_us = entry->kind == NJ_SOURCE_SNAPSHOT ? entry->snapshot_interval_us : 0;
+    if (user->step_us < user->interval_us)
+        user->step_us = user->interval_us;
     atomic_init(&user->still, false);
     pthread_mutex_lock(&stream->frame_lock);
     user->newest = stream->newest ? nj_frame_ref(stream->newest) : NULL;
@@ -171,12 +185,25 @@ struct nj_stream_user *nj_stream_user_make(struct nj_stream *stream,
     return user;
 }
 
+// With users_lock. Without users the interval stays: nobody is waited for.
+static void set_interval(struct nj_stream *stream)
+{
+    nj_us least_us = INT64_MAX;
+    for (struct nj_list *at = stream->users.next; at != &stream->users; at = at->next) {
+        const struct nj_stream_user *user = NJ_CONTAINER_OF(at, struct nj_stream_user, node);
+        least_us = user->interval_us < least_us ? user->interval_us : least_us;
+    }
+    stream->interval_us = least_us < INT64_MAX ? least_us : stream->interval_us;
+}
+
 void nj_stream_user_add(struct nj_stream *stream, struct nj_stream_user *user)
 {
     nj_timer_stop(&stream->grace);
     pthread_mutex_lock(&stream->users_lock);
     nj_list_append(&stream->users, &user->node);
+    set_interval(stream);
     pthread_mutex_unlock(&stream->users_lock);
+    nj_source_wake(stream->source);
     stream->user_count += 1;
 }
 
@@ -189,7 +216,9 @@ void nj_streams_leave(struct nj_stream_user *user)
         stream->telling = user->node.next;
     pthread_mutex_lock(&stream->users_lock); // waits for a frame that it is given now
     nj_list_remove(&user->node);
+    set_interval(stream);
     pthread_mutex_unlock(&stream->users_lock);
+    nj_source_wake(stream->source);
     nj_frame_unref(user->newest);
     free(user);
     stream->user_count -= 1;

@@ -3,10 +3,12 @@
 // latest-frame slot of its own. The first user starts a stream, the last one ends it
 // after a grace period, so that a client that reconnects restarts nothing.
 //
-// Streams are the same when kind, address with credentials, snapshot interval and TLS check are;
-// those of files also when they are played alike. How patiently a stream reconnects is what its
-// first user said. Where it may connect to is what any of its users allows. Who allows less gets a
-// stream of his own, unless the address names its host in digits, which are judged when he joins.
+// Streams are the same when kind, address with credentials and TLS check are; those of files also
+// when they are played alike. Snapshots are polled at the smallest interval of the users, each of
+// whom gets them at his own, also while others come and go. How patiently a stream reconnects is
+// what its first user said. Where it may connect to is what any of its users allows. Who allows
+// less gets a stream of his own, unless the address names its host in digits, which are judged when
+// he joins.
 #ifndef NJ_SOURCES_STREAMS_H
 #define NJ_SOURCES_STREAMS_H
 

@@ -209,6 +209,38 @@ static void camera_that_comes_back_is_shown_again(void **state)
     close_scene(&scene);
 }
 
+static void users_with_their_own_intervals_share_one_poll(void **state)
+{
+    static const struct nj_test_camera_options plain = {.host = NULL};
+    struct nj_test_camera_stats counted;
+    struct nj_source_stats stats;
+    struct nj_hub_user fast;
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, &plain);
+    add_mount(&scene, (struct nj_test_camera_mount){.name = NULL});
+    nj_hub_user_init(&fast);
+    struct nj_source_entry often = scene.entry;
+    scene.entry.snapshot_interval_us = 3600 * (nj_us)NJ_US_PER_S;
+    join(&scene, "http", NULL);
+    wait_frames(&scene, 1);
+    for (int round = 0; round < 2; round++) { // whoever wants more often need not wait an hour
+        const int seen = nj_hub_user_frames(&fast);
+        assert_int_equal(nj_hub_join(&scene.hub, &often, 0, &fast, NULL), 0);
+        assert_int_equal(nj_hub_count(&scene.hub), 1);
+        assert_true(nj_hub_until(&scene.hub, nj_hub_has_frames, &fast, seen + 4, SOON_MS));
+        nj_hub_leave(&fast);
+    }
+    assert_int_equal(nj_hub_user_frames(&scene.user), 1); // paced by its own
+    nj_stream_get_stats(scene.user.user, &stats);
+    assert_int_equal(stats.state, NJ_SOURCE_ACTIVE);
+    assert_int_equal(stats.restarts, 0);
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &counted), 0);
+    assert_int_equal(counted.connections_ever, 1);
+    nj_hub_user_finish(&fast);
+    close_scene(&scene);
+}
+
 static void redirects_are_followed_within_the_rules(void **state)
 {
     static const struct nj_test_camera_options plain = {.host = NULL}, six = {.host = "::1"};
@@ -363,6 +395,7 @@ int source_snapshot_test(void)
         cmocka_unit_test(bad_cameras_say_why),
         cmocka_unit_test(names_that_hang_or_lead_astray_are_told),
         cmocka_unit_test(camera_that_comes_back_is_shown_again),
+        cmocka_unit_test(users_with_their_own_intervals_share_one_poll),
         cmocka_unit_test(redirects_are_followed_within_the_rules),
         cmocka_unit_test(unverified_certificate_is_refused),
         cmocka_unit_test(unchanged_picture_is_asked_for_and_not_sent_again),

@@ -2,6 +2,7 @@
 // Shared streams: one connection for all its users, a grace period, and no word after leaving.
 #include "sources/stream_entry_priv.h"
 #include "sources/stream_metrics_priv.h"
+#include "sources/stream_priv.h"
 #include "tests/unit/sources/streams_helper.h"
 #include "util/mem.h"
 
@@ -181,6 +182,94 @@ static void each_user_gets_its_own_rate(void **state)
     // 200 come a second at most; on a busy machine fewer.
     assert_true(nj_hub_user_frames(&users[0]) >= 3 * 4);
     for (int i = 0; i < 2; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+// What the source is told by the stream of a user.
+static nj_us interval_of(const struct nj_hub_user *user)
+{
+    struct nj_stream *stream = user->user->stream;
+    return nj_stream_users_sink(stream).interval(stream);
+}
+
+static void come(struct nj_hub_bench *bench, struct nj_hub_user *user, int seconds, double fps)
+{
+    const struct nj_source_entry entry = {.id = "cam",
+                                          .kind = NJ_SOURCE_SNAPSHOT,
+                                          .url = "http://127.0.0.1:1/a",
+                                          .snapshot_interval_us = seconds * (nj_us)NJ_US_PER_S,
+                                          .max_retries = -1};
+    assert_int_equal(nj_hub_join(bench, &entry, fps, user, NULL), 0);
+}
+
+static void snapshots_are_polled_at_the_smallest_interval_of_those_who_are_there(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[3];
+    struct nj_buf text;
+    (void)state;
+    nj_hub_init(&bench, false);
+    for (int i = 0; i < 3; i++)
+        nj_hub_user_init(&users[i]);
+    come(&bench, &users[0], 10, 0);
+    assert_int_equal(interval_of(&users[0]), 10 * NJ_US_PER_S);
+    come(&bench, &users[1], 2, 0);
+    come(&bench, &users[2], 30, 0);
+    assert_int_equal(nj_hub_count(&bench), 1);
+    assert_int_equal(interval_of(&users[0]), 2 * NJ_US_PER_S);
+    nj_hub_leave(&users[1]);
+    assert_int_equal(interval_of(&users[0]), 10 * NJ_US_PER_S);
+    nj_hub_leave(&users[0]);
+    assert_int_equal(interval_of(&users[2]), 30 * NJ_US_PER_S);
+    nj_hub_leave(&users[2]); // in its grace period
+    come(&bench, &users[0], 1, 0);
+    assert_int_equal(nj_hub_count(&bench), 1);
+    assert_int_equal(interval_of(&users[0]), NJ_US_PER_S);
+    nj_buf_init(&text, 1 << 20);
+    nj_metrics_write(bench.metrics, &text);
+    assert_non_null(strstr(text.data, "stream_users{stream=\"http://127.0.0.1:1/a\"}"));
+    assert_null(strstr(text.data, "#2"));
+    nj_buf_finish(&text);
+    for (int i = 0; i < 3; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
+// A picture of this time comes to the stream; its source cannot connect and has none of its own.
+static void show_picture(const struct nj_hub_user *user, int tenths)
+{
+    struct nj_stream *stream = user->user->stream;
+    struct nj_frame *frame = NULL;
+    assert_int_equal(nj_frame_allocate(16, 16, NJ_PIXEL_I420, &frame), 0);
+    frame->captured_mono_us = tenths * (nj_us)NJ_US_PER_S / 10;
+    nj_stream_users_sink(stream).frame(stream, frame);
+    nj_frame_unref(frame);
+}
+
+static void each_user_of_snapshots_is_paced_by_its_own_interval(void **state)
+{
+    enum { FAST, SLOW, SELDOM, USERS };
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[USERS];
+    (void)state;
+    nj_hub_init(&bench, false);
+    for (int i = 0; i < USERS; i++)
+        nj_hub_user_init(&users[i]);
+    come(&bench, &users[FAST], 1, 5);
+    come(&bench, &users[SLOW], 4, 5);
+    come(&bench, &users[SELDOM], 1, 0.25);         // of a low rate
+    for (int second = 100; second < 116; second++) // an answer in time, the next one late
+        show_picture(&users[FAST], 10 * second + 4 * (second % 2));
+    assert_int_equal(nj_hub_user_frames(&users[FAST]), 16);
+    assert_int_equal(nj_hub_user_frames(&users[SLOW]), 4);
+    assert_int_equal(nj_hub_user_frames(&users[SELDOM]), 4);
+    nj_hub_leave(&users[FAST]);
+    nj_hub_leave(&users[SELDOM]);
+    for (int second = 120; second < 136; second += 4) // now the source is as slow as he is
+        show_picture(&users[SLOW], 10 * second - (second % 8 == 0 ? 0 : 15));
+    assert_int_equal(nj_hub_user_frames(&users[SLOW]), 8);
+    for (int i = 0; i < USERS; i++)
         nj_hub_user_finish(&users[i]);
     nj_hub_finish(&bench);
 }
@@ -415,6 +504,8 @@ int streams_test(void)
         cmocka_unit_test(stream_outlives_its_last_user_by_the_grace_period),
         cmocka_unit_test(new_user_looks_at_the_picture_that_is_there),
         cmocka_unit_test(each_user_gets_its_own_rate),
+        cmocka_unit_test(snapshots_are_polled_at_the_smallest_interval_of_those_who_are_there),
+        cmocka_unit_test(each_user_of_snapshots_is_paced_by_its_own_interval),
         cmocka_unit_test(giving_up_is_told_and_a_new_user_revives),
         cmocka_unit_test(last_error_of_a_stream_is_among_its_metrics),
         cmocka_unit_test(leaving_while_told_is_safe),
