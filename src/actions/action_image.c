@@ -115,28 +115,14 @@ void nj_action_make_image(struct nj_action_job *job)
     }
 }
 
-static void handle_saved(struct nj_redis_command *command, const struct nj_redis_reply *reply)
-{
-    struct nj_action_job *job = NJ_CONTAINER_OF(command, struct nj_action_job, command);
-    const struct nj_error why = reply->error;
-    nj_action_tried(job, reply->rc, &why);
-}
-
 static void save_redis(struct nj_action_job *job)
 {
     const struct nj_action_image *image = job->image;
-    struct nj_error why = {0};
     char seconds[32];
     snprintf(seconds, sizeof seconds, "%" PRId64, image->expire_seconds);
     const char *const words[] = {"SET", job->key, image->bytes, "EX", seconds};
     const size_t lengths[] = {3, strlen(job->key), image->length, 2, strlen(seconds)};
-    job->command = (struct nj_redis_command){.words = words,
-                                             .lengths = lengths,
-                                             .count = image->expire_seconds > 0 ? 5 : 3,
-                                             .done = handle_saved};
-    const int rc = nj_redis_send(job->target->redis, &job->command, &why);
-    if (rc != 0)
-        nj_action_tried(job, rc, &why);
+    nj_action_ask_redis(job, words, lengths, image->expire_seconds > 0 ? 5 : 3);
 }
 
 static int apply_row(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)

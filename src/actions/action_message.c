@@ -30,23 +30,11 @@ int nj_action_resolve_message(struct nj_action_job *job, const struct nj_action_
     return rc;
 }
 
-static void handle_published(struct nj_redis_command *command, const struct nj_redis_reply *reply)
-{
-    struct nj_action_job *job = NJ_CONTAINER_OF(command, struct nj_action_job, command);
-    const struct nj_error why = reply->error;
-    nj_action_tried(job, reply->rc, &why);
-}
-
 static void publish_redis(struct nj_action_job *job)
 {
     const char *const words[] = {"PUBLISH", job->channel, job->text};
     const size_t lengths[] = {strlen("PUBLISH"), strlen(job->channel), job->text_length};
-    struct nj_error why = {0};
-    job->command = (struct nj_redis_command){
-        .words = words, .lengths = lengths, .count = 3, .done = handle_published};
-    const int rc = nj_redis_send(job->target->redis, &job->command, &why);
-    if (rc != 0)
-        nj_action_tried(job, rc, &why);
+    nj_action_ask_redis(job, words, lengths, NJ_COUNT_OF(words));
 }
 
 void nj_action_try_publish(struct nj_action_job *job)

@@ -261,6 +261,9 @@ int nj_action_target_get(struct nj_action_runner *runner, const struct nj_action
 // The breaker of the host of `url`; *out NULL when there is no room for one more.
 void nj_action_target_http(struct nj_action_runner *runner, const char *url,
                            struct nj_action_target **out);
+// One try: the command of these words, which are copied, to the target's Redis. Its answer ends it.
+void nj_action_ask_redis(struct nj_action_job *job, const char *const *words, const size_t *lengths,
+                         size_t count);
 void nj_action_targets_destroy(struct nj_action_runner *runner);
 
 // action_keep.c

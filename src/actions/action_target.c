@@ -315,6 +315,24 @@ void nj_action_target_http(struct nj_action_runner *runner, const char *url,
         *out = NULL; // works without a breaker too
 }
 
+static void handle_reply(struct nj_redis_command *command, const struct nj_redis_reply *reply)
+{
+    struct nj_action_job *job = NJ_CONTAINER_OF(command, struct nj_action_job, command);
+    const struct nj_error why = reply->error;
+    nj_action_tried(job, reply->rc, &why);
+}
+
+void nj_action_ask_redis(struct nj_action_job *job, const char *const *words, const size_t *lengths,
+                         size_t count)
+{
+    struct nj_error why = {0};
+    job->command = (struct nj_redis_command){
+        .words = words, .lengths = lengths, .count = count, .done = handle_reply};
+    const int rc = nj_redis_send(job->target->redis, &job->command, &why);
+    if (rc != 0)
+        nj_action_tried(job, rc, &why);
+}
+
 void nj_action_targets_destroy(struct nj_action_runner *runner)
 {
     struct nj_list *node;
