@@ -7,15 +7,6 @@
 
 #include <math.h>
 
-static int32_t find_class(const struct nj_model *model, const char *name)
-{
-    for (int32_t i = 0; i < model->class_count; i++) {
-        if (nj_text_equal_nocase(model->class_names[i], name))
-            return i;
-    }
-    return -1;
-}
-
 static int read_box(const json_t *item, const struct nj_answer_place *place, struct nj_rect *out,
                     struct nj_error *err)
 {
@@ -103,7 +94,7 @@ static int read_item(const json_t *item, const struct nj_model *model,
     rc = rc != 0 ? rc : read_points(item, place, &detection, err);
     if (rc != 0)
         return rc;
-    detection.class_id = find_class(model, name);
+    detection.class_id = nj_model_class(model, name);
     if (detection.class_id >= 0)
         out->items[out->count++] = detection;
     return 0;

@@ -9,15 +9,6 @@
 
 #include <stdlib.h>
 
-static int find_class(const struct nj_model *model, const char *name)
-{
-    for (int32_t i = 0; i < model->class_count; i++) {
-        if (nj_text_equal_nocase(model->class_names[i], name))
-            return i;
-    }
-    return -1;
-}
-
 static int select_classes(struct nj_detector *detector, const struct nj_text_list *classes,
                           struct nj_error *err)
 {
@@ -27,7 +18,7 @@ static int select_classes(struct nj_detector *detector, const struct nj_text_lis
     if (detector->wanted == NULL)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the classes of a detector");
     for (size_t i = 0; i < classes->count; i++) {
-        const int id = find_class(&detector->model, classes->items[i]);
+        const int32_t id = nj_model_class(&detector->model, classes->items[i]);
         if (id < 0)
             return nj_error_set(err, NJ_E_INVALID,
                                 "detect.classes: \"%s\" is no class of the model \"%s\"",

@@ -376,3 +376,11 @@ void nj_model_finish(struct nj_model *model)
     model->alphabet = NULL;
     model->class_count = model->network_class_count = model->alphabet_count = 0;
 }
+
+int32_t nj_model_class(const struct nj_model *model, const char *name)
+{
+    for (int32_t i = 0; i < model->class_count; i++)
+        if (nj_text_equal_nocase(model->class_names[i], name))
+            return i;
+    return -1;
+}

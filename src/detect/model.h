@@ -82,5 +82,7 @@ int nj_model_load(const char *manifest_path, struct nj_model *out, struct nj_err
 int nj_model_parse(const char *json, size_t length, const char *folder, struct nj_model *out,
                    struct nj_error *err);
 void nj_model_finish(struct nj_model *model);
+// The class of that name, whatever its case; -1: none.
+int32_t nj_model_class(const struct nj_model *model, const char *name);
 
 #endif
