@@ -3,41 +3,18 @@
 // they are lost.
 #include "actions/action.h"
 
+#include "tests/fake/full_disk.h"
 #include "tests/unit/actions/actions_helper.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 int action_keep_test(void);
-
-// No file of this process grows: for database and pictures that is a full disk. Nothing is asserted
-// meanwhile, for what is printed may go to a file.
-struct disk {
-    struct rlimit before;
-    void (*handler)(int);
-};
-
-static void fill(struct disk *disk)
-{
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &disk->before), 0);
-    disk->handler = signal(SIGXFSZ, SIG_IGN);
-    struct rlimit none = disk->before;
-    none.rlim_cur = 0;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-}
-
-static void relieve(const struct disk *disk)
-{
-    (void)setrlimit(RLIMIT_FSIZE, &disk->before);
-    (void)signal(SIGXFSZ, disk->handler);
-}
 
 static struct nj_action_stats stats_of(struct world *world)
 {
@@ -52,9 +29,9 @@ static bool none_under_way(struct world *world)
 }
 
 // Hands all over and waits until each ended, on a clock that moves, with the disk full.
-static struct nj_action_stats fail_on_a_full_disk(struct world *world, struct disk *disk)
+static struct nj_action_stats fail_on_a_full_disk(struct world *world, struct nj_full_disk *disk)
 {
-    fill(disk);
+    nj_full_disk_begin(disk, 0);
     for (size_t i = 0; i < now->count; i++)
         actions_run(world, i, "s1");
     for (int i = 0; i < 2000 && !none_under_way(world); i++) {
@@ -75,7 +52,7 @@ static void until_none_is_held(struct world *world)
 static void letters_wait_in_memory_while_the_disk_is_full(void **state)
 {
     struct world *world = *state;
-    struct disk disk;
+    struct nj_full_disk disk;
     world_start(world);
     add_record(NJ_ACTION_POSTGRESQL_UPDATE, "nobody");
     add_image("k");
@@ -84,7 +61,7 @@ static void letters_wait_in_memory_while_the_disk_is_full(void **state)
     const size_t letters = world_count_letters(world);
     world_advance(world, 600 * (nj_us)NJ_US_PER_S); // however long it takes
     struct nj_action_stats later = stats_of(world);
-    relieve(&disk);
+    nj_full_disk_end(&disk);
     assert_int_equal(full.under_way, 0);
     assert_int_equal(now->ended_count, 3); // nobody waits for the disk
     assert_int_not_equal(now->items[0].rc, 0);
@@ -112,11 +89,11 @@ static void letters_wait_in_memory_while_the_disk_is_full(void **state)
 static void held_image_is_saved_once_it_is_requeued(void **state)
 {
     struct world *world = *state;
-    struct disk disk;
+    struct nj_full_disk disk;
     world_start(world);
     add_image("k");
     fail_on_a_full_disk(world, &disk);
-    relieve(&disk);
+    nj_full_disk_end(&disk);
     until_none_is_held(world);
     assert_int_equal(world_count_letters(world), 1);
     world_requeue(world);
@@ -132,13 +109,13 @@ static void held_image_is_saved_once_it_is_requeued(void **state)
 static void held_beyond_the_bound_is_counted_as_lost(void **state)
 {
     struct world *world = *state;
-    struct disk disk;
+    struct nj_full_disk disk;
     world_set(world, "actions.max_waiting=2");
     world_set(world, "actions.tries=0");
     world_start(world);
     for (int i = 0; i < 4; i++)
         add_image("k");
-    fill(&disk);
+    nj_full_disk_begin(&disk, 0);
     for (size_t i = 0; i < now->count;
          i++) { // one by one: under way they have a bound of their own
         actions_run(world, i, "s1");
@@ -146,7 +123,7 @@ static void held_beyond_the_bound_is_counted_as_lost(void **state)
             world_turn(world);
     }
     struct nj_action_stats full = stats_of(world);
-    relieve(&disk);
+    nj_full_disk_end(&disk);
     assert_int_equal(full.held, 2);
     assert_int_equal(full.lost, 2);
     until_none_is_held(world);
@@ -159,7 +136,7 @@ static void held_beyond_the_bound_of_bytes_is_counted_as_lost(void **state)
     struct world *world = *state;
     enum { LONG = 50000 };
     static char text[LONG + 1];
-    struct disk disk;
+    struct nj_full_disk disk;
     int port = 0;
     const int fd = actions_bind_closed(&port);
     memset(text, 'a', LONG);
@@ -172,13 +149,13 @@ static void held_beyond_the_bound_of_bytes_is_counted_as_lost(void **state)
         add_message(NJ_ACTION_REDIS_PUBLISH, "cars", "{image_key}");
     add_message(NJ_ACTION_REDIS_PUBLISH, "cars", "short");
     const struct nj_action_stats full = fail_on_a_full_disk(world, &disk);
-    relieve(&disk);
+    nj_full_disk_end(&disk);
     assert_int_equal(full.held, 3);
     assert_int_equal(full.lost, 1);
     until_none_is_held(world);
     assert_int_equal(world_count_letters(world), 3);
     fail_on_a_full_disk(world, &disk); // the bytes of those that were stored are free again
-    relieve(&disk);
+    nj_full_disk_end(&disk);
     assert_int_equal(stats_of(world).held, 3);
     assert_int_equal(stats_of(world).lost, 2);
     close(fd);
@@ -205,13 +182,13 @@ static void letter_that_can_never_be_stored_is_lost_and_not_held(void **state)
 static void stop_stores_what_is_held_when_there_is_room(void **state)
 {
     struct world *world = *state;
-    struct disk disk;
+    struct nj_full_disk disk;
     world_set(world, "actions.retry_seconds=3600"); // nobody tries before the stop does
     world_set(world, "actions.tries=0");
     world_start(world);
     add_image("k");
     struct nj_action_stats full = fail_on_a_full_disk(world, &disk);
-    relieve(&disk);
+    nj_full_disk_end(&disk);
     assert_int_equal(full.held, 1);
     world_stop(world, NJ_US_PER_S);
     world_start(world);
@@ -221,14 +198,14 @@ static void stop_stores_what_is_held_when_there_is_room(void **state)
 static void stop_on_a_full_disk_ends_at_its_deadline(void **state)
 {
     struct world *world = *state;
-    struct disk disk;
+    struct nj_full_disk disk;
     world_set(world, "actions.tries=0");
     world_start(world);
     add_image("k");
     add_image("l");
     struct nj_action_stats full = fail_on_a_full_disk(world, &disk);
     world_stop(world, NJ_US_PER_S); // it returns
-    relieve(&disk);
+    nj_full_disk_end(&disk);
     assert_int_equal(full.held, 2);
     world_start(world);
     assert_int_equal(world_count_letters(world), 0);

@@ -2,6 +2,7 @@
 // Events over the API: filters, cursors, detail, changes guarded by version, statistics.
 #include "http/http.h"
 
+#include "tests/fake/full_disk.h"
 #include "tests/unit/http/http_helper.h"
 #include "util/mem.h"
 
@@ -235,11 +236,11 @@ static void changes_are_stored_told_and_guarded(void **state)
 static void change_that_a_full_disk_cannot_keep_says_so(void **state)
 {
     struct http_fixture *fixture = *state;
-    struct http_full_disk disk;
+    struct nj_full_disk disk;
     fill(fixture);
-    http_disk_fill(&disk);
+    nj_full_disk_begin(&disk, 0);
     const struct nj_answer *answer = patch(fixture, "", "{\"reviewed\":true}");
-    http_disk_empty(&disk);
+    nj_full_disk_end(&disk);
     http_expect(answer, 503, "The disk of the database is full");
     assert_null(strstr(answer->body, "/tmp"));
     http_expect(patch(fixture, "", "{\"reviewed\":true}"), 200, "\"reviewed\":true");

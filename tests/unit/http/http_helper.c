@@ -12,7 +12,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,21 +311,6 @@ void http_expect(const struct nj_answer *answer, int status, const char *part)
 {
     if (answer->status != status || strstr(answer->body, part) == NULL)
         fail_msg("%d \"%.400s\" instead of %d \"%s\"", answer->status, answer->body, status, part);
-}
-
-void http_disk_fill(struct http_full_disk *disk)
-{
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &disk->before), 0);
-    disk->handler = signal(SIGXFSZ, SIG_IGN);
-    struct rlimit none = disk->before;
-    none.rlim_cur = 0;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-}
-
-void http_disk_empty(const struct http_full_disk *disk)
-{
-    (void)setrlimit(RLIMIT_FSIZE, &disk->before);
-    (void)signal(SIGXFSZ, disk->handler);
 }
 
 struct body_op {

@@ -10,8 +10,6 @@
 #include "tests/fake/loop_client.h"
 #include "tests/fake/temp_dir.h"
 
-#include <sys/resource.h>
-
 enum { HTTP_TEST_NOW_S = 1769250600 }; // 2026-01-24T10:30:00Z
 
 struct http_fixture {
@@ -55,14 +53,6 @@ const struct nj_answer *http_get(struct http_fixture *fixture, const char *path)
 json_t *http_json(struct http_fixture *fixture, const char *path, int status);
 // Status and `part` of the body.
 void http_expect(const struct nj_answer *answer, int status, const char *part);
-
-// From fill to empty no file can grow, which is a full disk for the database.
-struct http_full_disk {
-    struct rlimit before;
-    void (*handler)(int);
-};
-void http_disk_fill(struct http_full_disk *disk);
-void http_disk_empty(const struct http_full_disk *disk);
 
 // Runs `body` as one write operation.
 typedef int (*http_body)(struct nj_db *db, void *arg, struct nj_error *err);

@@ -2,6 +2,7 @@
 // What pipelines saved, through the API: records by table and key, images by key.
 #include "http/http_priv.h"
 #include "storage/store_records.h"
+#include "tests/fake/full_disk.h"
 #include "tests/fake/redis_server.h"
 #include "tests/unit/http/http_helper.h"
 #include "util/mem.h"
@@ -282,13 +283,13 @@ static void image_whose_key_has_slashes_is_asked_for_by_query(void **state)
 static void image_that_a_full_disk_cannot_delete_says_so(void **state)
 {
     struct saved *saved = *state;
-    struct http_full_disk disk;
+    struct nj_full_disk disk;
     char path[1024], url[256];
     save_image(saved, path);
     snprintf(url, sizeof url, "/api/images/%s", image_key);
-    http_disk_fill(&disk);
+    nj_full_disk_begin(&disk, 0);
     const struct nj_answer *answer = http_ask(saved->http, "DELETE", url, "", NULL);
-    http_disk_empty(&disk);
+    nj_full_disk_end(&disk);
     http_expect(answer, 503, "The disk of the database is full");
     http_expect(answer, 503, "Make room");
     assert_null(strstr(answer->body, "/tmp"));

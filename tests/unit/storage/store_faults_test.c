@@ -3,6 +3,7 @@
 #include "storage/migrations_priv.h"
 #include "storage/store.h"
 #include "storage/store_work.h"
+#include "tests/fake/full_disk.h"
 #include "tests/unit/storage/rows_helper.h"
 #include "util/mem.h"
 
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,13 +151,9 @@ static void full_disk_fails_clearly_and_recovers_by_itself(void **state)
 {
     struct nj_store_fixture *f = *state;
     struct nj_store_stats stats;
-    struct rlimit before, tight;
+    struct nj_full_disk disk;
     assert_int_equal(put(f, 10), 0);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
-    tight = before;
-    tight.rlim_cur = 256 * 1024;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    nj_full_disk_begin(&disk, 256 * 1024);
     int rc = 0;
     int64_t stored = 1;
     for (int i = 0; i < 200 && (rc = put(f, 4000)) == 0; i++)
@@ -166,8 +162,7 @@ static void full_disk_fails_clearly_and_recovers_by_itself(void **state)
     bool small_fails_too = put(f, 10) != 0;
     bool nothing_is_written = nj_test_write(f, change_nothing, NULL) == 0;
     nj_store_get_stats(f->store, &stats);
-    (void)setrlimit(RLIMIT_FSIZE, &before);
-    (void)signal(SIGXFSZ, handler);
+    nj_full_disk_end(&disk);
     assert_int_equal(rc, NJ_E_FULL);
     assert_non_null(strstr(f->err.text, f->db_path));
     assert_true(small_fails_too && nothing_is_written);
@@ -210,17 +205,13 @@ static void operation_too_big_for_the_disk_does_not_take_its_group(void **state)
     struct nj_store_fixture *f = *state;
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
-    struct rlimit before, tight;
+    struct nj_full_disk disk;
     nj_store_close(f->store);
     f->store = NULL;
     f->options.group_wait_us = 60 * (nj_us)NJ_US_PER_S; // all three together
     f->options.group_max = 3;
     assert_int_equal(nj_store_open(&f->options, &f->clock.clock, &f->store, &f->err), 0);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
-    tight = before;
-    tight.rlim_cur = 128 * 1024;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    nj_full_disk_begin(&disk, 128 * 1024);
     int left = 3;
     struct sized ops[3] = {{.length = 10}, {.length = 200000}, {.length = 10}};
     for (int i = 0; i < 3; i++) {
@@ -234,8 +225,7 @@ static void operation_too_big_for_the_disk_does_not_take_its_group(void **state)
     while (left > 0)
         (void)pthread_cond_wait(&cond, &mutex);
     (void)pthread_mutex_unlock(&mutex);
-    (void)setrlimit(RLIMIT_FSIZE, &before);
-    (void)signal(SIGXFSZ, handler);
+    nj_full_disk_end(&disk);
     assert_int_equal(ops[0].rc, 0);
     assert_int_equal(ops[1].rc, NJ_E_FULL);
     assert_int_equal(ops[2].rc, 0);
