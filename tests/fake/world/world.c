@@ -470,6 +470,15 @@ size_t world_count_letters(struct world *world)
     return count;
 }
 
+void world_expect_nothing_done(struct world *world)
+{
+    struct nj_action_stats stats;
+    nj_action_runner_get_stats(world->actions, &stats);
+    assert_int_equal(stats.done + stats.failed, 0);
+    assert_int_equal(world->message_count, 0);
+    assert_int_equal(world_count_letters(world), 0);
+}
+
 static int apply_requeue(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
     return nj_work_queue_requeue(NJ_CONTAINER_OF(op, struct look, op)->queue, db, 0, err);

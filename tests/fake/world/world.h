@@ -106,6 +106,7 @@ const char *world_record(struct world *world, const char *table, const char *key
 // there.
 void world_expect_record(struct world *world, const char *brand, const char *body);
 size_t world_count_letters(struct world *world);
+void world_expect_nothing_done(struct world *world); // no action, message or letter
 // Oldest first; nj_letter_page_finish it.
 struct nj_letter_page world_letters(struct world *world);
 void world_requeue(struct world *world); // the oldest letter

@@ -3,7 +3,7 @@
 // open is not made. And the passwords that an archive may refer to.
 #include "archives/archive.h"
 
-#include "tests/fake/world/zip.h"
+#include "tests/unit/archives/archives_helper.h"
 #include "util/file.h"
 #include "util/mem.h"
 
@@ -19,23 +19,6 @@
 #include <unistd.h>
 
 int archive_pack_test(void);
-
-static int set_up(void **state)
-{
-    struct nj_temp_dir *dir = calloc(1, sizeof *dir);
-    if (dir == NULL)
-        return -1;
-    nj_temp_dir_init(dir);
-    *state = dir;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    nj_temp_dir_finish(*state);
-    free(*state);
-    return 0;
-}
 
 static void put(const struct nj_temp_dir *dir, const char *name, const char *text)
 {
@@ -264,17 +247,19 @@ static void secret_in_a_pipe_or_folder_is_refused_without_waiting(void **state)
 int archive_pack_test(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_packed_opens, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_packed_opens, archives_set_up, archives_tear_down),
         cmocka_unit_test_setup_teardown(equal_files_give_equal_archives_with_a_folder_of_their_name,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_would_not_open_is_not_made, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(folders_and_links_are_not_packed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(converting_puts_exported_models_in_place_of_pytorch, set_up,
-                                        tear_down),
+                                        archives_set_up, archives_tear_down),
+        cmocka_unit_test_setup_teardown(what_would_not_open_is_not_made, archives_set_up,
+                                        archives_tear_down),
+        cmocka_unit_test_setup_teardown(folders_and_links_are_not_packed, archives_set_up,
+                                        archives_tear_down),
+        cmocka_unit_test_setup_teardown(converting_puts_exported_models_in_place_of_pytorch,
+                                        archives_set_up, archives_tear_down),
         cmocka_unit_test_setup_teardown(secret_in_a_pipe_or_folder_is_refused_without_waiting,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_listed_secrets_are_given_to_an_archive, set_up,
-                                        tear_down),
+                                        archives_set_up, archives_tear_down),
+        cmocka_unit_test_setup_teardown(only_listed_secrets_are_given_to_an_archive,
+                                        archives_set_up, archives_tear_down),
     };
     return cmocka_run_group_tests_name("archive_pack", tests, NULL, NULL);
 }

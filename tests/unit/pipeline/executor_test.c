@@ -14,15 +14,6 @@
 
 int executor_test(void);
 
-static void expect_no_effects(struct world *world)
-{
-    struct nj_action_stats stats;
-    nj_action_runner_get_stats(world->actions, &stats);
-    assert_int_equal(stats.done + stats.failed, 0);
-    assert_int_equal(world->message_count, 0);
-    assert_int_equal(world_count_letters(world), 0);
-}
-
 #define NESTED(front)                                                                              \
     "{\"pipeline\":{" ROOT "," SAVE_AND_PUBLISH ",\"branches\":[{" NODE(                           \
         "front_v1", "plate") ",\"crop\":true,\"cropClass\":\"Frontal\","                           \
@@ -65,7 +56,7 @@ static void deep_branch_that_would_not_run_is_known_before_any_effect(void **sta
     assert_false(world->result.found);
     assert_string_equal(world->result.why_not,
                         "branch car_brand_cls_v1 would not run: front_v1 saw nothing for sure");
-    expect_no_effects(world);
+    world_expect_nothing_done(world);
 }
 
 static void model_that_fails_before_the_effects_is_no_reason_to_refuse(void **state)
@@ -281,7 +272,7 @@ static void failing_root_is_an_error_with_its_reason(void **state)
     assert_int_equal(world->result.rc, NJ_E_UNAVAILABLE);
     assert_non_null(strstr(world->result.error.text, "car_frontal_detection_v1: gone"));
     assert_false(world->result.found);
-    expect_no_effects(world);
+    world_expect_nothing_done(world);
 }
 
 static void cancelled_run_ends_soon_and_once(void **state)
@@ -308,7 +299,7 @@ static void cancelled_run_ends_soon_and_once(void **state)
     world_unblock(world, &block);
     world_until(world, world_is_quiet);
     assert_int_equal(world->results, 2);
-    expect_no_effects(world);
+    world_expect_nothing_done(world);
 }
 
 static void record_that_the_archive_makes_itself_has_the_session(void **state)

@@ -47,15 +47,6 @@ static void expect_picture(struct world *world, const char *key, int32_t width, 
     free(got.image.bytes);
 }
 
-static void expect_no_effects(struct world *world)
-{
-    struct nj_action_stats stats;
-    nj_action_runner_get_stats(world->actions, &stats);
-    assert_int_equal(stats.done + stats.failed, 0);
-    assert_int_equal(world->message_count, 0);
-    assert_int_equal(world_count_letters(world), 0);
-}
-
 static void trace_saves_publishes_and_records_one_car(void **state)
 {
     struct world *world = *state;
@@ -132,7 +123,7 @@ static void car_without_a_front_has_no_side_effects(void **state)
                         "branch car_brand_cls_v1 would not run: no Frontal was seen");
     assert_string_equal(world->result.session_id, "");
     assert_int_equal(world->result.detection_count, 1);
-    expect_no_effects(world);
+    world_expect_nothing_done(world);
 }
 
 #define DOUBTFUL_FRONT                                                                             \
@@ -150,7 +141,7 @@ static void doubtful_front_does_not_trigger_its_branch(void **state)
     assert_false(world->result.found);
     assert_string_equal(world->result.why_not,
                         "branch car_brand_cls_v1 would not run: Frontal 0.82 is below 0.85");
-    expect_no_effects(world);
+    world_expect_nothing_done(world);
 }
 
 static void nothing_expected_or_nothing_at_all_ends_without_effects(void **state)
@@ -175,7 +166,7 @@ static void nothing_expected_or_nothing_at_all_ends_without_effects(void **state
     assert_false(world->result.found);
     assert_string_equal(world->result.why_not, "none of the expected classes was seen (Car, ...)");
     assert_int_equal(world->result.detection_count, 1);
-    expect_no_effects(world);
+    world_expect_nothing_done(world);
 }
 
 static void failed_branch_leaves_its_column_under_any(void **state)
