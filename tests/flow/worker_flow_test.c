@@ -14,28 +14,6 @@
 
 int worker_flow_test(void);
 
-#define DOCUMENT(more)                                                                             \
-    "{\"pipeline\":{" more                                                                         \
-    "\"modelId\":\"car_frontal_v1\",\"modelFile\":\"frontal.onnx\",\"crop\":false,"                \
-    "\"triggerClasses\":[\"Car\",\"Frontal\"],\"minConfidence\":0.8,\"multiClass\":true,"          \
-    "\"expectedClasses\":[\"Car\",\"Frontal\"],"                                                   \
-    "\"tracking\":{\"enabled\":true,\"method\":\"botsort\",\"stabilityThreshold\":4},"             \
-    "\"actions\":[{\"type\":\"redis_save_image\",\"region\":\"Frontal\",\"expire_seconds\":600,"   \
-    "\"key\":\"inference:{display_id}:{timestamp}:{session_id}:{filename}\"}],"                    \
-    "\"branches\":["                                                                               \
-    "{\"modelId\":\"car_brand_cls_v1\",\"modelFile\":\"brand.onnx\",\"crop\":true,"                \
-    "\"cropClass\":\"Frontal\",\"triggerClasses\":[\"Frontal\"],\"minConfidence\":0.85,"           \
-    "\"parallel\":true,\"branches\":[]},"                                                          \
-    "{\"modelId\":\"car_bodytype_cls_v1\",\"modelFile\":\"body.onnx\",\"crop\":true,"              \
-    "\"cropClass\":\"Car\",\"triggerClasses\":[\"Car\"],\"minConfidence\":0.85,"                   \
-    "\"parallel\":true,\"branches\":[]}],"                                                         \
-    "\"parallelActions\":[{\"type\":\"postgresql_update_combined\",\"table\":\"car_frontal_"       \
-    "info\","                                                                                      \
-    "\"key_field\":\"session_id\",\"key_value\":\"{session_id}\","                                 \
-    "\"waitForBranches\":[\"car_brand_cls_v1\",\"car_bodytype_cls_v1\"],"                          \
-    "\"fields\":{\"car_brand\":\"{car_brand_cls_v1.brand}\","                                      \
-    "\"car_body_type\":\"{car_bodytype_cls_v1.body_type}\"}}]}}"
-
 static int setup(void **state)
 {
     struct worker *worker = calloc(1, sizeof *worker);
@@ -80,22 +58,13 @@ static void wait_for_both(struct worker *worker, const char *found)
         fail_msg("ready %d, first display %d, second %d", ready, first, second);
 }
 
-static void let_pass(struct worker *worker, nj_us us)
-{
-    const nj_us until_us = nj_mono_us(&worker->flow->clock.clock) + us;
-    while (nj_mono_us(&worker->flow->clock.clock) < until_us) {
-        const char *text = worker_next(worker);
-        assert_null(strstr(text, "\"type\":\"imageDetection\""));
-    }
-}
-
 static void one_car_before_two_displays(void **state)
 {
     struct worker *worker = *state;
     static const char *const both[] = {"d1;c1", "d2;c1"};
     static const char found[] = "\"carBrand\":\"Honda\"";
     char value[256];
-    start(worker, DOCUMENT(""), WORKER_SEEN);
+    start(worker, WORKER_DOCUMENT(""), WORKER_SEEN);
     worker_ask_for(worker, both, 2);
     wait_for_both(worker, found);
     struct nj_subscription_stats stats;
@@ -103,14 +72,12 @@ static void one_car_before_two_displays(void **state)
     assert_int_equal(stats.runs, 2);
     assert_int_equal(stats.models_ready, 1); // one archive, loaded once
 
-    nj_ws_send(&worker->backend, "{\"type\":\"setSessionId\",\"payload\":{\"displayIdentifier\":"
-                                 "\"d1\",\"sessionId\":4711}}");
+    worker_tell(worker, "setSessionId", "\"sessionId\":4711");
     worker_wait_for(worker, "patchSession", "\"sessionId\":4711", found);
-    let_pass(worker, 3 * (nj_us)NJ_US_PER_S);
-    nj_ws_send(&worker->backend, "{\"type\":\"setSessionId\",\"payload\":{\"displayIdentifier\":"
-                                 "\"d1\",\"sessionId\":null}}");
+    worker_let_pass(worker, 3 * (nj_us)NJ_US_PER_S);
+    worker_tell(worker, "setSessionId", "\"sessionId\":null");
     worker_wait_for(worker, "stateReport", "\"sessionState\":\"hold\"", "d1;c1");
-    let_pass(worker, 3 * (nj_us)NJ_US_PER_S); // the same car is still there
+    worker_let_pass(worker, 3 * (nj_us)NJ_US_PER_S); // the same car is still there
     nj_subscriptions_get_stats(worker->flow->app->subscriptions, &stats);
     assert_int_equal(stats.runs, 2);
 
@@ -131,7 +98,7 @@ static void backend_that_comes_back_finds_everything_running(void **state)
 {
     struct worker *worker = *state;
     static const char *const one[] = {"d1;c1"};
-    start(worker, DOCUMENT(""), WORKER_SEEN);
+    start(worker, WORKER_DOCUMENT(""), WORKER_SEEN);
     worker_ask_for(worker, one, 1);
     worker_wait_for(worker, "imageDetection", "d1;c1", "Honda");
     nj_loop_client_close(&worker->backend);
@@ -139,50 +106,11 @@ static void backend_that_comes_back_finds_everything_running(void **state)
     worker_come(worker);
     worker_ask_for(worker, one, 1);
     worker_wait_for(worker, "stateReport", "\"modelState\":\"ready\"", "\"online\":true");
-    let_pass(worker, 2 * (nj_us)NJ_US_PER_S);
+    worker_let_pass(worker, 2 * (nj_us)NJ_US_PER_S);
     struct nj_subscription_stats stats;
     nj_subscriptions_get_stats(worker->flow->app->subscriptions, &stats);
     assert_int_equal(stats.restarts, 0);
     assert_int_equal(stats.runs, 1);
-}
-
-// A branch would not run, which is known before anything is done.
-static void car_without_its_front_leaves_nothing_in_the_store(void **state)
-{
-    struct worker *worker = *state;
-    static const char *const one[] = {"d1;c1"};
-    start(worker, DOCUMENT("\"partial_branches\":\"any\","), "[[" WORKER_CAR "]]");
-    worker_ask_for(worker, one, 1);
-    worker_until_run_is_over(worker);
-    assert_int_equal(flow_sql_int(worker->flow, "SELECT count(*) FROM pipeline_records"), 0);
-    assert_int_equal(flow_sql_int(worker->flow, "SELECT count(*) FROM saved_images"), 0);
-    assert_int_equal(flow_sql_int(worker->flow, "SELECT count(*) FROM dead_letters"), 0);
-}
-
-static void record_stays_as_it_is_when_branches_are_late_under_all(void **state)
-{
-    struct worker *worker = *state;
-    static const char *const one[] = {"d1;c1"};
-    struct worker_gate gates[2];
-    char first[512], record[512];
-    start(worker, DOCUMENT("\"partial_branches\":\"all\","), WORKER_SEEN);
-    worker_ask_for(worker, one, 1);
-    struct worker_gate *gate = worker_until_run_is_held(worker, gates);
-    flow_until_sql(worker->flow, 1, "SELECT count(*) FROM saved_images");
-    worker_until_written(worker); // the first record and the image
-    flow_sql_text(worker->flow, "SELECT group_concat(json) FROM pipeline_records", first,
-                  sizeof first);
-    assert_non_null(strstr(first, "No model available"));
-    flow_advance(worker->flow, 31 * (nj_us)NJ_US_PER_S);
-    worker_gate_open(gate);
-    const char *text = worker_wait_for(worker, "imageDetection", "d1;c1", "Car");
-    assert_null(strstr(text, "Honda"));
-    worker_until_written(worker);
-    flow_sql_text(worker->flow, "SELECT group_concat(json) FROM pipeline_records", record,
-                  sizeof record);
-    assert_string_equal(record, first);
-    assert_int_equal(flow_sql_int(worker->flow, "SELECT count(*) FROM saved_images"), 1);
-    assert_int_equal(flow_sql_int(worker->flow, "SELECT count(*) FROM dead_letters"), 0);
 }
 
 int worker_flow_test(void)
@@ -191,10 +119,6 @@ int worker_flow_test(void)
         cmocka_unit_test_setup_teardown(one_car_before_two_displays, setup, teardown),
         cmocka_unit_test_setup_teardown(backend_that_comes_back_finds_everything_running, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(car_without_its_front_leaves_nothing_in_the_store, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(record_stays_as_it_is_when_branches_are_late_under_all,
-                                        setup, teardown),
     };
     return cmocka_run_group_tests_name("detector worker", tests, NULL, NULL);
 }

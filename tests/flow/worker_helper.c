@@ -61,7 +61,8 @@ static void start_camera(struct worker *worker)
 {
     char file[NJ_TEMP_PATH_MAX];
     struct nj_error err = {0};
-    const struct nj_test_camera_mount mount = {.name = "c1", .file = nj_test_video("small", file)};
+    const struct nj_test_camera_mount mount = {
+        .name = "c1", .file = nj_test_video(worker->wide ? "small-wide" : "small", file)};
     if (nj_test_camera_create(&(struct nj_test_camera_options){0}, &worker->camera, &err) != 0 ||
         nj_test_camera_add(worker->camera, &mount, &err) != 0)
         fail_msg("%s", err.text);
@@ -117,10 +118,38 @@ void worker_ask_for(struct worker *worker, const char *const *ids, size_t count)
         used += snprintf(list + used, sizeof list - (size_t)used,
                          "%s{\"subscriptionIdentifier\":\"%s\",\"rtspUrl\":\"%s\",\"modelUrl\":"
                          "\"file://%s\",\"modelId\":52,\"modelName\":\"cars\",\"cropX1\":0,"
-                         "\"cropY1\":0,\"cropX2\":%d,\"cropY2\":180}",
-                         i > 0 ? "," : "", ids[i], worker->url, worker->archive, 320 - 20 * (int)i);
+                         "\"cropY1\":0,\"cropX2\":%d,\"cropY2\":%d}",
+                         i > 0 ? "," : "", ids[i], worker->url, worker->archive,
+                         (worker->wide ? 640 : 320) - 20 * (int)i, worker->wide ? 360 : 180);
     snprintf(list + used, sizeof list - (size_t)used, "]}");
     nj_ws_send(&worker->backend, list);
+}
+
+void worker_tell(struct worker *worker, const char *type, const char *member)
+{
+    char text[256];
+    snprintf(text, sizeof text, "{\"type\":\"%s\",\"payload\":{\"displayIdentifier\":\"d1\",%s}}",
+             type, member);
+    nj_ws_send(&worker->backend, text);
+}
+
+static void show(struct worker *worker, const char *video)
+{
+    char file[NJ_TEMP_PATH_MAX];
+    struct nj_error err = {0};
+    assert_true(worker->wide);
+    if (nj_test_camera_switch(worker->camera, "c1", nj_test_video(video, file), &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+void worker_car_leaves(struct worker *worker)
+{
+    show(worker, "small");
+}
+
+void worker_car_comes(struct worker *worker)
+{
+    show(worker, "small-wide");
 }
 
 static bool is_of(const char *text, const char *type)
@@ -143,7 +172,14 @@ const char *worker_wait_for(struct worker *worker, const char *type, const char 
     return NULL;
 }
 
-void worker_until_written(struct worker *worker)
+void worker_let_pass(struct worker *worker, nj_us us)
+{
+    const nj_us until_us = nj_mono_us(&worker->flow->clock.clock) + us;
+    while (nj_mono_us(&worker->flow->clock.clock) < until_us)
+        assert_false(is_of(worker_next(worker), "imageDetection"));
+}
+
+void worker_until_failed(struct worker *worker, uint64_t failed)
 {
     struct nj_action_stats stats;
     for (int i = 0; i < WORKER_STEPS_MAX; i++) {
@@ -153,10 +189,15 @@ void worker_until_written(struct worker *worker)
         (void)worker_next(worker);
     }
     assert_int_equal(stats.under_way, 0);
-    assert_int_equal(stats.failed, 0);
+    assert_int_equal(stats.failed, failed);
 }
 
-static uint64_t runs(const struct worker *worker)
+void worker_until_written(struct worker *worker)
+{
+    worker_until_failed(worker, 0);
+}
+
+uint64_t worker_runs(const struct worker *worker)
 {
     struct nj_subscription_stats stats;
     nj_subscriptions_get_stats(worker->flow->app->subscriptions, &stats);
@@ -165,9 +206,9 @@ static uint64_t runs(const struct worker *worker)
 
 void worker_until_run_is_over(struct worker *worker)
 {
-    for (int i = 0; i < WORKER_STEPS_MAX && runs(worker) == 0; i++)
+    for (int i = 0; i < WORKER_STEPS_MAX && worker_runs(worker) == 0; i++)
         (void)worker_next(worker);
-    assert_int_equal(runs(worker), 1);
+    assert_int_equal(worker_runs(worker), 1);
     for (int i = 0; i < 20; i++) // its end, and whatever it would have done
         (void)worker_next(worker);
     worker_until_written(worker);
@@ -238,15 +279,15 @@ struct worker_gate *worker_until_run_is_held(struct worker *worker, struct worke
     size_t held = 0;
     close_gate(&gates[0], scheduler);
     wait_until(&gates[0], &gates[0].entered);
-    for (int i = 0; i < WORKER_STEPS_MAX && runs(worker) == 0; i++) {
+    for (int i = 0; i < WORKER_STEPS_MAX && worker_runs(worker) == 0; i++) {
         (void)worker_next(worker);
-        if (waiting_jobs(scheduler) == 0 || runs(worker) > 0)
+        if (waiting_jobs(scheduler) == 0 || worker_runs(worker) > 0)
             continue;
         close_gate(&gates[1 - held], scheduler);
         worker_gate_open(&gates[held]);
         held = 1 - held;
         wait_until(&gates[held], &gates[held].entered);
     }
-    assert_int_equal(runs(worker), 1);
+    assert_int_equal(worker_runs(worker), 1);
     return &gates[held];
 }

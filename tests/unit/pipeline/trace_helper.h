@@ -5,11 +5,12 @@
 #define NJ_TESTS_PIPELINE_TRACE_HELPER_H
 
 #define NODE(id, file) "\"modelId\":\"" id "\",\"modelFile\":\"" file ".onnx\""
-#define BRAND_BRANCH                                                                               \
-    "{" NODE("car_brand_cls_v1", "brand") ",\"parallel\":true,\"crop\":true,"                      \
+#define BRAND_BRANCH_WITH(more)                                                                    \
+    "{" NODE("car_brand_cls_v1", "brand") "," more "\"parallel\":true,\"crop\":true,"              \
                                           "\"cropClass\":\"Frontal\",\"resizeTarget\":[64,64],"    \
                                           "\"triggerClasses\":[\"Frontal\"],"                      \
                                           "\"minConfidence\":0.85,\"branches\":[]}"
+#define BRAND_BRANCH BRAND_BRANCH_WITH("")
 #define BODY_BRANCH                                                                                \
     "{" NODE(                                                                                      \
         "car_bodytype_cls_v1",                                                                     \
