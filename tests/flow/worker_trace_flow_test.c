@@ -60,10 +60,10 @@ static void next_car_is_a_new_run_and_the_same_car_is_none(void **state)
     char first[SITE_TEXT_SIZE], second[SITE_TEXT_SIZE];
     start_with_car(site, first);
     begin_fueling(worker);
-    worker_let_pass(worker, 4 * (nj_us)NJ_US_PER_S);
+    worker_let_pass(worker, 3 * (nj_us)NJ_US_PER_S);
     worker_tell(worker, "setSessionId", "\"sessionId\":null");
     worker_wait_for(worker, "stateReport", "\"sessionState\":\"hold\"", "\"sessionId\":null");
-    worker_let_pass(worker, 4 * (nj_us)NJ_US_PER_S);
+    worker_let_pass(worker, 3 * (nj_us)NJ_US_PER_S);
     assert_int_equal(worker_runs(worker), 1);
 
     worker_car_leaves(worker);
