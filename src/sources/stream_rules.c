@@ -22,6 +22,8 @@ static bool lists(const struct nj_address_rules *rules, const char *item)
 
 static bool covers(const struct nj_address_rules *rules, const struct nj_address_rules *more)
 {
+    if (rules->trusted || more->trusted)
+        return rules->trusted;
     if ((more->loopback && !rules->loopback) ||
         (more->private_networks && !rules->private_networks) ||
         (more->public_networks && !rules->public_networks))
@@ -103,6 +105,7 @@ int nj_stream_rules_widen(struct nj_stream_rules **current, const struct nj_addr
         .loopback = old->loopback || more->loopback,
         .private_networks = old->private_networks || more->private_networks,
         .public_networks = old->public_networks || more->public_networks,
+        .trusted = old->trusted || more->trusted,
         .allowed = {wider->items, 0},
         .group = group,
     };

@@ -52,8 +52,8 @@ struct nj_stream_sink {
 
 struct nj_stream_request {
     const struct nj_source_entry *entry;  // copied
-    const struct nj_address_rules *rules; // copied. Held against each
-                                          // connection and redirect, digits also here
+    const struct nj_address_rules *rules; // copied; of each connection and redirect, and of digits
+                                          // here already
     double fps;                           // frames a second wanted by this user at most; 0: all
     struct nj_stream_sink sink;
 };

@@ -466,6 +466,20 @@ static void refusal_of_a_stream_of_two_groups_names_no_foreign_option(void **sta
     nj_stream_rules_finish(rules);
 }
 
+// Where nothing is judged for one user, nothing is for his stream; who is judged gets another one.
+static void trust_of_a_user_goes_along_to_his_stream_and_no_further(void **state)
+{
+    static const struct nj_address_rules judged = {.loopback = true, .private_networks = true};
+    struct nj_stream_rules *rules = NULL;
+    (void)state;
+    assert_int_equal(nj_stream_rules_widen(&rules, &judged), 0);
+    assert_int_equal(nj_stream_rules_widen(&rules, &nj_address_trusted), 0);
+    assert_true(rules->rules.trusted);
+    assert_false(nj_stream_rules_may_share(rules, "rtsp://camera/", &judged));
+    assert_true(nj_stream_rules_may_share(rules, "rtsp://camera/", &nj_address_trusted));
+    nj_stream_rules_finish(rules);
+}
+
 static void metrics_tell_of_each_stream(void **state)
 {
     static const char *const lines[] = {"stream_state{stream=\"null:64x48x50\"} 2",
@@ -514,6 +528,7 @@ int streams_test(void)
         cmocka_unit_test(wrong_entry_leaves_nothing_behind),
         cmocka_unit_test(streams_that_are_shown_the_same_have_metrics_of_their_own),
         cmocka_unit_test(refusal_of_a_stream_of_two_groups_names_no_foreign_option),
+        cmocka_unit_test(trust_of_a_user_goes_along_to_his_stream_and_no_further),
         cmocka_unit_test(metrics_tell_of_each_stream),
     };
     return cmocka_run_group_tests_name("streams", tests, NULL, NULL);
