@@ -62,11 +62,6 @@ const char *nj_http_path(const struct nj_http_request *request)
     return request->head.path;
 }
 
-const char *nj_http_query_raw(const struct nj_http_request *request)
-{
-    return request->head.query;
-}
-
 static size_t count_pairs(const char *query)
 {
     size_t count = 1;

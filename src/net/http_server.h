@@ -57,7 +57,6 @@ void nj_http_server_get_stats(const struct nj_http_server *server,
 // The request, borrowed until it is answered.
 const char *nj_http_method(const struct nj_http_request *request); // "GET"
 const char *nj_http_path(const struct nj_http_request *request);   // decoded, normalised, no query
-const char *nj_http_query_raw(const struct nj_http_request *request); // "" when absent
 // Decoded query value, borrowed; NULL when absent; the first of several.
 const char *nj_http_query(struct nj_http_request *request, const char *name);
 // NULL when absent. "Host" is the authority of an absolute-form target where there is one.
