@@ -4,6 +4,7 @@
 
 #include "detect/turns_priv.h"
 
+#include "health/pipeline_metrics.h"
 #include "util/mem.h"
 #include "util/text.h"
 
@@ -69,8 +70,16 @@ static void count_engine_time_locked(struct nj_scheduler *scheduler, nj_us engin
     *slot = (int32_t)(engine_us < INT32_MAX ? engine_us : INT32_MAX);
 }
 
+// Where there was no picture nothing was detected, and nothing failed.
+static bool is_counted(const struct nj_detect_job *job)
+{
+    return job->rc != NJ_E_AGAIN;
+}
+
 static void count_end_locked(struct nj_scheduler *scheduler, const struct nj_detect_job *job)
 {
+    if (!is_counted(job))
+        return;
     scheduler->stats.jobs++;
     if (job->rc == 0)
         count_engine_time_locked(scheduler, job->result.engine_us);
@@ -82,7 +91,7 @@ static void count_end_locked(struct nj_scheduler *scheduler, const struct nj_det
 
 static void observe(struct nj_scheduler *scheduler, const struct nj_detect_job *job)
 {
-    if (scheduler->metric_ok == NULL)
+    if (scheduler->metric_ok == NULL || !is_counted(job))
         return;
     if (job->rc == 0) {
         nj_metric_add(scheduler->metric_ok, 1);
@@ -338,10 +347,6 @@ static int start_worker(struct worker *worker, int64_t number, struct nj_error *
 static void find_metrics(struct nj_scheduler *scheduler, struct nj_metrics *metrics)
 {
     static const double bounds_s[] = {.002, .005, .01, .02, .05, .1, .2, .5, 1, 5, 30};
-    static const struct nj_metric_spec jobs = {.type = NJ_COUNTER,
-                                               .name = "detect_jobs_total",
-                                               .help = "Pictures given to detection, by result",
-                                               .label = "result"};
     static const struct nj_metric_spec seconds = {.type = NJ_HISTOGRAM,
                                                   .name = "inference_seconds",
                                                   .help = "Time in the inference engine a picture",
@@ -349,9 +354,9 @@ static void find_metrics(struct nj_scheduler *scheduler, struct nj_metrics *metr
                                                   .bound_count = NJ_COUNT_OF(bounds_s)};
     if (metrics == NULL)
         return;
-    scheduler->metric_ok = nj_metrics_get(metrics, &jobs, "ok");
-    scheduler->metric_failed = nj_metrics_get(metrics, &jobs, "failed");
-    scheduler->metric_expired = nj_metrics_get(metrics, &jobs, "expired");
+    scheduler->metric_ok = nj_pipeline_jobs(metrics, "ok");
+    scheduler->metric_failed = nj_pipeline_jobs(metrics, "failed");
+    scheduler->metric_expired = nj_pipeline_jobs(metrics, "expired");
     scheduler->metric_seconds = nj_metrics_get(metrics, &seconds, NULL);
 }
 

@@ -27,7 +27,8 @@ struct nj_detect_job {
     float threshold;     // as in nj_detect_request
     const bool *wanted;  // as in nj_detect_request; valid until `done`
     bool keep;           // perishable, but not replaced by a newer job of its source
-    // Called from: inference thread. Decodes the picture of durable work.
+    // Called from: inference thread. Decodes the picture of durable work. NJ_E_AGAIN: there is none
+    // (any more); the job ends with it and is counted nowhere.
     int (*load)(struct nj_detect_job *job, const struct nj_job_tools *tools, struct nj_frame **out,
                 struct nj_error *err);
     // Called from: inference thread, exactly once. `job->frame` is still there; done may take it.

@@ -28,9 +28,21 @@ static const struct nj_metric_spec refused_spec = {
     .label = "reason",
 };
 
+static const struct nj_metric_spec jobs_spec = {
+    .type = NJ_COUNTER,
+    .name = "detect_jobs_total",
+    .help = "Pictures given to detection, by result",
+    .label = "result",
+};
+
 struct nj_metric *nj_pipeline_stage(struct nj_metrics *metrics, const char *stage)
 {
     return metrics != NULL ? nj_metrics_get(metrics, &stage_spec, stage) : NULL;
+}
+
+struct nj_metric *nj_pipeline_jobs(struct nj_metrics *metrics, const char *result)
+{
+    return nj_metrics_get(metrics, &jobs_spec, result);
 }
 
 void nj_pipeline_error(struct nj_metrics *metrics, const char *error_type)

@@ -12,6 +12,9 @@ struct nj_metric *nj_pipeline_stage(struct nj_metrics *metrics, const char *stag
 // pipeline_errors_total{error_type=...}: counts one.
 void nj_pipeline_error(struct nj_metrics *metrics, const char *error_type);
 
+// detect_jobs_total{result="ok" | "failed" | "expired"}. `metrics` must be there.
+struct nj_metric *nj_pipeline_jobs(struct nj_metrics *metrics, const char *result);
+
 // folder_refused_files_total{reason=...}: counts one, whoever found what is wrong with the file.
 void nj_pipeline_refuse(struct nj_metrics *metrics, const char *reason);
 

@@ -3,6 +3,7 @@
 #include "tests/unit/detect/detect_helper.h"
 
 #include "detect/scheduler.h"
+#include "health/pipeline_metrics.h"
 #include "tests/fake/fake_clock.h"
 #include "util/mem.h"
 
@@ -27,7 +28,7 @@ struct gate {
 struct test_job {
     struct nj_detect_job job;
     struct gate *gate;
-    bool fails, waits;
+    bool fails, waits, empty;
 };
 
 struct fixture {
@@ -35,6 +36,7 @@ struct fixture {
     const char *script;
     struct nj_detector *detector;
     struct nj_scheduler *scheduler;
+    struct nj_metrics *metrics; // NULL: none
     struct gate gate;
     struct test_job jobs[64];
     int used;
@@ -53,6 +55,8 @@ static int load(struct nj_detect_job *base, const struct nj_job_tools *tools, st
         assert_int_equal(nj_cond_wait(&gate->cond, &gate->mutex, patience_us), 0);
     gate->inside--;
     pthread_mutex_unlock(&gate->mutex);
+    if (job->empty)
+        return NJ_E_AGAIN;
     if (job->fails)
         return nj_error_set(err, NJ_E_CORRUPT, "no picture");
     return nj_frame_allocate(16, 16, NJ_PIXEL_I420, out); // not the place for an assertion
@@ -92,6 +96,7 @@ static void start(struct fixture *f, int64_t threads, int64_t max_jobs)
 {
     const struct nj_scheduler_config config = {.detector = f->detector,
                                                .clock = &f->clock.clock,
+                                               .metrics = f->metrics,
                                                .threads = threads,
                                                .max_jobs = max_jobs};
     assert_int_equal(nj_scheduler_create(&config, &f->scheduler, NULL), 0);
@@ -102,6 +107,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     nj_scheduler_destroy(f->scheduler);
     nj_detector_destroy(f->detector);
+    nj_metrics_destroy(f->metrics);
     pthread_cond_destroy(&f->gate.cond);
     pthread_mutex_destroy(&f->gate.mutex);
     free(f);
@@ -183,6 +189,26 @@ static void a_picture_that_does_not_load_fails_alone(void **state)
     struct nj_scheduler_stats stats;
     nj_scheduler_get_stats(f->scheduler, &stats);
     assert_int_equal(stats.failed, 1);
+}
+
+static void where_there_is_no_picture_nothing_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    f->metrics = nj_metrics_create();
+    start(f, 1, 10);
+    struct test_job *none = next_job(f, "b", 0);
+    none->empty = true;
+    assert_int_equal(nj_scheduler_submit(f->scheduler, &none->job), 0);
+    submit(f, "b", 0);
+    wait_for_ends(f, 2);
+    assert_int_equal(f->gate.outcomes[0], NJ_E_AGAIN);
+    assert_int_equal(f->gate.outcomes[1], 0);
+    struct nj_scheduler_stats stats;
+    nj_scheduler_get_stats(f->scheduler, &stats);
+    assert_int_equal(stats.jobs, 1);
+    assert_int_equal(stats.failed, 0);
+    assert_true(nj_metric_value(nj_pipeline_jobs(f->metrics, "failed")) == 0);
+    assert_true(nj_metric_value(nj_pipeline_jobs(f->metrics, "ok")) == 1);
 }
 
 static void a_job_whose_time_is_over_ends_unrun(void **state)
@@ -370,6 +396,8 @@ int scheduler_test(void)
         cmocka_unit_test_setup_teardown(a_job_ends_with_its_detections_on_an_inference_thread,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_picture_that_does_not_load_fails_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(where_there_is_no_picture_nothing_is_counted, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_job_whose_time_is_over_ends_unrun, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_live_picture_ends_the_waiting_one, set_up,
