@@ -172,7 +172,7 @@ int nj_app_register_probes(struct nj_app *app)
         {"database", true, probe_store, app},
         {"file_watcher", true, probe_folder, app},
         {"pipeline_manager", true, probe_pipeline, app},
-        {"detector", true, probe_detector, app},
+        {"yolo26", true, probe_detector, app},
         {"nemotron", false, probe_analysis, app},
         {"live_cameras", false, probe_live, app},
         {"detector_worker", false, probe_worker, app},

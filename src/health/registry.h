@@ -21,7 +21,7 @@ struct nj_health_report {
 };
 
 struct nj_service_probe {
-    const char *name; // "file_watcher", "detector"; static
+    const char *name; // "file_watcher", "yolo26"; static
     bool critical;    // its failure makes the whole unhealthy instead of degraded
     // Quick, from memory. Called from: loop thread.
     void (*probe)(void *arg, struct nj_health_report *out);

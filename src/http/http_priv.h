@@ -273,13 +273,15 @@ void nj_page_reply(struct nj_exchange *exchange); // asset or index by the reque
 // writes the metrics after it.
 int nj_server_metrics_start(struct nj_api *api);
 
-// vitals.c: figures that are gathered in the background: cameras by status, load of the host.
+// vitals.c: figures that are gathered in the background: cameras by status, pictures a
+// minute, load of the host.
 int nj_vitals_start(struct nj_api *api, struct nj_error *err);
 void nj_vitals_stop(struct nj_api *api);
 void nj_vitals_destroy(struct nj_api *api); // nothing of it is in flight
 struct nj_vitals_view {
     double cameras, online, offline;                                // -1: nobody gathers them
     double cpu_percent, ram_used, ram_total, disk_used, disk_total; // bytes; 0: not known
+    double pictures_per_minute;
 };
 void nj_vitals_read(struct nj_metrics *metrics, struct nj_vitals_view *out);
 

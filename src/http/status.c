@@ -64,12 +64,34 @@ void nj_api_write_status(const struct nj_api_context *context, struct nj_json_wr
     nj_json_text(writer, "health", nj_health_status_name(nj_registry_overall(context->registry)));
 }
 
+static enum nj_health_status health_of(const struct nj_api_context *context, const char *service)
+{
+    struct nj_health_report report;
+    bool critical;
+    if (context->registry == NULL)
+        return NJ_HEALTH_UNKNOWN;
+    for (size_t i = 0; i < nj_registry_service_count(context->registry); i++)
+        if (strcmp(nj_registry_probe(context->registry, i, &report, &critical), service) == 0)
+            return report.status;
+    return NJ_HEALTH_UNKNOWN;
+}
+
+// Clients know three states of a model. One that is there works or does not; what is between is a
+// service that does not answer.
+static const char *model_status(enum nj_health_status status)
+{
+    if (status == NJ_HEALTH_HEALTHY || status == NJ_HEALTH_UNHEALTHY)
+        return nj_health_status_name(status);
+    return "unreachable";
+}
+
 static void write_model(const struct nj_api_context *context, struct nj_json_writer *writer)
 {
+    static const char name[] = "yolo26"; // of the service as of the model
     nj_json_object_begin(writer, "ai_models");
     if (context->detector != NULL) {
-        nj_json_object_begin(writer, "detector");
-        nj_json_text(writer, "status", "healthy");
+        nj_json_object_begin(writer, name);
+        nj_json_text(writer, "status", model_status(health_of(context, name)));
         nj_json_null(writer, "vram_gb");
         nj_json_text(writer, "model", nj_detector_model(context->detector)->name);
         nj_json_text(writer, "device", nj_detector_device(context->detector));
@@ -100,7 +122,8 @@ static double per_minute(struct nj_work_queue *queue)
 }
 
 // Existing clients know the stages by the names of models; the names stay for them.
-static void write_inference(const struct nj_api_context *context, struct nj_json_writer *writer)
+static void write_inference(const struct nj_api_context *context,
+                            const struct nj_vitals_view *vitals, struct nj_json_writer *writer)
 {
     int64_t dead = 0;
     nj_json_object_begin(writer, "inference");
@@ -108,7 +131,7 @@ static void write_inference(const struct nj_api_context *context, struct nj_json
     write_latency(context, writer, "nemotron_latency_ms", NJ_STAGE_ANALYZE);
     write_latency(context, writer, "pipeline_latency_ms", NJ_STAGE_TOTAL_PIPELINE);
     nj_json_object_begin(writer, "throughput");
-    nj_json_fixed(writer, "images_per_min", per_minute(context->detection_queue), 2);
+    nj_json_fixed(writer, "images_per_min", vitals->pictures_per_minute, 2);
     nj_json_fixed(writer, "events_per_min", per_minute(context->analysis_queue), 2);
     nj_json_object_end(writer);
     nj_json_object_begin(writer, "queues");
@@ -192,7 +215,7 @@ void nj_api_write_performance(const struct nj_api_context *context, struct nj_js
     nj_json_null(writer, "gpu");
     write_model(context, writer);
     nj_json_null(writer, "nemotron");
-    write_inference(context, writer);
+    write_inference(context, &vitals, writer);
     write_database(context, writer);
     if (vitals.cameras >= 0)
         write_host(&vitals, writer);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Figures gathered in the background every few seconds and kept as gauges: cameras by status, load
-// of the host. Whoever shows them reads the gauges and waits for nothing.
+// Figures gathered in the background every few seconds and kept as gauges: cameras by status,
+// pictures a minute, load of the host. Whoever shows them reads the gauges and waits for nothing.
 #include "http/http_priv.h"
+
+#include "health/pipeline_metrics.h"
 #include "util/file.h"
 
 #include <stdio.h>
@@ -10,7 +12,15 @@
 
 enum { SMALL_FILE_BYTES = 4096 };
 
-static const nj_us interval_us = 5 * (nj_us)NJ_US_PER_S;
+static const nj_us interval_us = 5 * (nj_us)NJ_US_PER_S, minute_us = 60 * (nj_us)NJ_US_PER_S;
+
+enum { READINGS_MAX = 13 }; // a minute of looks and the one before it
+
+// The counter of pictures at a time.
+struct reading {
+    nj_us at_us; // monotonic
+    double pictures;
+};
 
 static const struct nj_metric_spec cameras_spec = {
     .type = NJ_GAUGE,
@@ -36,6 +46,12 @@ static const struct nj_metric_spec disk_spec = {
     .label = "kind",
 };
 
+static const struct nj_metric_spec pictures_spec = {
+    .type = NJ_GAUGE,
+    .name = "detect_pictures_per_minute",
+    .help = "Pictures of uploads and cameras that detection looked at in the last minute.",
+};
+
 static const char *const statuses[] = {"online", "offline", "error", "unknown"};
 
 struct nj_vitals {
@@ -46,6 +62,8 @@ struct nj_vitals {
     bool reading, stale; // stale: something changed while reading
     size_t counts[NJ_COUNT_OF(statuses)];
     unsigned long long cpu_busy, cpu_total; // jiffies at the last look
+    struct reading readings[READINGS_MAX];  // oldest first
+    size_t reading_count;
 };
 
 static int count_cameras(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
@@ -149,8 +167,34 @@ static void read_disk(const struct nj_api_context *context)
     nj_metric_set(nj_metrics_get(context->metrics, &disk_spec, "used"), (double)(total - room));
 }
 
+static void drop_oldest_reading(struct nj_vitals *vitals)
+{
+    vitals->reading_count--;
+    memmove(vitals->readings, vitals->readings + 1,
+            vitals->reading_count * sizeof vitals->readings[0]);
+}
+
+static void count_pictures(struct nj_vitals *vitals)
+{
+    const struct nj_api_context *context = vitals->api->context;
+    const struct reading now = {nj_mono_us(nj_loop_clock(context->loop)),
+                                nj_metric_value(nj_pipeline_jobs(context->metrics, "ok"))};
+    if (vitals->reading_count == READINGS_MAX)
+        drop_oldest_reading(vitals);
+    vitals->readings[vitals->reading_count++] = now;
+    // The first is what the others are counted from: the newest that is a minute old, if any is.
+    while (vitals->reading_count > 1 && vitals->readings[1].at_us <= now.at_us - minute_us)
+        drop_oldest_reading(vitals);
+    const nj_us spent_us = now.at_us - vitals->readings[0].at_us;
+    double pictures = now.pictures - vitals->readings[0].pictures;
+    if (spent_us > minute_us) // the loop had no time for a look
+        pictures *= (double)minute_us / (double)spent_us;
+    nj_metric_set(nj_metrics_get(context->metrics, &pictures_spec, NULL), pictures);
+}
+
 static void look(struct nj_vitals *vitals)
 {
+    count_pictures(vitals);
     read_cameras(vitals);
     read_cpu(vitals);
     read_memory(vitals->api->context->metrics);
@@ -211,7 +255,7 @@ static double gauge(struct nj_metrics *metrics, const struct nj_metric_spec *spe
 
 void nj_vitals_read(struct nj_metrics *metrics, struct nj_vitals_view *out)
 {
-    *out = (struct nj_vitals_view){-1, -1, -1, -1, -1, -1, -1, -1};
+    *out = (struct nj_vitals_view){-1, -1, -1, -1, -1, -1, -1, -1, 0};
     if (metrics == NULL)
         return;
     out->cameras = 0;
@@ -220,6 +264,7 @@ void nj_vitals_read(struct nj_metrics *metrics, struct nj_vitals_view *out)
     out->online = gauge(metrics, &cameras_spec, "online");
     out->offline = out->cameras - out->online; // whatever is not online, unknown ones too
     out->cpu_percent = gauge(metrics, &cpu_spec, NULL);
+    out->pictures_per_minute = gauge(metrics, &pictures_spec, NULL);
     out->ram_used = gauge(metrics, &ram_spec, "used");
     out->ram_total = gauge(metrics, &ram_spec, "total");
     out->disk_used = gauge(metrics, &disk_spec, "used");

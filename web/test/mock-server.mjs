@@ -88,7 +88,7 @@ export class Mock {
             type: "system_status",
             data: {
                 gpu: null, queues: { detection_queue: 3 + (this.frame % 4), analysis_queue: 1, dlq_total: 2 },
-                cameras: { total: 3, online: 2, offline: 1 }, services: { file_watcher: "healthy", detector: "healthy", analyser: "degraded" }, health: "degraded",
+                cameras: { total: 3, online: 2, offline: 1 }, services: { file_watcher: "healthy", yolo26: "healthy", analyser: "degraded" }, health: "degraded",
             },
             timestamp: iso(Date.now()),
         };
@@ -131,7 +131,7 @@ export class Mock {
         const queue = { status: "healthy", depth: 3, running: 1, max_size: 10000, fill_ratio: 0.01, throughput_per_minute: 42.5, oldest_wait_seconds: 3.4, completed: 812, failed: 2, retried: 4, dropped: 0, rejected: 0, dead_letters: 0, overflow_letters: 0 };
         return {
             status: "degraded", build: "nightjar 0.1.0 (mock)", timestamp: iso(Date.now()),
-            services: { file_watcher: { status: "healthy", message: null, critical: true }, detector: { status: "healthy", message: null, critical: true }, analyser: { status: "degraded", message: "The language model is away since 12:04; the rules score meanwhile, nothing is lost.", critical: false } },
+            services: { file_watcher: { status: "healthy", message: null, critical: true }, yolo26: { status: "healthy", message: null, critical: true }, analyser: { status: "degraded", message: "The language model is away since 12:04; the rules score meanwhile, nothing is lost.", critical: false } },
             circuit_breakers: { llm: { state: "open", failure_count: 5, total_calls: 40, rejected_calls: 3, failed_calls: 5, opened_count: 1, retry_in_seconds: 21 }, detector_http: { state: "closed", failure_count: 0, total_calls: 100, rejected_calls: 0, failed_calls: 0, opened_count: 0, retry_in_seconds: 0 } },
             queues: [{ ...queue, name: "detection_queue" }, { ...queue, name: "analysis_queue", dead_letters: 2 }],
             store: { read_only: false, problem: null, queued: 0 }, websocket: { events_clients: 1, system_clients: 1, published: 10, delivered: 10, closed_slow: 0 },

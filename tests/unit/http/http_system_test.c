@@ -3,6 +3,7 @@
 // end of the API.
 #include "http/http.h"
 
+#include "health/pipeline_metrics.h"
 #include "storage/store_uploads.h"
 
 #include "tests/unit/http/http_helper.h"
@@ -347,6 +348,39 @@ static void performance_has_the_members_that_clients_know(void **state)
     json_decref(root);
 }
 
+static double pictures_per_minute(struct http_fixture *fixture)
+{
+    json_t *root = written(&fixture->context, nj_api_write_performance);
+    const json_t *inference = json_object_get(root, "inference");
+    double pictures = json_number_value(
+        json_object_get(json_object_get(inference, "throughput"), "images_per_min"));
+    json_decref(root);
+    return pictures;
+}
+
+static void pictures_a_minute_are_those_that_detection_counts(void **state)
+{
+    struct http_fixture *fixture = *state;
+    struct nj_metric *detected = nj_pipeline_jobs(fixture->metrics, "ok");
+    wait_for_vitals(fixture);
+    assert_true(pictures_per_minute(fixture) == 0);
+    nj_metric_add(detected, 30); // of live cameras: no queue knows of them
+    nj_metric_add(nj_pipeline_jobs(fixture->metrics, "failed"), 500);
+    wait_for_vitals(fixture);
+    assert_true(pictures_per_minute(fixture) == 30);
+    for (int i = 0; i < 10; i++)
+        wait_for_vitals(fixture);
+    nj_metric_add(detected, 2);
+    wait_for_vitals(fixture);
+    assert_true(pictures_per_minute(fixture) == 32); // of the whole last minute
+    wait_for_vitals(fixture);
+    assert_true(pictures_per_minute(fixture) == 2);
+    nj_fake_clock_advance(&fixture->clock, 295 * NJ_US_PER_S); // nobody looked for five minutes
+    nj_metric_add(detected, 100);
+    wait_for_vitals(fixture);
+    assert_true(pictures_per_minute(fixture) > 15 && pictures_per_minute(fixture) < 21);
+}
+
 static void writers_do_without_any_part(void **state)
 {
     struct http_fixture *fixture = *state;
@@ -434,6 +468,7 @@ int http_system_test(void)
         CASE(refused_uploads_are_listed_and_counted),
         CASE(status_counts_cameras_queues_and_services),
         CASE(performance_has_the_members_that_clients_know),
+        CASE(pictures_a_minute_are_those_that_detection_counts),
         cmocka_unit_test_setup_teardown(writers_do_without_any_part, http_setup_bare,
                                         http_teardown),
         CASE(stop_waits_for_what_is_under_way),

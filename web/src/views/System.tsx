@@ -236,7 +236,7 @@ function HostCard() {
     const host = useLive((state) => state.performance?.host as Host | null | undefined);
     const models = useLive((state) => state.performance?.ai_models as Record<string, { model: string; device: string }> | undefined);
     if (!host) return null;
-    const detector = models?.detector;
+    const detector = models?.yolo26;
     return (
         <article className="card" aria-label="Machine">
             <h3>Machine</h3>

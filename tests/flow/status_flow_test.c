@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the system's messages say: names that existing clients look for, and nothing but the truth.
+#include "tests/flow/flow_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+int status_flow_test(void);
+
+enum { BREAKER_FAILURES = 5 };
+
+typedef void (*writer_fn)(const struct nj_api_context *context, struct nj_json_writer *writer);
+
+static json_t *written(struct flow *flow, writer_fn write)
+{
+    struct nj_buf buf;
+    struct nj_json_writer writer;
+    nj_buf_init(&buf, 1 << 20);
+    nj_json_init(&writer, &buf);
+    nj_json_object_begin(&writer, NULL);
+    write(&flow->app->api_context, &writer);
+    nj_json_object_end(&writer);
+    json_t *root = json_loadb(buf.data, buf.length, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(root);
+    nj_buf_finish(&buf);
+    return root;
+}
+
+// `path`: names of members with '.' between them.
+static const json_t *member(const json_t *root, const char *path)
+{
+    char name[64];
+    while (*path != '\0') {
+        size_t length = strcspn(path, ".");
+        assert_true(length < sizeof name);
+        memcpy(name, path, length);
+        name[length] = '\0';
+        root = json_object_get(root, name);
+        path += length + (path[length] == '.');
+    }
+    return root;
+}
+
+static void expect(struct flow *flow, writer_fn write, const char *path, const char *value)
+{
+    json_t *root = written(flow, write);
+    const char *text = json_string_value(member(root, path));
+    if (text == NULL || strcmp(text, value) != 0)
+        fail_msg("%s: %s, not %s", path, text != NULL ? text : "nothing", value);
+    json_decref(root);
+}
+
+static void services_have_the_names_that_clients_know(void **state)
+{
+    static const char *const names[] = {
+        "yolo26",       "nemotron",         "redis",
+        "gpu_monitor",  "cleanup_service",  "system_broadcaster",
+        "file_watcher", "pipeline_manager", "service_health_monitor"};
+    struct flow *flow = *state;
+    flow_start(flow);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "services.%s", names[i]);
+        json_t *root = written(flow, nj_api_write_status);
+        if (member(root, path) == NULL)
+            fail_msg("no %s", path);
+        json_decref(root);
+    }
+    expect(flow, nj_api_write_performance, "ai_models.yolo26.device", "null");
+}
+
+static void detector_that_does_not_answer_is_not_called_healthy(void **state)
+{
+    struct flow *flow = *state;
+    flow_start(flow);
+    expect(flow, nj_api_write_performance, "ai_models.yolo26.status", "healthy");
+    for (int i = 0; i < BREAKER_FAILURES; i++) {
+        uint64_t round = 0;
+        assert_int_equal(nj_breaker_enter(flow->app->detector_breaker, &round, NULL), 0);
+        nj_breaker_failure(flow->app->detector_breaker, round);
+    }
+    expect(flow, nj_api_write_performance, "ai_models.yolo26.status", "unreachable");
+    expect(flow, nj_api_write_status, "services.yolo26", "degraded");
+}
+
+static bool shows_pictures(struct flow *flow, const char *path)
+{
+    nj_fake_clock_advance(&flow->clock, 50 * NJ_US_PER_MS);
+    json_t *root = written(flow, nj_api_write_performance);
+    const bool shows = json_number_value(member(root, path)) > 0;
+    json_decref(root);
+    return shows;
+}
+
+static void pictures_of_live_cameras_count_too(void **state)
+{
+    struct flow *flow = *state;
+    flow_set(flow, "sources.list=[{\"id\":\"yard\",\"name\":\"Yard\",\"kind\":\"null\","
+                   "\"path\":\"128x96x1000\",\"fps\":200}]");
+    flow_set(flow, "motion.enabled=false");
+    flow_start(flow);
+    flow_until(flow, shows_pictures, "inference.throughput.images_per_min");
+}
+
+int status_flow_test(void)
+{
+#define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
+    const struct CMUnitTest tests[] = {
+        FLOW_TEST(services_have_the_names_that_clients_know),
+        FLOW_TEST(detector_that_does_not_answer_is_not_called_healthy),
+        FLOW_TEST(pictures_of_live_cameras_count_too),
+    };
+    return cmocka_run_group_tests_name("status flow", tests, NULL, NULL);
+}
