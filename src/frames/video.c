@@ -8,9 +8,11 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/display.h>
+#include <libavutil/intreadwrite.h>
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +21,7 @@ enum {
     MAX_FRUITLESS_PACKETS = 2000, // in a row without a frame; then the file is taken for damaged
     PROBE_BYTES = 5 * 1000 * 1000,
     PROBE_US = 5 * 1000 * 1000,
+    CUT_US = 2 * 1000 * 1000, // sound may go on for a moment when the pictures are over
 };
 
 // Containers that hold their own data. Playlists would open whatever they name.
@@ -34,9 +37,12 @@ struct nj_video {
     const struct nj_cancel *cancel;
     int orientation;   // as EXIF's
     nj_us frame_us;    // duration of a frame, for those without a time
+    nj_us duration_us; // as its head tells; 0: it does not
+    int64_t end;       // of what was read, in the stream's time base
     nj_us position_us; // of the last frame that left the decoder; -1 before the first
     int fruitless;
     bool draining, any_frame;
+    bool is_short;            // has fewer bytes than its head tells
     struct nj_frame *pending; // decoded already, handed out next
     nj_us pending_pts_us;
     struct nj_frame *last; // handed out last; what is shown until the next one's time
@@ -68,6 +74,23 @@ static int check_path(const char *path, struct nj_error *err)
     if (!S_ISREG(status.st_mode))
         return nj_error_set(err, NJ_E_INVALID, "video %s: not a regular file", path);
     return NJ_OK;
+}
+
+// FFmpeg takes the time that an AVI tells for less when the file is cut. Its head tells the bytes,
+// too; 0 and -1 while it is written.
+static bool is_short_riff(const char *path)
+{
+    uint8_t head[8];
+    struct stat status;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    const bool is_riff =
+        fread(head, 1, sizeof(head), file) == sizeof(head) && memcmp(head, "RIFF", 4) == 0;
+    const bool is_sized = is_riff && fstat(fileno(file), &status) == 0;
+    (void)fclose(file);
+    const uint32_t told = AV_RL32(head + 4);
+    return is_sized && told != 0 && told != UINT32_MAX && status.st_size < (off_t)told;
 }
 
 static int open_container(struct nj_video *video, const char *path, struct nj_error *err)
@@ -179,6 +202,7 @@ static void describe(struct nj_video *video, struct nj_video_info *out)
         out->duration_us = to_us(video->stream->duration, video->stream->time_base);
     else if (video->format->duration > 0)
         out->duration_us = video->format->duration;
+    video->duration_us = out->duration_us;
     (void)snprintf(out->codec, sizeof(out->codec), "%s", avcodec_get_name(video->codec->codec_id));
 }
 
@@ -207,6 +231,7 @@ int nj_video_open(const char *path, const struct nj_cancel *cancel, struct nj_vi
     }
     struct nj_video_info info;
     describe(video, &info);
+    video->is_short = is_short_riff(path);
     if (out_info)
         *out_info = info;
     *out = video;
@@ -249,6 +274,14 @@ static nj_us pts_of(const struct nj_video *video, const AVFrame *frame)
     return pts < 0 ? video->position_us + video->frame_us : pts;
 }
 
+static void note_end(struct nj_video *video)
+{
+    const AVPacket *packet = video->packet;
+    const int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+    if (time != AV_NOPTS_VALUE && time + packet->duration > video->end)
+        video->end = time + packet->duration;
+}
+
 // Gives the decoder one more packet of the stream, or the end. A packet it cannot use is skipped.
 static int feed(struct nj_video *video, struct nj_error *err)
 {
@@ -267,8 +300,10 @@ static int feed(struct nj_video *video, struct nj_error *err)
         return NJ_OK;
     if (result < 0)
         return fail(video, result, "video", err);
-    if (video->packet->stream_index == video->stream->index)
+    if (video->packet->stream_index == video->stream->index) {
+        note_end(video);
         result = avcodec_send_packet(video->codec, video->packet);
+    }
     av_packet_unref(video->packet);
     return result == AVERROR(ENOMEM) ? fail(video, result, "video decoder", err) : NJ_OK;
 }
@@ -391,6 +426,12 @@ int nj_video_at(struct nj_video *video, nj_us pts_us, struct nj_frame **out, nj_
     *out = nj_frame_ref(video->last);
     *out_pts_us = video->last_pts_us;
     return NJ_OK;
+}
+
+bool nj_video_is_cut(const struct nj_video *video)
+{
+    const nj_us end_us = to_us(video->end, video->stream->time_base) - start_of(video);
+    return video->is_short || (video->draining && end_us + CUT_US < video->duration_us);
 }
 
 size_t nj_video_sample_times(nj_us duration_us, nj_us interval_us, size_t max_frames, nj_us *out)

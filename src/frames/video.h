@@ -7,6 +7,8 @@
 #include "loop/thread.h"
 #include "util/error.h"
 
+#include <stdbool.h>
+
 struct nj_video; // belongs to one thread
 
 struct nj_video_info {
@@ -34,6 +36,10 @@ int nj_video_rewind(struct nj_video *video, struct nj_error *err);
 // The frame shown at `pts_us` (or the last before it): seeks to the keyframe before and decodes on.
 int nj_video_at(struct nj_video *video, nj_us pts_us, struct nj_frame **out, nj_us *out_pts_us,
                 struct nj_error *err);
+
+// Whether the file ends well before the time or bytes that its head tells, as one that was cut
+// does. Some kinds of files are known to do so only when their end was reached.
+bool nj_video_is_cut(const struct nj_video *video);
 
 // Times at which a clip is sampled: every `interval_us`, at most `max_frames` spread evenly over
 // the whole clip; at least one. Returns how many were written to `out` (max_frames places).

@@ -30,7 +30,8 @@ struct nj_upload_task {
     struct nj_video *video; // open while a clip is sampled
     nj_us *times;           // malloc'd: places of the clip that are looked at
     size_t time_count, time_index;
-    nj_us shown_us; // place of the frame under inspection
+    nj_us shown_us;        // place of the frame under inspection
+    size_t pictures_taken; // of the clip, detected
 
     struct nj_detection_row *rows; // malloc'd
     size_t row_count, row_capacity;

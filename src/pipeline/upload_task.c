@@ -94,14 +94,22 @@ static int load_clip_frame(struct nj_detect_job *job, const struct nj_job_tools 
     int rc = task->video == NULL ? open_clip(task, err) : 0;
     if (rc == 0)
         rc = find_clip_frame(task, out, err);
-    if (rc == NJ_E_AGAIN)
-        rc = nj_error_set(err, NJ_E_CORRUPT, "the clip shows nothing more until %.1f s",
-                          (double)task->times[task->time_index] / NJ_US_PER_S);
-    // A clip that is damaged further on keeps what was seen before. One that nobody can open began
-    // as a video does, or it would not be here: it is damaged too.
-    if (rc != 0 && task->time_index == 0)
+    // One that nobody can open began as a video does, or it would not be here: it is damaged.
+    if (rc != 0)
         task->refused = refusal_of(rc == NJ_E_INVALID ? NJ_E_CORRUPT : rc);
     return rc;
+}
+
+// A clip that is cut or damaged further on keeps what was seen before, and is listed all the same.
+static void judge_clip(struct nj_upload_task *task)
+{
+    if (!task->is_video || task->pictures_taken == 0 ||
+        (task->refused == NULL && !nj_video_is_cut(task->video)))
+        return;
+    task->refused = "truncated";
+    nj_error_set(&task->error, NJ_E_CORRUPT,
+                 "the clip is cut or damaged; pictures of it that were taken: %zu, up to %.1f s",
+                 task->pictures_taken, (double)task->shown_us / NJ_US_PER_S);
 }
 
 static void fill_row(const struct nj_upload_task *task, const struct nj_detection *found,
@@ -163,16 +171,20 @@ static bool look_further(struct nj_upload_task *task)
     return true;
 }
 
+static void note_time(const struct nj_upload_task *task)
+{
+    const nj_us spent_us = task->job.finished_us - task->job.started_us;
+    nj_latency_add(task->pipeline->config.latency, NJ_STAGE_DETECT, spent_us);
+    nj_pipeline_observe(task->pipeline->detect_stage, spent_us);
+}
+
 static void handle_detected(struct nj_detect_job *job)
 {
     struct nj_upload_task *task = NJ_CONTAINER_OF(job, struct nj_upload_task, job);
-    nj_latency_add(task->pipeline->config.latency, NJ_STAGE_DETECT,
-                   job->finished_us - job->started_us);
-    nj_pipeline_observe(task->pipeline->detect_stage, job->finished_us - job->started_us);
-    // Without a frame it was the file that was damaged, and not the detector's answer.
-    bool end_of_clip =
-        job->rc == NJ_E_CORRUPT && job->frame == NULL && task->is_video && task->time_index > 0;
+    if (job->rc != NJ_E_AGAIN)
+        note_time(task);
     if (job->rc == 0) {
+        task->pictures_taken += 1;
         if (add_rows(task) != 0) {
             nj_upload_task_fail(task);
             return;
@@ -183,10 +195,13 @@ static void handle_detected(struct nj_detect_job *job)
     nj_frame_unref(job->frame);
     job->frame = NULL;
     task->error = job->error;
-    if (job->rc == 0 || end_of_clip || task->refused != NULL)
-        nj_upload_task_store(task);
-    else
+    // NJ_E_AGAIN: the rest of the clip shows nothing more.
+    if (job->rc != 0 && job->rc != NJ_E_AGAIN && task->refused == NULL) {
         nj_upload_task_fail(task);
+        return;
+    }
+    judge_clip(task);
+    nj_upload_task_store(task);
 }
 
 void nj_upload_task_begin(struct nj_upload_pipeline *pipeline, struct nj_work_item *work)

@@ -132,6 +132,16 @@ static void put_padded(struct flow *flow, const char *name, const char *bytes, s
     flow_put_bytes(flow, name, padded, sizeof padded);
 }
 
+static void expect_metric(struct flow *flow, const char *line)
+{
+    struct nj_buf metrics;
+    nj_buf_init(&metrics, 1 << 20);
+    nj_metrics_write(flow->app->metrics, &metrics);
+    if (strstr(metrics.data, line) == NULL)
+        fail_msg("no line \"%s\"", line);
+    nj_buf_finish(&metrics);
+}
+
 static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **state)
 {
     struct flow *flow = *state;
@@ -167,11 +177,7 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
             fail_msg("%s: \"%s\", not \"%s\"", expected[i].path, text, expected[i].reason);
     }
     // Those that only decoding found out are counted and described as the others are.
-    struct nj_buf metrics;
-    nj_buf_init(&metrics, 1 << 20);
-    nj_metrics_write(flow->app->metrics, &metrics);
-    assert_non_null(strstr(metrics.data, "folder_refused_files_total{reason=\"undecodable\"} 2\n"));
-    nj_buf_finish(&metrics);
+    expect_metric(flow, "folder_refused_files_total{reason=\"undecodable\"} 2\n");
     assert_int_equal(flow_sql_int(flow, "SELECT size FROM refused_files WHERE CAST(path AS TEXT) "
                                         "LIKE '%/cut.jpg'"),
                      length / 2);
@@ -182,10 +188,12 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
     flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
 }
 
-static void upload_clip(struct flow *flow, int frames, int fps)
+// `name` ends with the container's; `share`: of the file's bytes.
+static void upload_part_of_clip(struct flow *flow, const char *name, int frames, int fps,
+                                double share)
 {
-    char path[NJ_TEMP_PATH_MAX];
-    struct video_recipe recipe = {.path = nj_temp_dir_path(&flow->dir, "clip.mp4", path),
+    char path[NJ_TEMP_PATH_MAX], upload[64];
+    struct video_recipe recipe = {.path = nj_temp_dir_path(&flow->dir, name, path),
                                   .encoder = "mpeg4",
                                   .width = 96,
                                   .height = 96,
@@ -198,10 +206,16 @@ static void upload_clip(struct flow *flow, int frames, int fps)
     assert_true(file != NULL && bytes != NULL);
     size_t length = fread(bytes, 1, 1 << 20, file);
     (void)fclose(file);
-    flow_put_bytes(flow, "gate/clip.mp4", bytes, length);
+    (void)snprintf(upload, sizeof upload, "gate/%s", name);
+    flow_put_bytes(flow, upload, bytes, (size_t)(share * (double)length));
     free(bytes);
     flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
     flow_until_quiet(flow);
+}
+
+static void upload_clip(struct flow *flow, int frames, int fps)
+{
+    upload_part_of_clip(flow, "clip.mp4", frames, fps, 1);
 }
 
 static void clip_is_sampled_over_its_length(void **state)
@@ -232,6 +246,42 @@ static void picture_that_a_clip_shows_for_long_is_one_picture(void **state)
                   text, sizeof text);
     assert_string_equal(text, "0,1000,2000");
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM refused_files"), 0);
+    expect_metric(flow, "detect_jobs_total{result=\"failed\"} 0\n"); // its last is shown on
+    expect_metric(flow, "detect_jobs_total{result=\"ok\"} 3\n");
+}
+
+// What was read of it stays, and the file is told of as every other that is refused.
+static void expect_cut_clip(struct flow *flow, const char *name)
+{
+    char text[256], told[256];
+    flow_set(flow, "folder.min_video_bytes=100");
+    flow_start(flow);
+    upload_part_of_clip(flow, name, 100, 10, 0.5);
+    int64_t count = flow_sql_int(flow, "SELECT count(*) FROM detections");
+    int64_t last_ms = flow_sql_int(flow, "SELECT max(video_offset_ms) FROM detections");
+    assert_true(count >= 3 && last_ms >= 3000 && last_ms < 7000); // every 2 s of half of 10
+    (void)snprintf(told, sizeof told,
+                   "truncated: the clip is cut or damaged; pictures of it that were taken: %d, up "
+                   "to %.1f s",
+                   (int)count, (double)last_ms / 1000);
+    flow_sql_text(flow, "SELECT reason || ': ' || detail FROM refused_files", text, sizeof text);
+    assert_string_equal(text, told);
+    expect_metric(flow, "folder_refused_files_total{reason=\"truncated\"} 1\n");
+    expect_metric(flow, "detect_jobs_total{result=\"failed\"} 0\n");
+    assert_int_equal(flow_count_logged(flow, "\"Upload refused\""), 1);
+    assert_int_equal(flow_count_files(flow, "cameras"), 1);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
+}
+
+static void cut_matroska_is_kept_in_part_and_listed(void **state)
+{
+    expect_cut_clip(*state, "clip.mkv");
+}
+
+static void cut_avi_is_kept_in_part_and_listed(void **state)
+{
+    expect_cut_clip(*state, "clip.avi");
 }
 
 static bool is_pushed_back(struct flow *flow, const char *arg)
@@ -334,6 +384,8 @@ int upload_flow_test(void)
         FLOW_TEST(refused_files_are_listed_by_reason_and_stay_where_they_are),
         FLOW_TEST(clip_is_sampled_over_its_length),
         FLOW_TEST(picture_that_a_clip_shows_for_long_is_one_picture),
+        FLOW_TEST(cut_matroska_is_kept_in_part_and_listed),
+        FLOW_TEST(cut_avi_is_kept_in_part_and_listed),
         FLOW_TEST(full_queue_pushes_back_and_nothing_is_forgotten),
         FLOW_TEST(accepted_files_go_on_after_the_end_of_the_program),
         FLOW_TEST(vanished_file_is_refused_and_the_queue_goes_on),

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -301,6 +302,45 @@ static void damaged_files_end_and_never_hang(void **state)
     }
 }
 
+static void play_to_the_end(struct nj_video *video)
+{
+    struct nj_frame *frame = NULL;
+    nj_us pts;
+    while (nj_video_next(video, &frame, &pts, NULL) == 0)
+        nj_frame_unref(frame);
+}
+
+// A file that ends before its head says so is told from one that is whole.
+static void cut_file_is_known_at_its_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *encoder;
+    } cases[] = {{"whole.mkv", "mpeg4"}, {"whole.avi", "mjpeg"}, {"whole.mp4", "mpeg4"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct video_recipe recipe = small(cases[i].name);
+        recipe.encoder = cases[i].encoder;
+        recipe.pixels = strcmp(cases[i].encoder, "mjpeg") == 0 ? "yuvj420p" : NULL;
+        make_video(&recipe);
+        struct nj_video *video = open_video(cases[i].name, NULL);
+        assert_false(nj_video_is_cut(video)); // nobody knows yet
+        play_to_the_end(video);
+        if (nj_video_is_cut(video))
+            fail_msg("%s is whole", cases[i].name);
+        nj_video_close(video);
+        struct stat status;
+        assert_int_equal(stat(in_folder(cases[i].name), &status), 0);
+        assert_int_equal(truncate(in_folder(cases[i].name), status.st_size * 4 / 10), 0);
+        if (strstr(cases[i].name, ".mp4") != NULL)
+            continue; // its head stands at its end
+        video = open_video(cases[i].name, NULL);
+        play_to_the_end(video);
+        if (!nj_video_is_cut(video))
+            fail_msg("%s is cut", cases[i].name);
+        nj_video_close(video);
+    }
+}
+
 static void cancel_interrupts(void **state)
 {
     (void)state;
@@ -364,6 +404,7 @@ int video_test(void)
         cmocka_unit_test(rotated_video_is_upright),
         cmocka_unit_test(what_is_no_video_is_refused_by_its_kind),
         cmocka_unit_test(damaged_files_end_and_never_hang),
+        cmocka_unit_test(cut_file_is_known_at_its_end),
         cmocka_unit_test(cancel_interrupts),
         cmocka_unit_test(sample_times_cover_the_clip),
     };
