@@ -93,11 +93,28 @@ void nj_suggest_option(const struct nj_binder *binder, const struct nj_option_gr
     write_hint(&nearest, out, size);
 }
 
+// How much of the name is what all of its group begin with, or all of the program.
+static size_t common_env_prefix(const struct nj_option_group *const *groups, const char *name)
+{
+    static const char program[] = "NIGHTJAR_";
+    static const struct nj_option none = {.name = ""};
+    size_t longest = strncmp(name, program, sizeof(program) - 1) == 0 ? sizeof(program) - 1 : 0;
+    for (size_t i = 0; groups[i]; i++) {
+        char prefix[NJ_CONFIG_NAME_MAX];
+        generated_env_name(groups[i], &none, prefix, sizeof(prefix));
+        const size_t length = strlen(prefix);
+        if (length > longest && strncmp(name, prefix, length) == 0)
+            longest = length;
+    }
+    return longest;
+}
+
 void nj_suggest_env(const struct nj_option_group *const *groups, const char *name, char *out,
                     size_t size)
 {
     struct nj_nearest nearest;
     nj_nearest_begin(&nearest, name);
+    nearest.told = common_env_prefix(groups, name);
     for (size_t i = 0; groups[i]; i++) {
         for (size_t k = 0; k < groups[i]->count; k++) {
             const struct nj_option *option = &groups[i]->options[k];

@@ -3,11 +3,14 @@
 #ifndef NJ_UTIL_NEAREST_H
 #define NJ_UTIL_NEAREST_H
 
+#include <stddef.h>
+
 enum { NJ_NEAREST_SIZE = 160 };
 
 struct nj_nearest {
     const char *word;           // the mistyped one; borrowed
-    unsigned distance;          // a name must be nearer than that
+    size_t told;                // its first letters that say nothing of what is meant; 0
+    unsigned distance;          // of the best
     char best[NJ_NEAREST_SIZE]; // "": none is near
 };
 

@@ -103,26 +103,39 @@ void nj_text_printable(char *out, size_t size, const char *text)
     out[length] = '\0';
 }
 
+static unsigned smaller(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+// Distances between the first i letters of `a` and each beginning of `b`, from those of i - 1 and
+// i - 2 letters.
+static void distance_row(const char *a, const char *b, size_t i,
+                         unsigned (*rows)[NJ_TEXT_DISTANCE_MAX + 1])
+{
+    unsigned *row = rows[i % 3];
+    const unsigned *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+    row[0] = (unsigned)i;
+    for (size_t j = 1; b[j - 1] != '\0'; j++) {
+        const bool same = a[i - 1] == b[j - 1];
+        row[j] = smaller(above[j - 1] + !same, smaller(above[j], row[j - 1]) + 1);
+        if (!same && i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+            row[j] = smaller(row[j], before[j - 2] + 1);
+    }
+}
+
 unsigned nj_text_distance(const char *a, const char *b)
 {
     size_t a_length = strlen(a);
     size_t b_length = strlen(b);
     if (a_length > NJ_TEXT_DISTANCE_MAX || b_length > NJ_TEXT_DISTANCE_MAX)
         return (unsigned)(a_length > b_length ? a_length : b_length);
-    unsigned row[NJ_TEXT_DISTANCE_MAX + 1];
+    unsigned rows[3][NJ_TEXT_DISTANCE_MAX + 1];
     for (size_t j = 0; j <= b_length; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= a_length; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_length; j++) {
-            unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
-            unsigned other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replaced < other ? replaced : other;
-        }
-    }
-    return row[b_length];
+        rows[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= a_length; i++)
+        distance_row(a, b, i, rows);
+    return rows[a_length % 3][b_length];
 }
 
 // What a character of a name becomes: itself, '_' for a separator, or NUL for nothing.

@@ -39,7 +39,8 @@ void nj_base64url_encode(const void *bytes, size_t length, char *out);
 // NJ_E_INVALID on foreign characters or when `size` is too small; *out_length counts bytes.
 int nj_base64url_decode(const char *text, void *out, size_t size, size_t *out_length);
 
-// Levenshtein distance, for suggestions; texts longer than 64 count as far away.
+// Edits of a letter and swaps of neighbours, for suggestions; texts longer than 64 count as far
+// away.
 unsigned nj_text_distance(const char *a, const char *b);
 
 // Lower-case id of a folder or camera name: blanks and '-' become '_', everything but [a-z0-9_]

@@ -257,6 +257,8 @@ static void mistakes_in_a_file_say_line_column_and_what_is_allowed(void **state)
         {"server:\n  threshold: 1\n",
          "f.yaml:2:3: server.threshold: unknown setting; did you mean batch.threshold?"},
         {"server:\n  zzzzzz: 1\n", "f.yaml:2:3: server.zzzzzz: unknown setting"},
+        {"batch:\n  mde: fast\n", "f.yaml:2:3: batch.mde: unknown setting; did you mean mode?"},
+        {"batch:\n  foo: 1\n", "f.yaml:2:3: batch.foo: unknown setting"},
         {"bacth:\n  mode: fast\n",
          "f.yaml:1:1: bacth: unknown group of settings; did you mean batch?"},
         {"batch: 5\n", "f.yaml:1:8: batch: expected a mapping of settings, got a single value"},
@@ -295,6 +297,10 @@ static void mistakes_in_the_environment_name_the_variable(void **state)
                                   "expected a number of seconds, got \"\""},
         {"NIGHTJAR_BATCH_MOED=fast", "environment NIGHTJAR_BATCH_MOED: unknown setting; did you "
                                      "mean NIGHTJAR_BATCH_MODE?"},
+        {"NIGHTJAR_BATCH_FOO=1", "environment NIGHTJAR_BATCH_FOO: unknown setting"},
+        {"NIGHTJAR_BATCH_SIZE=1", "environment NIGHTJAR_BATCH_SIZE: unknown setting"},
+        {"NIGHTJAR_BTACH_MODE=fast",
+         "environment NIGHTJAR_BTACH_MODE: unknown setting; did you mean NIGHTJAR_BATCH_MODE?"},
         {"NIGHTJAR_BATCH_WINDOW_SECONDS=5",
          "environment NIGHTJAR_BATCH_WINDOW_SECONDS: unknown setting; did you mean "
          "BATCH_WINDOW_SECONDS?"},

@@ -21,6 +21,10 @@ static void nearest_name_is_told_and_none_that_is_another_word(void **state)
         {"cropX", "cropX1"}, // the first of those that are as near
         {"model", "modelId"},
         {"mode", ""}, // half of it is wrong
+        {"modleId", "modelId"},
+        {"cropXY", "cropX1"}, // a letter of six, as the next
+        {"corpX3", "cropX1"}, // neighbours that changed places are one slip
+        {"crpY3", ""},        // three of six
         {"zzz", ""},
         {"", ""},
     };

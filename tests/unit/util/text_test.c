@@ -182,6 +182,11 @@ static void distance_counts_edits(void **state)
     assert_int_equal(nj_text_distance("", "abc"), 3);
     assert_int_equal(nj_text_distance("same", "same"), 0);
     assert_int_equal(nj_text_distance("flaw", "lawn"), 2);
+    assert_int_equal(nj_text_distance("shwo", "show"), 1); // neighbours that changed places
+    assert_int_equal(nj_text_distance("ahow", "show"), 1);
+    assert_int_equal(nj_text_distance("hsow", "show"), 1);
+    assert_int_equal(nj_text_distance("ba", "abc"), 2);
+    assert_int_equal(nj_text_distance("abc", "cab"), 2);
     assert_int_equal(nj_text_distance(lengthy, "a"), 100);
 }
 
