@@ -74,7 +74,7 @@ static const struct nj_option options[] = {
      .fallback = "60",
      .reloadable = true,
      .help = "A live camera takes the fast path at most once in this time, so that a busy street "
-             "does not ring for every passer-by; uploads always take it."},
+             "does not ring for every passer-by; 0: with every new track. Uploads always take it."},
 };
 
 const struct nj_option_group nj_batch_option_group = {

@@ -101,6 +101,17 @@ static void track_is_one_row_with_its_best_picture_changes_and_end(void **state)
     assert_true(detect.count > 0); // inference of live pictures is told as that of uploads
 }
 
+// Long before its batch would close by itself, and whatever pause comes after it.
+static void sure_person_before_a_camera_is_an_event_at_once(void **state)
+{
+    struct flow *flow = *state;
+    set_camera(flow, "");
+    flow_set(flow, "detect.null_script=%s", FLOW_PERSON);
+    flow_start(flow);
+    play_until_sql(flow, "SELECT count(*) FROM detections");
+    flow_until_sql(flow, 1, "SELECT count(*) FROM events WHERE is_fast_path = 1");
+}
+
 static void stop_ends_the_rows_of_tracks_that_are_seen(void **state)
 {
     struct flow *flow = *state;
@@ -308,6 +319,7 @@ int live_flow_test(void)
 #define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
     const struct CMUnitTest tests[] = {
         FLOW_TEST(track_is_one_row_with_its_best_picture_changes_and_end),
+        FLOW_TEST(sure_person_before_a_camera_is_an_event_at_once),
         FLOW_TEST(stop_ends_the_rows_of_tracks_that_are_seen),
         FLOW_TEST(track_ids_go_on_after_a_restart),
         FLOW_TEST(destroy_in_the_middle_of_playing_is_clean),
