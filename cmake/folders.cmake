@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # One static library per folder; its link line is every folder of a smaller rank, in order.
 
-# The rank table of ARCHITECTURE.md, lowest first. `cli` is the program itself.
+# The rank table of ARCHITECTURE.md, lowest first.
 set(NJ_FOLDERS util config loop health net storage bus jobs frames sources detect track
-  archives actions pipeline batch analysis events realtime http app)
+  archives actions pipeline batch analysis events realtime http app cli)
 
-# nj_add_folder(NAME [libraries...]): src/NAME/*.c becomes nj_NAME.
+# nj_add_folder(NAME [libraries...]): src/NAME/*.c becomes nj_NAME, but for a main.c.
 function(nj_add_folder name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
+  list(FILTER sources EXCLUDE REGEX "/main\\.c$")
   if(NOT sources)
     return()
   endif()
