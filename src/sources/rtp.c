@@ -13,8 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    LIBRARY_BYTES_MAX = 32 * 1024 * 1024, // that libavformat keeps of one picture; it has no bound
+};
+
 struct nj_rtp {
     struct nj_rtp_library *library; // NULL: `units` does it
+    size_t kept;                    // bytes pushed to it since a packet came out
     struct nj_rtp_units units;
     struct nj_rtp_video video;
     AVCodecParameters *codec; // of `units`
@@ -30,7 +35,8 @@ static int set_codec(struct nj_rtp *rtp, const struct nj_buf *sets)
     rtp->codec->codec_id = rtp->units.codec->id;
     if (nj_buf_failed(sets) == NJ_E_NOMEM)
         return NJ_E_NOMEM;
-    if (nj_buf_failed(sets) != 0 || sets->length == 0)
+    if (nj_buf_failed(sets) != 0 || sets->length == 0 ||
+        !nj_nals_fit((const uint8_t *)sets->data, sets->length))
         return 0; // they come in band
     rtp->codec->extradata = av_mallocz(sets->length + AV_INPUT_BUFFER_PADDING_SIZE);
     if (!rtp->codec->extradata)
@@ -100,15 +106,33 @@ int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct
 {
     if (!rtp->library)
         return nj_rtp_units_push(&rtp->units, packet, length, err);
+    rtp->kept += length;
+    if (rtp->kept > LIBRARY_BYTES_MAX)
+        return nj_error_set(err, NJ_E_CORRUPT, "a picture of the camera's does not end");
     nj_rtp_library_push(rtp->library, packet, length);
     return 0;
 }
 
+static int take(struct nj_rtp *rtp, AVPacket *out, struct nj_error *err)
+{
+    if (!rtp->library)
+        return nj_rtp_units_take(&rtp->units, out) ? 0 : NJ_E_AGAIN;
+    int rc = nj_rtp_library_take(rtp->library, out, err);
+    if (rc == 0)
+        rtp->kept = 0;
+    return rc;
+}
+
 int nj_rtp_take(struct nj_rtp *rtp, AVPacket *out, struct nj_error *err)
 {
-    if (rtp->library)
-        return nj_rtp_library_take(rtp->library, out, err);
-    return nj_rtp_units_take(&rtp->units, out) ? 0 : NJ_E_AGAIN;
+    const enum AVCodecID id = rtp->video.codec->codec_id;
+    const bool has_nals = id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC;
+    int rc = take(rtp, out, err);
+    while (rc == 0 && has_nals && !nj_nals_fit(out->data, (size_t)out->size)) {
+        av_packet_unref(out);
+        rc = take(rtp, out, err);
+    }
+    return rc;
 }
 
 void nj_rtp_close(struct nj_rtp *rtp)

@@ -84,13 +84,12 @@ static int to_number(struct span span, int most)
     return (int)number;
 }
 
-// The value of the n-th line "a=NAME:TYPE ..." of the payload.
-static bool find_line(const char *text, const char *start, int type, int n, struct span *out)
+// The value of the next line "a=NAME:TYPE ..." of the payload; what follows it is left in `rest`.
+static bool find_line(struct span *rest, const char *start, int type, struct span *out)
 {
-    struct span rest = {text, strlen(text)};
-    while (rest.length > 0) {
-        struct span line = cut(&rest, "\r\n");
-        if (!starts(&line, start) || to_number(cut(&line, " \t"), TYPE_MAX) != type || n-- > 0)
+    while (rest->length > 0) {
+        struct span line = cut(rest, "\r\n");
+        if (!starts(&line, start) || to_number(cut(&line, " \t"), TYPE_MAX) != type)
             continue;
         *out = trim(line);
         return true;
@@ -100,8 +99,8 @@ static bool find_line(const char *text, const char *start, int type, int n, stru
 
 static bool find_parameter(const char *text, int type, const char *name, struct span *out)
 {
-    struct span line;
-    for (int n = 0; find_line(text, "a=fmtp:", type, n, &line); n++)
+    struct span line, rest = {text, strlen(text)};
+    while (find_line(&rest, "a=fmtp:", type, &line))
         while (line.length > 0) {
             struct span value = trim(cut(&line, ";"));
             const struct span key = trim(cut(&value, "="));
@@ -171,12 +170,12 @@ static void read_map(struct span map, struct nj_rtp_description *out)
 
 void nj_rtp_description_read(const char *text, struct nj_rtp_description *out)
 {
-    struct span map;
+    struct span map, rest = {text, strlen(text)};
     *out = (struct nj_rtp_description){
         .type = read_type(text), .clock = USUAL_CLOCK, .interval_us = read_interval(text)};
     if (out->type < 0)
         (void)snprintf(out->name, sizeof out->name, "no payload type");
-    else if (find_line(text, "a=rtpmap:", out->type, 0, &map))
+    else if (find_line(&rest, "a=rtpmap:", out->type, &map))
         read_map(map, out);
     else
         (void)snprintf(out->name, sizeof out->name, "payload type %d", out->type);

@@ -25,10 +25,10 @@ struct nj_rtp_video {
 int nj_rtp_open(const char *description, struct nj_rtp **out, struct nj_error *err);
 const struct nj_rtp_video *nj_rtp_video(const struct nj_rtp *rtp); // borrowed
 // One RTP or RTCP packet, borrowed until the next push or nj_rtp_close. What came out before must
-// have been taken until NJ_E_AGAIN. NJ_E_NOMEM.
+// have been taken until NJ_E_AGAIN. NJ_E_NOMEM; NJ_E_CORRUPT for a picture that does not end.
 int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct nj_error *err);
-// The next packet for the decoder, the caller's (av_packet_unref). NJ_E_AGAIN: more must be pushed;
-// NJ_E_CORRUPT, NJ_E_NOMEM.
+// The next packet for the decoder, the caller's (av_packet_unref); one of too many NALs is passed
+// over. NJ_E_AGAIN: more must be pushed; NJ_E_CORRUPT, NJ_E_NOMEM.
 int nj_rtp_take(struct nj_rtp *rtp, AVPacket *out, struct nj_error *err);
 void nj_rtp_close(struct nj_rtp *rtp); // accepts NULL
 
