@@ -130,7 +130,7 @@ unsigned nj_text_distance(const char *a, const char *b)
     size_t b_length = strlen(b);
     if (a_length > NJ_TEXT_DISTANCE_MAX || b_length > NJ_TEXT_DISTANCE_MAX)
         return (unsigned)(a_length > b_length ? a_length : b_length);
-    unsigned rows[3][NJ_TEXT_DISTANCE_MAX + 1];
+    unsigned rows[3][NJ_TEXT_DISTANCE_MAX + 1] = {{0}};
     for (size_t j = 0; j <= b_length; j++)
         rows[0][j] = (unsigned)j;
     for (size_t i = 1; i <= a_length; i++)

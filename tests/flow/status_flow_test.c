@@ -90,7 +90,7 @@ static void detector_that_does_not_answer_is_not_called_healthy(void **state)
 
 static bool shows_pictures(struct flow *flow, const char *path)
 {
-    nj_fake_clock_advance(&flow->clock, 50 * NJ_US_PER_MS);
+    nj_fake_clock_advance(&flow->clock, 50 * (nj_us)NJ_US_PER_MS);
     json_t *root = written(flow, nj_api_write_performance);
     const bool shows = json_number_value(member(root, path)) > 0;
     json_decref(root);
