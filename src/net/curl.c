@@ -62,6 +62,28 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     return curl->rc == 0 ? size * count : 0;
 }
 
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct nj_curl *curl = arg;
+    const size_t length = size * count;
+    if (length > 5 && strncmp(bytes, "HTTP/", 5) == 0)
+        curl->is_head = true; // and not when trailers come
+    else if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
+        curl->is_head = false;
+    if (curl->request.header != NULL)
+        curl->request.header(curl->request.context, bytes, length);
+    return length;
+}
+
+// libcurl sends again what a kept connection took along, whatever the server did with it.
+static int on_send(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+    struct nj_curl *curl = arg;
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    curl->sent++;
+    return curl->request.once && curl->sent > 1 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static int on_progress(void *arg, curl_off_t total_down, curl_off_t down, curl_off_t total_up,
                        curl_off_t up)
 {
@@ -144,6 +166,10 @@ static void set_options(struct nj_curl *curl, nj_us connect_us, nj_us left_us)
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, to_ms(left_us));
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, curl);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, curl);
+    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(handle, CURLOPT_PREREQDATA, curl);
     curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(handle, CURLOPT_XFERINFODATA, curl);
@@ -176,7 +202,8 @@ static nj_us least(nj_us a, nj_us b)
 int nj_curl_begin(struct nj_curl *curl, const struct nj_curl_request *request, struct nj_error *err)
 {
     curl->request = *request;
-    curl->rc = 0;
+    curl->rc = curl->sent = 0;
+    curl->is_head = false;
     int rc = check(curl, err);
     if (rc != 0)
         return rc;
@@ -218,6 +245,8 @@ static int explain(CURLcode result, const struct nj_curl *curl, struct nj_error 
                                 (double)curl->request.total_us / NJ_US_PER_S);
         return nj_error_set(err, NJ_E_TIMEOUT, "no connection or no byte for too long");
     case CURLE_ABORTED_BY_CALLBACK:
+        if (curl->request.once && curl->sent > 1)
+            return nj_error_set(err, NJ_E_UNAVAILABLE, "the connection ended without an answer");
         return nj_error_set(err, NJ_E_CANCELLED, "cancelled");
     case CURLE_OUT_OF_MEMORY:
         return nj_error_set(err, NJ_E_NOMEM, "out of memory");
@@ -234,9 +263,13 @@ int nj_curl_perform(struct nj_curl *curl, struct nj_error *err)
 {
     curl->err = err;
     const CURLcode result = curl_easy_perform(curl->handle);
-    if (curl->rc != 0 || result == CURLE_OK)
+    if (curl->rc != 0)
         return curl->rc;
-    return explain(result, curl, err);
+    if (result != CURLE_OK)
+        return explain(result, curl, err);
+    if (curl->is_head) // libcurl is content with an answer that ends there
+        return nj_error_set(err, NJ_E_UNAVAILABLE, "the answer broke off");
+    return 0;
 }
 
 void nj_curl_end(struct nj_curl *curl)

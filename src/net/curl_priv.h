@@ -18,7 +18,12 @@ struct nj_curl_request {
     const struct nj_cancel *cancel; // may be NULL
     // Bytes of the body; what is not 0 ends the request with it.
     int (*take)(void *context, const void *bytes, size_t length, struct nj_error *err);
+    // A line of the head, with its end; NULL: nobody looks.
+    void (*header)(void *context, const char *line, size_t length);
     void *context; // may be NULL
+    // Not sent again when a kept connection ends without an answer: NJ_E_UNAVAILABLE. Without a
+    // login, which may take two turns.
+    bool once;
 };
 
 struct nj_curl {
@@ -30,7 +35,9 @@ struct nj_curl {
     struct nj_addresses addresses; // the only ones that are connected to
     struct curl_slist *headers, *places;
     struct nj_error *err;
-    int rc; // of take
+    int rc;       // of take
+    bool is_head; // the answer's head has begun, and its end did not come
+    int sent;     // how often
 };
 
 // `resolver` is shared when there is one; NULL: it gets its own.

@@ -91,6 +91,11 @@ static void read_head(CURL *curl, struct nj_http_answer_head *head)
     read_header(curl, "Last-Modified", head->last_modified);
 }
 
+static bool is_post(const struct nj_http_call *call)
+{
+    return call->part || (call->method && strcmp(call->method, "POST") == 0);
+}
+
 static void set_body(CURL *curl, const struct nj_http_call *call)
 {
     const char *method = call->method ? call->method : "GET";
@@ -119,6 +124,7 @@ static int perform(struct nj_curl *curl, const struct nj_http_call *call, struct
         .cancel = call->cancel,
         .take = take,
         .context = body,
+        .once = is_post(call) && !call->username,
     };
     int rc = nj_curl_begin(curl, &request, err);
     if (rc == 0) {

@@ -50,7 +50,8 @@ struct nj_http_call {
 };
 
 // 0: an answer came, whatever its status; *out_status and `out_body` are filled. Else
-// NJ_E_UNAVAILABLE (not reached), NJ_E_TIMEOUT, NJ_E_TOO_BIG, NJ_E_CANCELLED, NJ_E_INVALID (URL),
+// NJ_E_UNAVAILABLE (not reached, or broken off: a POST is sent once, and whether the server carried
+// it out is not known), NJ_E_TIMEOUT, NJ_E_TOO_BIG, NJ_E_CANCELLED, NJ_E_INVALID (URL),
 // NJ_E_DENIED (rules; a client's calls all have the same, because connections are kept).
 // Errors never carry credentials of the URL. Names are remembered for a minute.
 int nj_http_client_call(struct nj_http_client *client, const struct nj_http_call *call,

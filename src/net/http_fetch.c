@@ -57,14 +57,13 @@ static void take_range(struct nj_http_answer *answer, const char *range)
         answer->range_start = start;
 }
 
-static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+static void note_header(void *context, const char *bytes, size_t length)
 {
-    struct transfer *transfer = arg;
+    struct transfer *transfer = context;
     struct nj_http_answer *answer = &transfer->answer;
     char line[HEADER_MAX], value[HEADER_MAX];
-    size_t length = size * count;
     if (length >= sizeof line)
-        return length; // none of those that matter
+        return; // none of those that matter
     memcpy(line, bytes, length);
     while (length > 0 && strchr("\r\n \t", bytes[length - 1]) != NULL)
         length--;
@@ -75,7 +74,6 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
         take_range(answer, value);
     else if (!value_of(line, "ETag", answer->etag, sizeof answer->etag))
         value_of(line, "Last-Modified", answer->last_modified, sizeof answer->last_modified);
-    return size * count;
 }
 
 static int fail_too_big(const struct transfer *transfer, struct nj_error *err)
@@ -131,8 +129,6 @@ static int read_location(const struct transfer *transfer, char next[NJ_URL_MAX],
 static int perform(struct nj_curl *curl, struct transfer *transfer, struct nj_error *err)
 {
     const nj_us idle_us = transfer->fetch->idle_us;
-    curl_easy_setopt(curl->handle, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(curl->handle, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(curl->handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl->handle, CURLOPT_LOW_SPEED_TIME,
                      (long)((idle_us + NJ_US_PER_S - 1) / NJ_US_PER_S));
@@ -164,6 +160,7 @@ static int step(struct journey *journey, struct nj_http_answer *answer, struct n
         .total_us = fetch->total_us,
         .cancel = fetch->cancel,
         .take = take,
+        .header = note_header,
         .context = &transfer,
     };
     char next[NJ_URL_MAX] = "";
