@@ -2,6 +2,7 @@
 // The http engine against a service of one socket, which answers as the test has written.
 #include "tests/unit/detect/detect_helper.h"
 
+#include "tests/fake/tcp_proxy.h"
 #include "util/mem.h"
 
 #include <arpa/inet.h>
@@ -59,6 +60,19 @@ static void read_request(struct service *service, int peer)
     service->request_length = length;
 }
 
+// The client may be gone.
+static void send_answer(int peer, const struct answer *answer)
+{
+    char head[256];
+    const int length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                 "Connection: close\r\n\r\n",
+                 answer->status, strlen(answer->body));
+    (void)send(peer, head, (size_t)length, MSG_NOSIGNAL);
+    (void)send(peer, answer->body, strlen(answer->body), MSG_NOSIGNAL);
+}
+
 static void serve(void *arg)
 {
     struct service *service = arg;
@@ -70,10 +84,7 @@ static void serve(void *arg)
         const struct answer *answer = &service->answers[i];
         atomic_fetch_add(&service->served, 1);
         if (answer->status != 0)
-            dprintf(peer,
-                    "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-                    "Connection: close\r\n\r\n%s",
-                    answer->status, strlen(answer->body), answer->body);
+            send_answer(peer, answer);
         close(peer);
     }
 }
@@ -115,6 +126,7 @@ static void stop_service(struct service *service)
 }
 
 struct client {
+    nj_us patience_us; // for an answer, and one try; 0: as usual
     struct nj_detector *detector;
     struct nj_detector_thread *thread;
     struct nj_breaker *breaker;
@@ -132,6 +144,10 @@ static void start_client(struct client *client, const char *url)
     options.engine = NJ_ENGINE_HTTP;
     options.http_url = url;
     options.http_api_key = "k3y";
+    if (client->patience_us > 0) {
+        options.http_connect_us = options.http_read_us = client->patience_us;
+        options.http_tries = 1;
+    }
     assert_int_equal(nj_breaker_create(&breaker_options, nj_clock_real(), &client->breaker), 0);
     const struct nj_detector_config config = {
         .options = &options, .clock = nj_clock_real(), .breaker = client->breaker};
@@ -295,6 +311,69 @@ static void an_address_is_needed(void **state)
     assert_non_null(strstr(error.text, "detect.http_url"));
 }
 
+enum {
+    PATIENCE_US = 60 * NJ_US_PER_MS,
+    SLACK_US = 2 * NJ_US_PER_S, // a machine under load
+    POINTS = 24,
+    REQUESTS_MAX = 1024,
+};
+
+struct line {
+    struct service service;
+    struct nj_tcp_proxy *proxy;
+    char url[64];
+};
+
+static int run_over(const struct line *line, nj_us patience_us, size_t *out_count,
+                    struct nj_error *err)
+{
+    struct client client = {.patience_us = patience_us};
+    static struct nj_detections out;
+    out.count = 0;
+    start_client(&client, line->url);
+    const int rc = run(&client, NULL, &out, err);
+    stop_client(&client);
+    *out_count = out.count;
+    return rc;
+}
+
+static void detect_over(void *arg, const struct nj_proxy_rule *rule)
+{
+    struct line *line = arg;
+    struct nj_error err = {0};
+    char text[NJ_PROXY_TEXT_MAX];
+    size_t count, second;
+    const size_t served = atomic_load(&line->service.served);
+    const nj_us begun_us = nj_mono_us(nj_clock_real());
+    const int rc = run_over(line, PATIENCE_US, &count, &err);
+    const nj_us took_us = nj_mono_us(nj_clock_real()) - begun_us;
+    nj_tcp_proxy_heal(line->proxy);
+    const int again = run_over(line, SLACK_US, &second, NULL);
+    if (rc == 0 ? count != 2 : (rc != NJ_E_UNAVAILABLE && rc != NJ_E_TIMEOUT) || count != 0)
+        fail_msg("%s: %d \"%s\", %zu found", nj_proxy_rule_text(rule, text), rc, err.text, count);
+    if (again != 0 || second != 2 || took_us > 2 * PATIENCE_US + SLACK_US ||
+        atomic_load(&line->service.served) - served > 2)
+        fail_msg("%s: %lld us, then %d, %zu found; asked %zu times", nj_proxy_rule_text(rule, text),
+                 (long long)took_us, again, second, atomic_load(&line->service.served) - served);
+}
+
+static void what_was_found_is_whole_or_an_error_however_the_network_breaks(void **state)
+{
+    static struct answer answers[REQUESTS_MAX];
+    struct line line;
+    (void)state;
+    for (size_t i = 0; i < REQUESTS_MAX; i++)
+        answers[i] = (struct answer){200, two_objects};
+    start_service(&line.service, answers, REQUESTS_MAX);
+    line.proxy = nj_tcp_proxy_create((int)strtol(strrchr(line.service.url, ':') + 1, NULL, 10));
+    snprintf(line.url, sizeof line.url, "http://127.0.0.1:%d", nj_tcp_proxy_port(line.proxy));
+    const struct nj_proxy_sweep sweep = {
+        .proxy = line.proxy, .trial = detect_over, .arg = &line, .points = POINTS};
+    nj_proxy_sweep(&sweep);
+    nj_tcp_proxy_destroy(line.proxy);
+    stop_service(&line.service);
+}
+
 int http_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +383,7 @@ int http_test(void)
         cmocka_unit_test(an_open_breaker_asks_nobody),
         cmocka_unit_test(probe_asks_for_health),
         cmocka_unit_test(an_address_is_needed),
+        cmocka_unit_test(what_was_found_is_whole_or_an_error_however_the_network_breaks),
     };
     return cmocka_run_group_tests_name("http engine", tests, NULL, NULL);
 }
