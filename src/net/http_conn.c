@@ -222,8 +222,11 @@ static void free_conn(struct nj_http_conn *conn)
     nj_http_file_close(&conn->file);
     nj_buf_finish(&conn->in);
     struct nj_http_request *request = conn->request;
+    const bool has_handler = conn->state != NJ_HTTP_READ_BODY;
     free(conn);
-    if (request) {
+    if (!has_handler) {
+        nj_http_request_free(request);
+    } else if (request) {
         request->conn = NULL; // its reply will be dropped
         nj_http_request_left(request);
     }
