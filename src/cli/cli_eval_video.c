@@ -10,7 +10,6 @@
 #include "util/mem.h"
 #include "util/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

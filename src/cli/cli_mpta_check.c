@@ -2,7 +2,6 @@
 // nightjar mpta check: the tree of an archive with its models and their sums.
 #include "cli/cli_mpta.h"
 #include "detect/model.h"
-#include "util/mem.h"
 #include "util/text.h"
 
 #include <errno.h>

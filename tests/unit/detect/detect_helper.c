@@ -69,6 +69,23 @@ void remove_folder(const char *folder)
     assert_int_equal(rmdir(folder), 0);
 }
 
+bool make_networks(char out[64])
+{
+    char command[1024];
+    make_folder(out);
+    snprintf(command, sizeof command,
+             "node '" NJ_TEST_SOURCE_DIR "/tools/make-onnx.mjs' '%s' 2>/dev/null", out);
+    return system(command) == 0;
+}
+
+void skip_without_networks(bool written)
+{
+    if (!written) {
+        print_message("skipped: Node.js is not there to write the networks\n");
+        skip();
+    }
+}
+
 void write_file(const char *folder, const char *name, const char *text)
 {
     char path[512];

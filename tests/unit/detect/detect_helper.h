@@ -25,6 +25,9 @@ struct nj_frame *make_frame(int32_t width, int32_t height);
 // A temporary folder, and its removal with the files in it.
 void make_folder(char out[64]);
 void remove_folder(const char *folder);
+// The same with small networks of every family, which Node writes; false: there is no Node.
+bool make_networks(char out[64]);
+void skip_without_networks(bool written);
 void write_file(const char *folder, const char *name, const char *text);
 
 // Options with defaults that suit tests: null engine, no model.

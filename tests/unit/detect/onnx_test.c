@@ -18,11 +18,7 @@ static bool has_files; // Node wrote the networks
 static int write_networks(void **state)
 {
     (void)state;
-    char command[1024];
-    make_folder(folder);
-    snprintf(command, sizeof command,
-             "node '" NJ_TEST_SOURCE_DIR "/tools/make-onnx.mjs' '%s' 2>/dev/null", folder);
-    has_files = system(command) == 0;
+    has_files = make_networks(folder);
     return 0;
 }
 
@@ -31,14 +27,6 @@ static int remove_networks(void **state)
     (void)state;
     remove_folder(folder);
     return 0;
-}
-
-static void skip_without_files(void)
-{
-    if (!has_files) {
-        print_message("skipped: Node.js is not there to write the networks\n");
-        skip();
-    }
 }
 
 // Writes a manifest and makes a detector of it.
@@ -119,7 +107,7 @@ static void every_family_runs_from_pixels_to_boxes(void **state)
         {{"end_to_end", "end_to_end", NULL, NULL}, 2, {48, 56, 32, 16}, 0.9F},
         {{"centernet", "centernet", NULL, NULL}, 1, {56, 56, 16, 16}, 0.9F},
     };
-    skip_without_files();
+    skip_without_networks(has_files);
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         static struct nj_detections out;
         run_one(&cases[i].asked, &out);
@@ -135,7 +123,7 @@ static void every_family_runs_from_pixels_to_boxes(void **state)
 static void pictures_of_a_batch_keep_their_own_results(void **state)
 {
     (void)state;
-    skip_without_files();
+    skip_without_networks(has_files);
     struct nj_detector *detector = NULL;
     struct nj_detector_thread *thread = NULL;
     static struct nj_detections out[4];
@@ -172,7 +160,7 @@ static void nan_is_nothing_found(void **state)
 {
     (void)state;
     static struct nj_detections out;
-    skip_without_files();
+    skip_without_networks(has_files);
     run_one(&(struct asked){"nan", "end_to_end", NULL, NULL}, &out);
     assert_int_equal(out.count, 0);
 }
@@ -181,7 +169,7 @@ static void a_missing_gpu_falls_back_to_the_cpu(void **state)
 {
     (void)state;
     static struct nj_detections out;
-    skip_without_files();
+    skip_without_networks(has_files);
     run_one(&(struct asked){"yolox", "yolox", NULL, "cuda:7"}, &out); // asserts the device "cpu"
     assert_int_equal(out.count, 1);
 }
@@ -211,7 +199,7 @@ static void each_wrong_model_is_named_with_what_was_expected(void **state)
         {{"empty", "yolov5", NULL, NULL}, NJ_E_CORRUPT, {"empty.onnx", "", ""}},
         {{"yolox", "yolox", NULL, "gpu"}, NJ_E_INVALID, {"detect.device", "gpu", "cpu or cuda:N"}},
     };
-    skip_without_files();
+    skip_without_networks(has_files);
     write_file(folder, "garbage.onnx", "this is not a network, whatever its name says");
     write_file(folder, "empty.onnx", "");
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
@@ -233,7 +221,7 @@ static void a_model_cut_short_is_one_clear_error(void **state)
     char path[128];
     char *bytes = NULL;
     size_t length = 0;
-    skip_without_files();
+    skip_without_networks(has_files);
     snprintf(path, sizeof path, "%s/yolox.onnx", folder);
     assert_int_equal(nj_file_read(path, 1 << 20, &bytes, &length, NULL), 0);
     snprintf(path, sizeof path, "%s/cut.onnx", folder);
@@ -258,7 +246,7 @@ static void the_checksum_of_the_manifest_is_enforced(void **state)
     size_t length = 0;
     struct nj_detector *detector = NULL;
     struct nj_error error = {0};
-    skip_without_files();
+    skip_without_networks(has_files);
     snprintf(path, sizeof path, "%s/yolox.onnx", folder);
     assert_int_equal(nj_file_read(path, 1 << 20, &bytes, &length, NULL), 0);
     assert_int_equal(nj_sha256_hex(bytes, length, sum), 0);

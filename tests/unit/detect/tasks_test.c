@@ -18,11 +18,7 @@ static struct nj_detections found;
 static int write_networks(void **state)
 {
     (void)state;
-    char command[1024];
-    make_folder(folder);
-    snprintf(command, sizeof command,
-             "node '" NJ_TEST_SOURCE_DIR "/tools/make-onnx.mjs' '%s' 2>/dev/null", folder);
-    has_files = system(command) == 0;
+    has_files = make_networks(folder);
     return 0;
 }
 
@@ -31,14 +27,6 @@ static int remove_networks(void **state)
     (void)state;
     remove_folder(folder);
     return 0;
-}
-
-static void skip_without_files(void)
-{
-    if (!has_files) {
-        print_message("skipped: Node.js is not there to write the networks\n");
-        skip();
-    }
 }
 
 static int make_detector(const char *members, struct nj_detector **out, struct nj_error *err)
@@ -101,7 +89,7 @@ static struct nj_frame *make_grey(int32_t width, int32_t height, uint8_t luma)
 static void a_classifier_gives_the_likeliest_with_the_crop_as_box(void **state)
 {
     (void)state;
-    skip_without_files();
+    skip_without_networks(has_files);
     struct running r =
         start(CLASSES_INPUT ",\"softmax\":true,\"label_offset\":1,\"top\":2,"
                             "\"classes\":[\"van\",\"bus\",\"car\"],\"task\":\"classify\"");
@@ -134,7 +122,7 @@ static void a_classifier_gives_the_likeliest_with_the_crop_as_box(void **state)
 static void classes_of_one_label_add_up_and_the_rest_may_go(void **state)
 {
     (void)state;
-    skip_without_files();
+    skip_without_networks(has_files);
     struct running r =
         start(CLASSES_INPUT ",\"softmax\":true,\"classes\":[\"none\",\"van\",\"bus\",\"car\"],"
                             "\"label_map\":{\"van\":\"Large\",\"bus\":\"Large\",\"*\":null}");
@@ -152,7 +140,7 @@ static void classes_of_one_label_add_up_and_the_rest_may_go(void **state)
 static void a_detector_reports_mapped_labels(void **state)
 {
     (void)state;
-    skip_without_files();
+    skip_without_networks(has_files);
     struct running r = start("\"weights\":\"yolov8.onnx\",\"decoder\":\"yolov8\",\"input\":{"
                              "\"width\":64,\"height\":64},\"classes\":[\"cat\",\"dog\"],"
                              "\"label_map\":{\"cat\":null,\"dog\":\"Animal\"}");
@@ -167,7 +155,7 @@ static void a_detector_reports_mapped_labels(void **state)
 static void landmarks_come_back_to_the_picture_in_the_models_order(void **state)
 {
     (void)state;
-    skip_without_files();
+    skip_without_networks(has_files);
     struct running r =
         start("\"weights\":\"points.onnx\",\"decoder\":\"yolov5_points\",\"input\":{\"width\":64,"
               "\"height\":64,\"fit\":\"letterbox_centre\"},\"classes\":[\"one\",\"two\"],"
@@ -257,7 +245,7 @@ static void a_line_is_read_at_the_width_it_has(void **state)
         {"cccc....aaaa....", 32, 32, "ca"}, // longer than the network takes: pressed together
         {"........", 8, 32, ""},
     };
-    skip_without_files();
+    skip_without_networks(has_files);
     struct running r = start(LINES);
     assert_int_equal(nj_detector_model(r.detector)->task, NJ_TASK_RECOGNISE);
     for (size_t turn = 0; turn < 2; turn++) { // widths come back
@@ -283,7 +271,7 @@ static void a_line_is_read_at_the_width_it_has(void **state)
 static void a_fixed_width_reads_as_well(void **state)
 {
     (void)state;
-    skip_without_files();
+    skip_without_networks(has_files);
     struct running r =
         start("\"weights\":\"lines_64.onnx\",\"decoder\":\"ctc\",\"input\":{\"width\":64,"
               "\"height\":32,\"fit\":\"letterbox_top_left\",\"pad\":0,"
@@ -299,7 +287,7 @@ static void a_fixed_width_reads_as_well(void **state)
 static void alphabets_may_stand_in_a_file(void **state)
 {
     (void)state;
-    skip_without_files();
+    skip_without_networks(has_files);
     write_file(folder, "keys.txt", "q\r\nr\ns");
     struct running r =
         start("\"weights\":\"lines_64.onnx\",\"decoder\":\"ctc\",\"input\":{\"width\":64,"
@@ -379,7 +367,7 @@ static void each_wrong_network_is_named(void **state)
          "\"width_max\":128},\"classes\":[\"a\",\"b\",\"c\",\"d\"]",
          {"[1, 3, 32, ?]", "[1, 3, 32, 64]"}},
     };
-    skip_without_files();
+    skip_without_networks(has_files);
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         struct nj_detector *detector = NULL;
         struct nj_error error = {0};
