@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Redis connection while its server is away, silent, or not what it seems: bounded in time and
 // memory, back by itself, and never in the way of the loop.
+#include "tests/fake/loop_pulse.h"
 #include "tests/fake/names.h"
 #include "tests/unit/bus/redis_helper.h"
 #include "util/mem.h"
@@ -25,7 +26,6 @@ int redis_faults_test(void);
 
 enum {
     SHORT_US = 150 * NJ_US_PER_MS,
-    TICK_US = 5 * NJ_US_PER_MS,
     SILENT_US = 800 * NJ_US_PER_MS,
     GAP_MAX_US = 400 * NJ_US_PER_MS, // below the time-out, above the turns of a busy machine
     FLOOD = 200,
@@ -33,39 +33,17 @@ enum {
     THRESHOLD = 3,
 };
 
-// Longest time between two beats of the loop.
-struct pulse {
-    struct nj_timer timer;
-    nj_us last_us, longest_us;
-};
-
-static void on_pulse(struct nj_timer *timer)
-{
-    struct pulse *pulse = NJ_CONTAINER_OF(timer, struct pulse, timer);
-    nj_us now = nj_mono_us(nj_clock_real());
-    if (now - pulse->last_us > pulse->longest_us)
-        pulse->longest_us = now - pulse->last_us;
-    pulse->last_us = now;
-}
-
-static void pulse_start(struct pulse *pulse, struct nj_loop *loop)
-{
-    *pulse = (struct pulse){.last_us = nj_mono_us(nj_clock_real())};
-    nj_timer_init(&pulse->timer, loop, on_pulse);
-    assert_int_equal(nj_timer_start(&pulse->timer, TICK_US, TICK_US), 0);
-}
-
 static void redis_that_is_silent_ends_in_a_timeout_and_never_stops_the_loop(void **state)
 {
     NEED_SERVER;
     struct nj_redis_fixture *f = *state;
     struct nj_ask first, second;
-    struct pulse pulse;
+    struct nj_loop_pulse pulse;
     f->options.command_us = SILENT_US;
     assert_int_equal(nj_redis_open(f), 0);
     nj_redis_await(f, NJ_REDIS_READY);
     nj_redis_server_pause(&f->server);
-    pulse_start(&pulse, f->loop);
+    nj_loop_pulse_start(&pulse, f->loop);
     nj_us begun = nj_mono_us(nj_clock_real());
     assert_int_equal(nj_ask(f, &first, NJ_WORDS("SET", "k", "v")), NJ_E_TIMEOUT);
     assert_in_range(first.ended_us - begun, SILENT_US, SILENT_US + GAP_MAX_US);

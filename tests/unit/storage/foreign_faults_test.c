@@ -3,8 +3,8 @@
 // to have failed, order is kept, the loop goes on, and waiting has an end.
 #include "tests/unit/storage/foreign_helper.h"
 
+#include "tests/fake/loop_pulse.h"
 #include "tests/fake/names.h"
-#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,34 +24,11 @@ int foreign_faults_test(void);
 
 enum {
     SHORT_US = 200 * NJ_US_PER_MS,
-    TICK_US = 5 * NJ_US_PER_MS,
     GAP_MAX_US = 500 * NJ_US_PER_MS, // below the time-outs, above the turns of a busy machine
     MANY = 400,
     ALLOWED = 30,
     THRESHOLD = 3,
 };
-
-// Longest time between two beats of the loop.
-struct pulse {
-    struct nj_timer timer;
-    nj_us last_us, longest_us;
-};
-
-static void on_pulse(struct nj_timer *timer)
-{
-    struct pulse *pulse = NJ_CONTAINER_OF(timer, struct pulse, timer);
-    nj_us now = nj_mono_us(nj_clock_real());
-    if (now - pulse->last_us > pulse->longest_us)
-        pulse->longest_us = now - pulse->last_us;
-    pulse->last_us = now;
-}
-
-static void pulse_start(struct pulse *pulse, struct nj_loop *loop)
-{
-    *pulse = (struct pulse){.last_us = nj_mono_us(nj_clock_real())};
-    nj_timer_init(&pulse->timer, loop, on_pulse);
-    assert_int_equal(nj_timer_start(&pulse->timer, TICK_US, TICK_US), 0);
-}
 
 // Upserts that each have a session of their own, or share a few.
 static struct nj_put *send_many(struct nj_foreign_fixture *f, int sessions)
@@ -145,8 +122,8 @@ static void postgres_frozen_session_does_not_write_late(void **state)
     assert_int_equal(nj_put(&first), 0);
     nj_postgres_pause(f->server);
     struct nj_put *puts = send_many(f, SESSIONS);
-    struct pulse pulse;
-    pulse_start(&pulse, f->loop);
+    struct nj_loop_pulse pulse;
+    nj_loop_pulse_start(&pulse, f->loop);
     struct nj_foreign_stats stats = {.connected = true};
     while (stats.connected) { // until it has given the connection up
         nj_foreign_turn(f);
