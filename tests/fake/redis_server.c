@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real Redis server for a test.
 #include "tests/fake/redis_server.h"
+#include "tests/fake/certificate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@ enum {
     START_MS = 15000,
     STOP_MS = 5000,
     CLIENT_S = 5,
-    WORDS_MAX = 24,
+    WORDS_MAX = 28,
 };
 
 static bool find_program(char out[NJ_TEMP_PATH_MAX])
@@ -58,10 +59,21 @@ static bool answers(void *arg)
     return ready;
 }
 
+// The names of the files in the server's folder, which is where it runs.
+static const char certificate_name[] = "tls.pem", key_name[] = "tls.key";
+
+static size_t add_words(const char **words, size_t count, const char *const *more)
+{
+    while (*more != NULL)
+        words[count++] = *more++;
+    return count;
+}
+
 static bool run(struct nj_redis_server *server)
 {
-    char port[16];
+    char port[16], tls_port[16];
     snprintf(port, sizeof port, "%d", server->port);
+    snprintf(tls_port, sizeof tls_port, "%d", server->tls_port);
     const char *words[WORDS_MAX] = {server->program,
                                     "--port",
                                     port,
@@ -76,10 +88,20 @@ static bool run(struct nj_redis_server *server)
                                     "--daemonize",
                                     "no"};
     size_t count = 13;
-    if (server->password[0] != '\0') {
-        words[count++] = "--requirepass";
-        words[count++] = server->password;
-    }
+    const char *const login[] = {"--requirepass", server->password, NULL};
+    const char *const tls[] = {"--tls-port",
+                               tls_port,
+                               "--tls-cert-file",
+                               certificate_name,
+                               "--tls-key-file",
+                               key_name,
+                               "--tls-auth-clients",
+                               "no",
+                               NULL};
+    if (server->password[0] != '\0')
+        count = add_words(words, count, login);
+    if (server->tls_port != 0)
+        (void)add_words(words, count, tls);
     const struct nj_server_command command = {
         .words = words, .folder = server->folder.path, .orphan_signal = SIGKILL};
     nj_server_process_start(&server->process, &command);
@@ -118,6 +140,26 @@ void nj_redis_server_restart(struct nj_redis_server *server)
 {
     nj_server_process_kill(&server->process);
     assert_true(run(server));
+}
+
+void nj_redis_server_restart_with_tls(struct nj_redis_server *server, const char *names,
+                                      char *ca_file)
+{
+    struct nj_test_certificate certificate;
+    char key_file[NJ_TEMP_PATH_MAX];
+    nj_temp_dir_path(&server->folder, certificate_name, ca_file);
+    nj_temp_dir_path(&server->folder, key_name, key_file);
+    assert_true(nj_test_certificate_init(&certificate, names));
+    assert_true(nj_test_certificate_save(&certificate, ca_file));
+    assert_true(nj_test_certificate_save_key(&certificate, key_file));
+    nj_test_certificate_finish(&certificate);
+    nj_redis_server_kill(server);
+    for (int i = 0; i < START_TRIES; i++) {
+        server->tls_port = nj_server_free_port();
+        if (run(server))
+            return;
+    }
+    fail_msg("redis-server does not start with TLS; its output is in %s", server->folder.path);
 }
 
 void nj_redis_server_pause(struct nj_redis_server *server)

@@ -16,6 +16,7 @@ struct nj_redis_server {
     char program[NJ_TEMP_PATH_MAX];
     char password[64]; // "" none
     int port;
+    int tls_port; // 0: none
 };
 
 // False: not installed; skip() the test then, with a name that begins with "redis_".
@@ -29,6 +30,11 @@ void nj_redis_server_kill(struct nj_redis_server *server);
 void nj_redis_server_restart(struct nj_redis_server *server); // kills it when it is running
 void nj_redis_server_pause(struct nj_redis_server *server);
 void nj_redis_server_resume(struct nj_redis_server *server);
+
+// Starts it again, empty, with a port for rediss:// beside the plain one and a certificate for
+// `names` ("DNS:localhost"), whose path comes in `ca_file` of NJ_TEMP_PATH_MAX bytes.
+void nj_redis_server_restart_with_tls(struct nj_redis_server *server, const char *names,
+                                      char *ca_file);
 
 // "redis://127.0.0.1:4711/0", without the password.
 const char *nj_redis_server_url(const struct nj_redis_server *server,

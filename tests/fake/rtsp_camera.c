@@ -22,7 +22,7 @@ static void camera_free(struct nj_test_camera *camera)
     camera_listener_close(&camera->plain);
     camera_listener_close(&camera->secure);
     SSL_CTX_free(camera->tls);
-    X509_free(camera->certificate);
+    nj_test_certificate_finish(&camera->certificate);
     if (camera->wake_fd >= 0)
         close(camera->wake_fd);
     pthread_cond_destroy(&camera->changed);

@@ -12,6 +12,7 @@
 #ifndef NJ_FAKE_RTSP_CAMERA_PRIV_H
 #define NJ_FAKE_RTSP_CAMERA_PRIV_H
 
+#include "tests/fake/certificate.h"
 #include "tests/fake/rtsp_camera.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -137,7 +138,7 @@ struct nj_test_camera {
     char host[64];
     struct camera_listener plain, secure;
     SSL_CTX *tls; // NULL: none
-    X509 *certificate;
+    struct nj_test_certificate certificate;
     nj_us down_until; // 0: up
     char nonce[CAMERA_NONCE_SIZE];
     struct camera_mount *mounts[NJ_TEST_CAMERA_MOUNTS_MAX];
