@@ -3,6 +3,7 @@
 // and FFmpeg's own threads cost a tenth more in all.
 #include "frames/video.h"
 
+#include "frames/libav_versions.h"
 #include "frames/video_frame.h"
 
 #include <libavcodec/avcodec.h>
@@ -165,11 +166,24 @@ static int open_codec(struct nj_video *video, const AVCodec *codec, struct nj_er
     return result < 0 ? fail(video, result, "video decoder", err) : NJ_OK;
 }
 
+static const uint8_t *matrix_of(const AVStream *stream, size_t *size)
+{
+#if NJ_AV_PARAMETERS_HAVE_SIDE_DATA
+    const AVCodecParameters *codec = stream->codecpar;
+    const AVPacketSideData *matrix = av_packet_side_data_get(
+        codec->coded_side_data, codec->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    *size = matrix ? matrix->size : 0;
+    return matrix ? matrix->data : NULL;
+#else
+    return av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, size);
+#endif
+}
+
 // Quarter turns of the container, as EXIF's number.
 static int orientation_of(const AVStream *stream)
 {
     size_t size = 0;
-    const uint8_t *matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    const uint8_t *matrix = matrix_of(stream, &size);
     if (!matrix || size < 9 * sizeof(int32_t))
         return 1;
     int32_t aligned[9];

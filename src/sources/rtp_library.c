@@ -3,6 +3,8 @@
 // between them it hears that nothing is there yet.
 #include "sources/rtp_library_priv.h"
 
+#include "frames/libav_versions.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,7 @@ static int read_wire(void *opaque, uint8_t *out, int size)
 }
 
 // What libavformat would report to the camera; the session does that itself.
-static int write_nothing(void *opaque, uint8_t *bytes, int size)
+static int write_nothing(void *opaque, nj_av_written *bytes, int size)
 {
     (void)opaque;
     (void)bytes;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small videos encoded on the spot.
 #include "tests/fake/fake_video.h"
+#include "frames/libav_versions.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,6 +52,20 @@ static void open_encoder(struct maker *maker, const struct video_recipe *recipe)
     assert_true(avcodec_open2(maker->codec, codec, NULL) >= 0);
 }
 
+static uint8_t *new_matrix(AVStream *stream)
+{
+    const size_t size = 9 * sizeof(int32_t);
+#if NJ_AV_PARAMETERS_HAVE_SIDE_DATA
+    AVCodecParameters *codec = stream->codecpar;
+    AVPacketSideData *matrix = av_packet_side_data_new(
+        &codec->coded_side_data, &codec->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX, size, 0);
+    assert_non_null(matrix);
+    return matrix->data;
+#else
+    return av_stream_new_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, size);
+#endif
+}
+
 static void add_stream(struct maker *maker, const struct video_recipe *recipe)
 {
     maker->stream = avformat_new_stream(maker->format, NULL);
@@ -58,9 +73,7 @@ static void add_stream(struct maker *maker, const struct video_recipe *recipe)
     assert_true(avcodec_parameters_from_context(maker->stream->codecpar, maker->codec) >= 0);
     if (!recipe->rotation)
         return;
-    uint8_t *matrix =
-        av_stream_new_side_data(maker->stream, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(int32_t));
-    av_display_rotation_set((int32_t *)(void *)matrix, -recipe->rotation);
+    av_display_rotation_set((int32_t *)(void *)new_matrix(maker->stream), -recipe->rotation);
 }
 
 static void drain(struct maker *maker)

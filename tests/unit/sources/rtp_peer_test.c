@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real video, packed for RTP and described by libavformat, comes out as it went in, each picture
 // with its last packet.
+#include "frames/libav_versions.h"
 #include "sources/rtp_priv.h"
 #include "tests/fake/test_video.h"
 #include "util/mem.h"
@@ -27,7 +28,7 @@ struct peer {
 };
 
 // Each call is one packet, reports among them.
-static int push(void *opaque, uint8_t *bytes, int size)
+static int push(void *opaque, nj_av_written *bytes, int size)
 {
     struct peer *peer = opaque;
     if (peer->pushed > 0) // the one before was not the last
