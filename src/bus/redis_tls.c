@@ -52,9 +52,11 @@ int nj_redis_tls_begin(struct redisContext *context, const struct nj_redis_targe
         return nj_error_set(err, NJ_E_NOMEM, "Redis %s: no memory for TLS", target->shown);
     }
     if (redisInitiateSSL(context, ssl) != REDIS_OK) {
+        // A quick server's certificate may have been seen already.
+        const char *trouble = nj_redis_tls_trouble(ssl);
         SSL_free(ssl); // else the context owns it
         return nj_error_set(err, NJ_E_UNAVAILABLE, "Redis %s: TLS: %s", target->shown,
-                            context->errstr);
+                            trouble != NULL ? trouble : context->errstr);
     }
     *out = ssl;
     return 0;
