@@ -9,6 +9,8 @@
 
 #include <stdatomic.h>
 
+extern const char nj_upload_vanished[]; // the reason of a file that is there no longer
+
 struct nj_upload_pipeline {
     struct nj_upload_config config;
     struct nj_metric *detect_stage;
@@ -37,6 +39,7 @@ struct nj_upload_task {
     size_t row_count, row_capacity;
 
     const char *refused; // reason of a file that cannot be used; NULL else
+    bool replaced;       // the file vanished, but a copy of it is to be looked at instead
     struct nj_error error;
     struct nj_store_op op;
     struct nj_outbox outbox;

@@ -12,6 +12,8 @@
 // keeps such tries cheap.
 static const nj_us outage_wait_us = 5 * (nj_us)NJ_US_PER_S;
 
+const char nj_upload_vanished[] = "vanished";
+
 static int write_refusal(const struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
 {
     struct nj_refused_row *row = calloc(1, sizeof *row);
@@ -30,6 +32,27 @@ static int write_refusal(const struct nj_upload_task *task, struct nj_db *db, st
     return rc;
 }
 
+// A file that was moved while it waited is a doubled one under its new name: that one is looked at.
+static int replace(struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_work_queue *queue = task->pipeline->config.queue;
+    char *copy = NULL;
+    int rc = nj_dedupe_take_copy(db, task->item.file_hash, &copy, err);
+    if (rc == 0 && copy != NULL) {
+        const struct nj_work_put put = {.payload = copy};
+        task->replaced = true;
+        rc = nj_work_queue_put(queue, db, &put, err);
+    }
+    free(copy);
+    return rc;
+}
+
+static int refuse(struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
+{
+    int rc = task->refused == nj_upload_vanished ? replace(task, db, err) : 0;
+    return rc == 0 && !task->replaced ? write_refusal(task, db, err) : rc;
+}
+
 static int write_rows(struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
 {
     const struct nj_detection_sink *sink = &task->pipeline->config.sink;
@@ -43,9 +66,10 @@ static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
     struct nj_upload_task *task = NJ_CONTAINER_OF(op, struct nj_upload_task, op);
     nj_outbox_reset(&task->outbox);
+    task->replaced = false;
     int rc = nj_cameras_touch(db, task->item.camera_id, nj_db_now_us(db), err);
     if (rc == 0 && task->refused != NULL)
-        rc = write_refusal(task, db, err);
+        rc = refuse(task, db, err);
     if (rc == 0)
         rc = write_rows(task, db, err);
     if (rc == 0)
@@ -81,7 +105,11 @@ static void handle_stored(struct nj_store_op *op)
         nj_upload_task_fail(task);
         return;
     }
-    if (task->refused != NULL) {
+    if (task->replaced) {
+        nj_log_at(pipeline->config.log, NJ_LOG_INFO, "Upload moved; its copy takes its place",
+                  NJ_TEXT("camera_id", task->item.camera_id),
+                  NJ_TEXT("path", task->item.file_path));
+    } else if (task->refused != NULL) {
         nj_pipeline_error(pipeline->config.metrics, "detection_validation_error");
         nj_pipeline_refuse(pipeline->config.metrics, task->refused);
         nj_log_at(pipeline->config.log, NJ_LOG_WARNING, "Upload refused",

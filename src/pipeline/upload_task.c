@@ -23,7 +23,7 @@ static const char *refusal_of(int rc)
     case NJ_E_TOO_BIG:
         return "too_big";
     case NJ_E_NOT_FOUND:
-        return "vanished";
+        return nj_upload_vanished;
     default:
         return NULL;
     }

@@ -93,7 +93,7 @@ static int apply_upload(struct nj_store_op *store_op, struct nj_db *db, struct n
     if (rc == 0)
         rc = put(op, db, err);
     else if (op->duplicate)
-        rc = 0;
+        rc = nj_dedupe_note_copy(db, item->file_hash, op->payload.data, err);
     return rc == 0 ? remember(db, &op->verdict, err) : rc;
 }
 

@@ -224,6 +224,9 @@ static const char work_order[] =
     "CREATE INDEX work_items_order ON work_items (queue, order_key, id)"
     " WHERE order_key IS NOT NULL;";
 
+// The payload of another file with the same content; it takes the place of one that vanished.
+static const char copies[] = "ALTER TABLE dedupe ADD COLUMN copy TEXT;";
+
 const char *const nj_sqlite_migrations[NJ_SQLITE_MIGRATIONS] = {
-    sightings, work, added_sources, saved, event_order, work_order,
+    sightings, work, added_sources, saved, event_order, work_order, copies,
 };

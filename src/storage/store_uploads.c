@@ -3,6 +3,7 @@
 #include "storage/store_uploads.h"
 #include "storage/sql_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], const char *path,
@@ -12,7 +13,8 @@ int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], 
     int rc = nj_sql_begin(&sql, db,
                           "INSERT INTO dedupe (sha256, path, expires_us) VALUES (?1, ?2, ?3)"
                           " ON CONFLICT (sha256) DO UPDATE SET path = excluded.path,"
-                          " expires_us = excluded.expires_us WHERE dedupe.expires_us <= ?4",
+                          " expires_us = excluded.expires_us, copy = NULL"
+                          " WHERE dedupe.expires_us <= ?4",
                           err);
     if (rc != 0)
         return rc;
@@ -26,6 +28,55 @@ int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], 
     if (rc == 0 && changes == 0)
         rc = nj_error_set(err, NJ_E_EXISTS, "the same content was accepted a short time ago");
     return rc;
+}
+
+int nj_dedupe_note_copy(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE],
+                        const char *payload, struct nj_error *err)
+{
+    struct nj_sql sql;
+    int rc = nj_sql_begin(&sql, db, "UPDATE dedupe SET copy = ?1 WHERE sha256 = ?2", err);
+    if (rc != 0)
+        return rc;
+    nj_sql_put_text(&sql, payload);
+    nj_sql_put_text(&sql, sha256_hex);
+    return nj_sql_run(&sql, NULL, err);
+}
+
+static int find_copy(struct nj_db *db, const char *sha256_hex, char **out, struct nj_error *err)
+{
+    struct nj_sql sql;
+    int rc = nj_sql_begin(&sql, db, "SELECT copy FROM dedupe WHERE sha256 = ?1", err);
+    if (rc != 0)
+        return rc;
+    nj_sql_put_text(&sql, sha256_hex);
+    rc = nj_sql_step(&sql, err);
+    if (rc == NJ_STEP_ROW && nj_sql_get_copy(&sql, out) != 0)
+        rc = nj_error_set(err, NJ_E_NOMEM, "no memory for a job");
+    nj_sql_end(&sql);
+    return rc < 0 ? rc : 0;
+}
+
+int nj_dedupe_take_copy(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE],
+                        char **out_payload, struct nj_error *err)
+{
+    struct nj_sql sql;
+    char *payload = NULL;
+    int rc = find_copy(db, sha256_hex, &payload, err);
+    if (rc == 0)
+        rc = nj_sql_begin(&sql, db,
+                          payload != NULL ? "UPDATE dedupe SET copy = NULL WHERE sha256 = ?1"
+                                          : "DELETE FROM dedupe WHERE sha256 = ?1",
+                          err);
+    if (rc == 0) {
+        nj_sql_put_text(&sql, sha256_hex);
+        rc = nj_sql_run(&sql, NULL, err);
+    }
+    if (rc != 0) {
+        free(payload);
+        return rc;
+    }
+    *out_payload = payload;
+    return 0;
 }
 
 int nj_dedupe_expire(struct nj_db *db, size_t limit, int64_t *out_deleted, struct nj_error *err)

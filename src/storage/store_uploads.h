@@ -9,6 +9,14 @@
 // Marks the content as seen until now + ttl. NJ_E_EXISTS while an older mark lives.
 int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], const char *path,
                    nj_us ttl_us, struct nj_error *err);
+// Notes another file with a content that is marked, as the payload of its job; the newest is kept.
+// Harmless without a mark.
+int nj_dedupe_note_copy(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE],
+                        const char *payload, struct nj_error *err);
+// The file of the content's job vanished. *out_payload: of the copy that was noted, which is
+// forgotten by that; malloc'd. NULL: there is none, and the content is news from now on.
+int nj_dedupe_take_copy(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE],
+                        char **out_payload, struct nj_error *err);
 // Forgets up to `limit` marks that are over.
 int nj_dedupe_expire(struct nj_db *db, size_t limit, int64_t *out_deleted, struct nj_error *err);
 

@@ -372,6 +372,54 @@ static void vanished_file_is_refused_and_the_queue_goes_on(void **state)
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
 }
 
+static bool has_doubled_all(struct flow *flow, const char *arg)
+{
+    struct nj_folder_stats stats;
+    (void)arg;
+    nj_folder_source_get_stats(flow->app->folder, &stats);
+    return stats.duplicates >= 12 && stats.pending == 0;
+}
+
+static void folder_renamed_before_its_files_are_looked_at_loses_none(void **state)
+{
+    struct flow *flow = *state;
+    char from[NJ_TEMP_PATH_MAX], to[NJ_TEMP_PATH_MAX];
+    flow_start(flow);
+    for (unsigned i = 0; i < 12; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "gate/%u.jpg", i);
+        flow_put_picture(flow, name, i);
+    }
+    wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+    assert_int_equal(rename(nj_temp_dir_path(&flow->dir, "cameras/gate", from),
+                            nj_temp_dir_path(&flow->dir, "cameras/door", to)),
+                     0);
+    wait_without_turning(flow, has_doubled_all, "12 files are there under their new names");
+    flow_until_sql(flow, 12,
+                   "SELECT count(DISTINCT file_path) FROM detections"
+                   " WHERE camera_id = 'door'");
+    flow_until_quiet(flow);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), 12);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM refused_files"), 0);
+}
+
+static void content_of_a_vanished_file_is_news_when_it_comes_again(void **state)
+{
+    struct flow *flow = *state;
+    char path[NJ_TEMP_PATH_MAX];
+    flow_start(flow);
+    for (unsigned i = 0; i < 12; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "gate/%u.jpg", i);
+        flow_put_picture(flow, name, i);
+    }
+    wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+    assert_int_equal(remove(nj_temp_dir_path(&flow->dir, "cameras/gate/3.jpg", path)), 0);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM refused_files WHERE reason = 'vanished'");
+    flow_put_picture(flow, "gate/again.jpg", 3);
+    flow_until_sql(flow, 12, "SELECT count(*) FROM detections");
+}
+
 int upload_flow_test(void)
 {
 #define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
@@ -389,6 +437,8 @@ int upload_flow_test(void)
         FLOW_TEST(full_queue_pushes_back_and_nothing_is_forgotten),
         FLOW_TEST(accepted_files_go_on_after_the_end_of_the_program),
         FLOW_TEST(vanished_file_is_refused_and_the_queue_goes_on),
+        FLOW_TEST(folder_renamed_before_its_files_are_looked_at_loses_none),
+        FLOW_TEST(content_of_a_vanished_file_is_news_when_it_comes_again),
     };
     return cmocka_run_group_tests_name("upload flow", tests, NULL, NULL);
 }

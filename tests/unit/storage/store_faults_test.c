@@ -339,7 +339,8 @@ static void items_of_an_older_version_get_their_order(void **state)
     struct nj_store_fixture *f = *state;
     nj_test_sql(f->db_path,
                 "DROP INDEX work_items_order; ALTER TABLE work_items DROP COLUMN order_key;"
-                "DELETE FROM schema_versions WHERE version = 6;"
+                "ALTER TABLE dedupe DROP COLUMN copy;"
+                "DELETE FROM schema_versions WHERE version >= 6;"
                 "INSERT INTO work_items (queue, priority, due_us, not_before_us, lease_until_us,"
                 " fence, attempts, created_us, first_failed_us, payload) VALUES"
                 " ('action_queue', 0, 1, 1, 0, 0, 0, 1, 0, '{\"session_id\":\"s\"}')");

@@ -16,7 +16,7 @@ int store_uploads_test(void);
 static const nj_us ttl = 300 * (nj_us)NJ_US_PER_S;
 
 struct upload_arg {
-    const char *sha256, *path, *folder;
+    const char *sha256, *path, *folder, *copy;
     int64_t size, mtime_ns, deleted;
     size_t limit, count;
     struct nj_refused_filter filter;
@@ -29,6 +29,22 @@ static int mark(struct nj_db *db, void *arg, struct nj_error *err)
 {
     struct upload_arg *a = arg;
     return nj_dedupe_mark(db, a->sha256, "/c/a.jpg", ttl, err);
+}
+
+static int note_copy(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct upload_arg *a = arg;
+    return nj_dedupe_note_copy(db, a->sha256, a->copy, err);
+}
+
+static int take_copy(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct upload_arg *a = arg;
+    char *copy = NULL;
+    int rc = nj_dedupe_take_copy(db, a->sha256, &copy, err);
+    (void)snprintf(a->seen, sizeof a->seen, "%s", copy != NULL ? copy : "none");
+    free(copy);
+    return rc;
 }
 
 static int expire(struct nj_db *db, void *arg, struct nj_error *err)
@@ -101,6 +117,38 @@ static void content_is_refused_until_its_mark_is_over(void **state)
     nj_fake_clock_advance(&f->clock, 1);
     assert_int_equal(nj_test_write(f, mark, &a), 0);
     assert_int_equal(nj_test_write(f, mark, &a), NJ_E_EXISTS);
+}
+
+static void newest_copy_takes_the_place_of_a_vanished_file_once(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct upload_arg a = {.sha256 = first, .copy = "{\"old\":1}"}, b = {.sha256 = second};
+    assert_int_equal(nj_test_write(f, mark, &a), 0);
+    assert_int_equal(nj_test_write(f, mark, &b), 0);
+    assert_int_equal(nj_test_write(f, note_copy, &a), 0);
+    a.copy = "{\"new\":1}";
+    assert_int_equal(nj_test_write(f, note_copy, &a), 0);
+    assert_int_equal(nj_test_write(f, take_copy, &a), 0);
+    assert_string_equal(a.seen, "{\"new\":1}");
+    assert_int_equal(nj_test_write(f, mark, &a), NJ_E_EXISTS); // the copy is marked as it was
+    assert_int_equal(nj_test_write(f, take_copy, &a), 0);
+    assert_string_equal(a.seen, "none");
+    assert_int_equal(nj_test_write(f, mark, &a), 0); // nothing has this content any longer
+    assert_int_equal(nj_test_write(f, take_copy, &b), 0);
+    assert_string_equal(b.seen, "none");
+    assert_int_equal(nj_test_write(f, take_copy, &b), 0);
+}
+
+static void copy_is_forgotten_with_its_mark(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct upload_arg a = {.sha256 = first, .copy = "{}"};
+    assert_int_equal(nj_test_write(f, mark, &a), 0);
+    assert_int_equal(nj_test_write(f, note_copy, &a), 0);
+    nj_fake_clock_advance(&f->clock, ttl);
+    assert_int_equal(nj_test_write(f, mark, &a), 0);
+    assert_int_equal(nj_test_write(f, take_copy, &a), 0);
+    assert_string_equal(a.seen, "none");
 }
 
 static void expiry_forgets_only_what_is_over_and_not_more_than_asked(void **state)
@@ -197,6 +245,8 @@ int store_uploads_test(void)
     cmocka_unit_test_setup_teardown(name, nj_store_fixture_setup, nj_store_fixture_teardown)
     const struct CMUnitTest tests[] = {
         CASE(content_is_refused_until_its_mark_is_over),
+        CASE(newest_copy_takes_the_place_of_a_vanished_file_once),
+        CASE(copy_is_forgotten_with_its_mark),
         CASE(expiry_forgets_only_what_is_over_and_not_more_than_asked),
         CASE(seen_files_are_listed_below_their_folder_only),
         CASE(forgotten_file_is_gone_and_may_be_forgotten_again),
