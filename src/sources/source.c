@@ -258,6 +258,8 @@ static bool note_failure(struct nj_source *source, const struct nj_error *err)
     source->stats.last_error_code = err->code;
     source->stats.last_error_us = nj_wall_us(source->config.clock);
     source->stats.restarts += again;
+    if (!again) // whoever sees that it gave up may start it again
+        atomic_store(&source->finished, true);
     pthread_mutex_unlock(&source->mutex);
     nj_log_at(source->log, NJ_LOG_WARNING,
               again ? "Live source failed, will try again" : "Live source failed, gave up",
