@@ -5,6 +5,7 @@
 
 #include "frames/libav_versions.h"
 #include "frames/video_frame.h"
+#include "frames/video_guard_priv.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -25,9 +26,9 @@ enum {
     CUT_US = 2 * 1000 * 1000, // sound may go on for a moment when the pictures are over
 };
 
-// Containers that hold their own data. Playlists would open whatever they name.
-static const char CONTAINERS[] = "avi,matroska,webm,mov,mp4,m4v,mpeg,mpegts,flv,asf,ogg,mjpeg,h264,"
-                                 "hevc";
+// Containers that hold their own data, and pictures whole. Playlists would open whatever they name;
+// of streams without packets of their own, libavformat puts any amount together before it is seen.
+static const char CONTAINERS[] = "avi,matroska,webm,mov,mp4,m4v";
 
 struct nj_video {
     AVFormatContext *format;
@@ -119,6 +120,16 @@ out:
     if (result == AVERROR(ENOMEM) || is_interrupted(video))
         return fail(video, result, "video", err);
     return nj_error_set(err, NJ_E_INVALID, "video %s: damaged, or of no known kind", path);
+}
+
+// The file is opened twice: what was read cannot always be read again.
+static int look_before(struct nj_video *video, const char *path, struct nj_error *err)
+{
+    int result = open_container(video, path, err);
+    if (result == NJ_OK)
+        result = nj_video_guard(video->format, PROBE_BYTES, err);
+    avformat_close_input(&video->format);
+    return result;
 }
 
 static int check_size(int width, int height, struct nj_error *err)
@@ -234,7 +245,9 @@ int nj_video_open(const char *path, const struct nj_cancel *cancel, struct nj_vi
         return nj_error_set(err, NJ_E_NOMEM, "no memory for a video");
     video->cancel = cancel;
     video->position_us = -1;
-    result = open_container(video, path, err);
+    result = look_before(video, path, err);
+    if (result == NJ_OK)
+        result = open_container(video, path, err);
     if (result == NJ_OK)
         result = find_stream(video, &codec, err);
     if (result == NJ_OK)
@@ -316,7 +329,8 @@ static int feed(struct nj_video *video, struct nj_error *err)
         return fail(video, result, "video", err);
     if (video->packet->stream_index == video->stream->index) {
         note_end(video);
-        result = avcodec_send_packet(video->codec, video->packet);
+        if (nj_video_packet_fits(video->stream->codecpar, video->packet))
+            result = avcodec_send_packet(video->codec, video->packet);
     }
     av_packet_unref(video->packet);
     return result == AVERROR(ENOMEM) ? fail(video, result, "video decoder", err) : NJ_OK;

@@ -2,6 +2,7 @@
 // Who puts the packets together.
 #include "sources/rtp_priv.h"
 
+#include "frames/nal_count.h"
 #include "frames/video_frame.h"
 #include "sources/rtp_description_priv.h"
 #include "sources/rtp_library_priv.h"

@@ -16,7 +16,6 @@ enum {
     H264_RESERVED_LAST = 18,
     H264_STAP_A = 24,
     H264_FU_A = 28,
-    START_BYTES = 3, // 0, 0, 1
     SEI_RECOVERY_POINT = 6,
     H265_IRAP_FIRST = 16,
     H265_IRAP_LAST = 21,
@@ -160,15 +159,3 @@ const struct nj_nal_codec nj_nal_h265 = {
     .is_set = h265_is_set,
     .restore = h265_restore,
 };
-
-bool nj_nals_fit(const uint8_t *bytes, size_t size)
-{
-    size_t count = 0;
-    if (size / START_BYTES <= NJ_NALS_MAX)
-        return true; // nearly all pictures but keyframes
-    for (size_t i = START_BYTES - 1; i < size && count <= NJ_NALS_MAX;) {
-        count += bytes[i] == 1 && bytes[i - 1] == 0 && bytes[i - 2] == 0;
-        i += bytes[i] == 0 ? 1 : START_BYTES; // no start code ends on the way there
-    }
-    return count <= NJ_NALS_MAX;
-}

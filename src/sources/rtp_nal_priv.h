@@ -12,11 +12,6 @@
 
 enum { NJ_NAL_HEAD_MAX = 2 }; // bytes
 
-enum {
-    NJ_NALS_MAX =
-        8 * 1024, // of a picture: libavcodec keeps 4 KiB for each; real ones have hundreds
-};
-
 struct nj_nal_head {
     bool valid;   // one that a decoder may see
     bool picture; // a part of a picture
@@ -39,9 +34,5 @@ struct nj_nal_codec {
 };
 
 extern const struct nj_nal_codec nj_nal_h264, nj_nal_h265;
-
-// There are no more than NJ_NALS_MAX in a stream of bytes (Annex B), wherever they come from: a
-// camera may write start codes into what it calls one NAL.
-bool nj_nals_fit(const uint8_t *bytes, size_t size);
 
 #endif

@@ -141,3 +141,29 @@ void make_video(const struct video_recipe *recipe)
     avcodec_free_context(&maker.codec);
     av_packet_free(&maker.packet);
 }
+
+void make_packet_video(const char *path, const uint8_t *bytes, int size)
+{
+    AVFormatContext *format = NULL;
+    AVPacket *packet = av_packet_alloc();
+    assert_non_null(packet);
+    assert_true(avformat_alloc_output_context2(&format, NULL, NULL, path) >= 0);
+    AVStream *stream = avformat_new_stream(format, NULL);
+    assert_non_null(stream);
+    stream->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
+    stream->codecpar->codec_id = AV_CODEC_ID_H264;
+    stream->codecpar->width = 64;
+    stream->codecpar->height = 48;
+    stream->time_base = (AVRational){1, 10};
+    assert_true(avio_open(&format->pb, path, AVIO_FLAG_WRITE) >= 0);
+    assert_true(avformat_write_header(format, NULL) >= 0);
+    assert_int_equal(av_new_packet(packet, size), 0);
+    memcpy(packet->data, bytes, (size_t)size);
+    packet->pts = packet->dts = 0;
+    packet->flags = AV_PKT_FLAG_KEY;
+    assert_int_equal(av_write_frame(format, packet), 0);
+    assert_int_equal(av_write_trailer(format), 0);
+    av_packet_free(&packet);
+    avio_closep(&format->pb);
+    avformat_free_context(format);
+}

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -243,6 +244,29 @@ static void what_is_no_video_is_refused_by_its_kind(void **state)
     assert_true(nj_video_open("concat:a.avi|b.avi", NULL, &video, NULL, NULL) < 0);
 }
 
+// libavcodec keeps 4 KiB for each NAL: 800 MB of these.
+static void packet_of_empty_nals_takes_no_memory(void **state)
+{
+    enum { NALS = 200 * 1000, GROWTH_MAX_KIB = 100 * 1024 };
+    static uint8_t bytes[4 * NALS];
+    struct nj_video *video = NULL;
+    struct nj_frame *frame = NULL;
+    struct rusage before, after;
+    nj_us time_us;
+    (void)state;
+    for (size_t i = 0; i < NALS; i++)
+        memcpy(bytes + 4 * i, "\0\0\1\x06", 4);
+    make_packet_video(in_folder("nals.avi"), bytes, sizeof bytes);
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    int rc = nj_video_open(in_folder("nals.avi"), NULL, &video, NULL, NULL);
+    if (rc == 0)
+        rc = nj_video_at(video, 0, &frame, &time_us, NULL);
+    assert_int_equal(rc, NJ_E_CORRUPT);
+    nj_video_close(video);
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    assert_true(after.ru_maxrss - before.ru_maxrss < GROWTH_MAX_KIB);
+}
+
 static size_t read_file(const char *name, uint8_t *bytes, size_t size)
 {
     FILE *file = fopen(in_folder(name), "rb");
@@ -403,6 +427,7 @@ int video_test(void)
         cmocka_unit_test(pixel_formats_become_ours),
         cmocka_unit_test(rotated_video_is_upright),
         cmocka_unit_test(what_is_no_video_is_refused_by_its_kind),
+        cmocka_unit_test(packet_of_empty_nals_takes_no_memory),
         cmocka_unit_test(damaged_files_end_and_never_hang),
         cmocka_unit_test(cut_file_is_known_at_its_end),
         cmocka_unit_test(cancel_interrupts),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a hostile camera may put into one picture, whoever puts it together.
+#include "frames/nal_count.h"
 #include "sources/rtp_description_priv.h"
 #include "sources/rtp_nal_priv.h"
 #include "sources/rtp_priv.h"
@@ -73,24 +74,6 @@ static void picture_of_too_many_nals_is_thrown_away(void **state)
     av_packet_free(&packet);
 }
 
-static void nals_are_counted_by_their_start_codes(void **state)
-{
-    static uint8_t bytes[4 * NJ_NALS_MAX + 8];
-    const size_t size = sizeof bytes;
-    (void)state;
-    assert_true(nj_nals_fit(bytes, size));
-    assert_true(nj_nals_fit(NULL, 0));
-    for (size_t lead = 0; lead < 4; lead++) {
-        memset(bytes, 0xff, size);
-        write_codes(bytes + lead, NJ_NALS_MAX);
-        assert_true(nj_nals_fit(bytes, size));
-        memcpy(bytes + size - 3, "\0\0\1", 3);
-        assert_false(nj_nals_fit(bytes, size));
-        memcpy(bytes + size - 3, "\0\2\1", 3);
-        assert_true(nj_nals_fit(bytes, size));
-    }
-}
-
 static void parameter_sets_of_too_many_nals_are_left_out(void **state)
 {
     static char text[64 * 1024] = H264 "a=fmtp:96 sprop-parameter-sets=";
@@ -142,7 +125,6 @@ int rtp_bounds_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(picture_of_too_many_nals_is_thrown_away),
-        cmocka_unit_test(nals_are_counted_by_their_start_codes),
         cmocka_unit_test(parameter_sets_of_too_many_nals_are_left_out),
         cmocka_unit_test(picture_without_end_is_an_error_with_the_library_too),
         cmocka_unit_test(description_of_lines_alone_takes_no_time),
