@@ -90,13 +90,19 @@ void nj_link_close(struct nj_link *link)
     free(link);
 }
 
+static int look_around(const struct nj_link *link, struct nj_error *err)
+{
+    const bool cancelled = link->cancel && nj_cancel_fired(link->cancel);
+    return cancelled ? nj_error_set(err, NJ_E_CANCELLED, "cancelled") : 0;
+}
+
 // Until the socket is ready, or an error.
 static int wait_for(const struct nj_link *link, short events, nj_us deadline_us,
                     struct nj_error *err)
 {
     for (;;) {
-        if (link->cancel && nj_cancel_fired(link->cancel))
-            return nj_error_set(err, NJ_E_CANCELLED, "cancelled");
+        if (look_around(link, err) != 0)
+            return NJ_E_CANCELLED;
         nj_us left_us = deadline_us - nj_mono_us(link->clock);
         if (left_us <= 0)
             return nj_error_set(err, NJ_E_TIMEOUT, "the other side is silent");
@@ -133,7 +139,7 @@ int nj_link_receive(struct nj_link *link, void *out, size_t *size, nj_us deadlin
 {
     for (;;) {
         size_t count = 0;
-        int rc = link->drained ? wait_for(link, POLLIN, deadline_us, err) : 0;
+        int rc = link->drained ? wait_for(link, POLLIN, deadline_us, err) : look_around(link, err);
         if (rc != 0)
             return rc;
         CURLcode result = curl_easy_recv(link->curl.handle, out, *size, &count);

@@ -298,7 +298,7 @@ describe("the page's displays", () => {
         await page.goto(`${daemon.url}/?view=cameras`);
         const card = page.locator('[data-subscription="p1;c3"]');
         await card.locator("[data-box]").first().waitFor();
-        assert.match(await card.locator("[data-box] text").first().textContent(), /^#\d+ car/);
+        assert.match(await card.locator("[data-label]").first().textContent(), /^#\d+ car/);
         assert.ok(await card.locator("img").first().evaluate((one) => one.naturalWidth > 0));
         await card.getByText("Honda (97 %)").waitFor();
         const branch = page.locator(".tree .tree li", { hasText: "car_brand_cls_v1" });
