@@ -36,14 +36,17 @@ static size_t count_of(const AVCodecParameters *codec, const AVPacket *packet)
     return codes > lengths ? codes : lengths;
 }
 
+// A packet of so many NALs, and the parameter sets that come with it.
+static bool fits(const AVPacket *packet, size_t nals)
+{
+    size_t size = 0;
+    const uint8_t *sets = av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, &size);
+    return nals <= NJ_NALS_MAX && (!sets || nj_nals_fit(sets, size));
+}
+
 bool nj_video_packet_fits(const AVCodecParameters *codec, const AVPacket *packet)
 {
-    size_t sets_size = 0;
-    const uint8_t *sets = NULL;
-    if (!has_nals(codec))
-        return true;
-    sets = av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, &sets_size);
-    return count_of(codec, packet) <= NJ_NALS_MAX && (!sets || nj_nals_fit(sets, sets_size));
+    return !has_nals(codec) || fits(packet, count_of(codec, packet));
 }
 
 static bool parameters_fit(const AVFormatContext *format)
@@ -68,8 +71,11 @@ int nj_video_guard(AVFormatContext *format, size_t bytes, struct nj_error *err)
     while (fit && read <= bytes && av_read_frame(format, packet) >= 0) {
         const AVCodecParameters *codec = format->streams[packet->stream_index]->codecpar;
         read += (size_t)packet->size + 1; // empty ones come to an end, too
-        nals += has_nals(codec) ? count_of(codec, packet) : 0;
-        fit = nj_video_packet_fits(codec, packet) && nals <= BEGINNING_NALS_MAX;
+        if (has_nals(codec)) {
+            const size_t count = count_of(codec, packet);
+            nals += count;
+            fit = fits(packet, count) && nals <= BEGINNING_NALS_MAX;
+        }
         av_packet_unref(packet);
     }
     av_packet_free(&packet);

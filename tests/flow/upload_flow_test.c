@@ -336,9 +336,8 @@ static bool has_accepted_all(struct flow *flow, const char *arg)
     return stats.accepted >= 12 && stats.pending == 0;
 }
 
-static void accepted_files_go_on_after_the_end_of_the_program(void **state)
+static void start_with_twelve_accepted(struct flow *flow)
 {
-    struct flow *flow = *state;
     flow_start(flow);
     for (unsigned i = 0; i < 12; i++) {
         char name[64];
@@ -346,6 +345,12 @@ static void accepted_files_go_on_after_the_end_of_the_program(void **state)
         flow_put_picture(flow, name, i);
     }
     wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+}
+
+static void accepted_files_go_on_after_the_end_of_the_program(void **state)
+{
+    struct flow *flow = *state;
+    start_with_twelve_accepted(flow);
     flow_kill(flow);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 12);
     flow_start(flow);
@@ -358,13 +363,7 @@ static void vanished_file_is_refused_and_the_queue_goes_on(void **state)
 {
     struct flow *flow = *state;
     char path[NJ_TEMP_PATH_MAX];
-    flow_start(flow);
-    for (unsigned i = 0; i < 12; i++) {
-        char name[64];
-        (void)snprintf(name, sizeof name, "gate/%u.jpg", i);
-        flow_put_picture(flow, name, i);
-    }
-    wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+    start_with_twelve_accepted(flow);
     assert_int_equal(remove(nj_temp_dir_path(&flow->dir, "cameras/gate/3.jpg", path)), 0);
     flow_until_sql(flow, 11, "SELECT count(*) FROM detections");
     flow_until_sql(flow, 1, "SELECT count(*) FROM refused_files WHERE reason = 'vanished'");
@@ -384,13 +383,7 @@ static void folder_renamed_before_its_files_are_looked_at_loses_none(void **stat
 {
     struct flow *flow = *state;
     char from[NJ_TEMP_PATH_MAX], to[NJ_TEMP_PATH_MAX];
-    flow_start(flow);
-    for (unsigned i = 0; i < 12; i++) {
-        char name[64];
-        (void)snprintf(name, sizeof name, "gate/%u.jpg", i);
-        flow_put_picture(flow, name, i);
-    }
-    wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+    start_with_twelve_accepted(flow);
     assert_int_equal(rename(nj_temp_dir_path(&flow->dir, "cameras/gate", from),
                             nj_temp_dir_path(&flow->dir, "cameras/door", to)),
                      0);
@@ -407,13 +400,7 @@ static void content_of_a_vanished_file_is_news_when_it_comes_again(void **state)
 {
     struct flow *flow = *state;
     char path[NJ_TEMP_PATH_MAX];
-    flow_start(flow);
-    for (unsigned i = 0; i < 12; i++) {
-        char name[64];
-        (void)snprintf(name, sizeof name, "gate/%u.jpg", i);
-        flow_put_picture(flow, name, i);
-    }
-    wait_without_turning(flow, has_accepted_all, "12 files are accepted");
+    start_with_twelve_accepted(flow);
     assert_int_equal(remove(nj_temp_dir_path(&flow->dir, "cameras/gate/3.jpg", path)), 0);
     flow_until_sql(flow, 1, "SELECT count(*) FROM refused_files WHERE reason = 'vanished'");
     flow_put_picture(flow, "gate/again.jpg", 3);
