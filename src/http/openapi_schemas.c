@@ -225,7 +225,7 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
     {"Live",
      "{\"type\":\"object\",\"required\":[\"state\",\"reason\",\"fps\",\"width\",\"height\","
      "\"last_frame_at\",\"frames\",\"frames_dropped\",\"frames_inferred\",\"frames_still\","
-     "\"restarts\",\"last_error\",\"last_error_at\"],"
+     "\"packets_lost\",\"restarts\",\"last_error\",\"last_error_at\"],"
      "\"properties\":{\"state\":{\"type\":\"string\"},\"reason\":{\"type\":["
      "\"string\","
      "\"null\"]},\"last_error\":{\"type\":[\"string\",\"null\"]},"
@@ -235,7 +235,7 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "time\"},"
      "\"frames\":{\"type\":\"integer\"},\"frames_dropped\":{\"type\":\"integer\"},"
      "\"frames_inferred\":{\"type\":\"integer\"},\"frames_still\":{\"type\":\"integer\"},"
-     "\"restarts\":{\"type\":\"integer\"}}}"},
+     "\"packets_lost\":{\"type\":\"integer\"},\"restarts\":{\"type\":\"integer\"}}}"},
     {"Liveness",
      "{\"type\":\"object\",\"required\":[\"status\",\"name\",\"version\",\"build\","
      "\"uptime_seconds\",\"streams\",\"models\",\"clients\",\"database\",\"redis\"],"
@@ -412,8 +412,8 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"format\":\"date-time\"}}}"},
     {"Stream",
      "{\"type\":\"object\",\"required\":[\"address\",\"users\",\"state\",\"reason\",\"fps\","
-     "\"width\",\"height\",\"last_frame_at\",\"frames\",\"frames_dropped\",\"restarts\","
-     "\"last_error\",\"last_error_at\"],"
+     "\"width\",\"height\",\"last_frame_at\",\"frames\",\"frames_dropped\","
+     "\"packets_lost\",\"restarts\",\"last_error\",\"last_error_at\"],"
      "\"properties\":{\"address\":{\"type\":\"string\"},\"users\":{\"type\":\"integer\"},"
      "\"state\":{\"type\":\"string\"},\"reason\":{\"type\":[\"string\",\"null\"]},"
      "\"last_error\":{\"type\":[\"string\",\"null\"]},"
@@ -421,7 +421,8 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"fps\":{\"type\":\"number\"},\"width\":{\"type\":\"integer\"},"
      "\"height\":{\"type\":\"integer\"},\"last_frame_at\":{\"type\":[\"string\",\"null\"],"
      "\"format\":\"date-time\"},\"frames\":{\"type\":\"integer\"},"
-     "\"frames_dropped\":{\"type\":\"integer\"},\"restarts\":{\"type\":\"integer\"}}}"},
+     "\"frames_dropped\":{\"type\":\"integer\"},\"packets_lost\":{\"type\":\"integer\"},"
+     "\"restarts\":{\"type\":\"integer\"}}}"},
     {"StreamPage", "{\"type\":\"object\",\"required\":[\"items\"],"
                    "\"properties\":{\"items\":{\"type\":\"array\","
                    "\"items\":{\"$ref\":\"#/components/schemas/Stream\"}}}}"},
@@ -433,8 +434,8 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"camera_id\":{\"type\":\"string\"},\"online\":{\"type\":\"boolean\"},"
      "\"problem\":{\"type\":[\"string\",\"null\"]},\"connections\":{\"type\":\"integer\"},"
      "\"stream\":{\"type\":\"object\",\"required\":[\"address\",\"state\",\"reason\",\"fps\","
-     "\"width\",\"height\",\"last_frame_at\",\"frames\",\"frames_dropped\",\"restarts\","
-     "\"last_error\",\"last_error_at\"],"
+     "\"width\",\"height\",\"last_frame_at\",\"frames\",\"frames_dropped\","
+     "\"packets_lost\",\"restarts\",\"last_error\",\"last_error_at\"],"
      "\"properties\":{\"address\":{\"type\":\"string\"},\"state\":{\"type\":\"string\"},"
      "\"reason\":{\"type\":[\"string\",\"null\"]},"
      "\"last_error\":{\"type\":[\"string\",\"null\"]},"
@@ -443,7 +444,8 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"
      "\"last_frame_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},"
      "\"frames\":{\"type\":\"integer\"},\"frames_dropped\":{\"type\":\"integer\"},"
-     "\"restarts\":{\"type\":\"integer\"}}},\"model\":{\"type\":\"object\","
+     "\"packets_lost\":{\"type\":\"integer\"},\"restarts\":{\"type\":\"integer\"}}},\"model\":{"
+     "\"type\":\"object\","
      "\"required\":[\"id\",\"name\",\"address\",\"state\",\"error\",\"archive\"],"
      "\"properties\":{\"id\":{\"type\":\"integer\"},\"name\":{\"type\":\"string\"},"
      "\"address\":{\"type\":\"string\"},\"state\":{\"type\":\"string\",\"enum\":[\"loading\","

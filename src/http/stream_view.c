@@ -14,5 +14,6 @@ void nj_api_stream_write(const struct nj_source_stats *stats, struct nj_json_wri
     nj_json_time(writer, "last_frame_at", stats->last_frame_us);
     nj_json_int(writer, "frames", (int64_t)stats->frames);
     nj_json_int(writer, "frames_dropped", (int64_t)stats->dropped);
+    nj_json_int(writer, "packets_lost", (int64_t)stats->packets_lost);
     nj_json_int(writer, "restarts", (int64_t)stats->restarts);
 }

@@ -21,6 +21,8 @@ enum {
 struct nj_rtp {
     struct nj_rtp_library *library; // NULL: `units` does it
     size_t kept;                    // bytes pushed to it since a packet came out
+    int type;                       // of its payload
+    struct nj_rtp_order order;      // of its packets
     struct nj_rtp_units units;
     struct nj_rtp_video video;
     AVCodecParameters *codec; // of `units`
@@ -64,11 +66,12 @@ static int open_own(struct nj_rtp *rtp, const char *text,
     return 0;
 }
 
-static int open_library(struct nj_rtp *rtp, const char *text, struct nj_error *err)
+static int open_library(struct nj_rtp *rtp, const char *text, int type, struct nj_error *err)
 {
     int rc = nj_rtp_library_open(text, &rtp->library, err);
     if (rc != 0)
         return rc;
+    rtp->type = type;
     const AVStream *stream = nj_rtp_library_stream(rtp->library);
     rtp->video.codec = stream->codecpar;
     rtp->video.time_base = stream->time_base;
@@ -89,8 +92,8 @@ int nj_rtp_open(const char *description, struct nj_rtp **out, struct nj_error *e
     nj_text_copy(rtp->name, sizeof rtp->name, told.name);
     rtp->video.name = rtp->name;
     rtp->video.interval_us = told.interval_us;
-    int rc =
-        told.codec ? open_own(rtp, description, &told, err) : open_library(rtp, description, err);
+    int rc = told.codec ? open_own(rtp, description, &told, err)
+                        : open_library(rtp, description, told.type, err);
     if (rc == 0)
         *out = rtp;
     else
@@ -103,6 +106,14 @@ const struct nj_rtp_video *nj_rtp_video(const struct nj_rtp *rtp)
     return &rtp->video;
 }
 
+// The library finds the gaps for itself, but tells nobody.
+static void note_order(struct nj_rtp *rtp, const uint8_t *packet, size_t length)
+{
+    struct nj_rtp_packet media;
+    if (nj_rtp_packet_read(packet, length, &media) == NJ_RTP_MEDIA && media.type == rtp->type)
+        (void)nj_rtp_order_note(&rtp->order, &media);
+}
+
 int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct nj_error *err)
 {
     if (!rtp->library)
@@ -110,8 +121,14 @@ int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct
     rtp->kept += length;
     if (rtp->kept > LIBRARY_BYTES_MAX)
         return nj_error_set(err, NJ_E_CORRUPT, "a picture of the camera's does not end");
+    note_order(rtp, packet, length);
     nj_rtp_library_push(rtp->library, packet, length);
     return 0;
+}
+
+uint64_t nj_rtp_lost(const struct nj_rtp *rtp)
+{
+    return rtp->library ? rtp->order.lost : rtp->units.order.lost;
 }
 
 static int take(struct nj_rtp *rtp, AVPacket *out, struct nj_error *err)

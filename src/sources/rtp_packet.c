@@ -9,7 +9,8 @@ enum {
     EXTENSION_HEAD_BYTES = 4,
     CONTROL_FIRST = 192, // of the second byte (RFC 5761, 4)
     CONTROL_LAST = 223,
-    LATE_MOST = 100, // further back, the sender began anew (RFC 3550, A.1)
+    LATE_MOST = 100,  // further back, the sender began anew (RFC 3550, A.1)
+    LOST_MOST = 3000, // further ahead, too
 };
 
 static unsigned read16(const uint8_t *bytes)
@@ -69,8 +70,12 @@ enum nj_rtp_place nj_rtp_order_note(struct nj_rtp_order *order, const struct nj_
         place = NJ_RTP_FRESH;
     else if (back > 0 && back <= LATE_MOST)
         return NJ_RTP_LATE;
-    *order = (struct nj_rtp_order){
-        .begun = true, .source = packet->source, .next = (uint16_t)(packet->sequence + 1)};
+    const uint16_t missing = (uint16_t)-back;
+    if (place == NJ_RTP_GAP && missing < LOST_MOST)
+        order->lost += missing;
+    order->begun = true;
+    order->source = packet->source;
+    order->next = (uint16_t)(packet->sequence + 1);
     return place;
 }
 

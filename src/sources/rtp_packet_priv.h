@@ -37,6 +37,7 @@ struct nj_rtp_order {
     bool begun;
     uint32_t source;
     uint16_t next;
+    uint64_t lost; // packets in gaps; a gap so wide that the sender began anew tells of none
 };
 
 enum nj_rtp_place nj_rtp_order_note(struct nj_rtp_order *order, const struct nj_rtp_packet *packet);

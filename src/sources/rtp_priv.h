@@ -30,6 +30,8 @@ int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct
 // The next packet for the decoder, the caller's (av_packet_unref); one of too many NALs is passed
 // over. NJ_E_AGAIN: more must be pushed; NJ_E_CORRUPT, NJ_E_NOMEM.
 int nj_rtp_take(struct nj_rtp *rtp, AVPacket *out, struct nj_error *err);
+// Packets that never came, by gaps in their numbers, since it was opened.
+uint64_t nj_rtp_lost(const struct nj_rtp *rtp);
 void nj_rtp_close(struct nj_rtp *rtp); // accepts NULL
 
 #endif

@@ -132,6 +132,7 @@ void nj_rtsp_input_close(struct nj_rtsp_input *input)
 {
     nj_rtp_close(input->rtp);
     input->rtp = NULL;
+    input->lost_told = 0;
     nj_rtsp_session_close(input->session);
     input->session = NULL;
 }
@@ -149,6 +150,15 @@ static nj_us gap_before(struct nj_rtsp_input *input, const AVPacket *packet)
     if (gap_us > 0 || input->newest_pts_us < 0)
         input->newest_pts_us = pts_us;
     return gap_us;
+}
+
+static void note_lost(struct nj_rtsp_input *input)
+{
+    const uint64_t lost = nj_rtp_lost(input->rtp);
+    if (lost == input->lost_told)
+        return;
+    nj_source_count_lost(input->source, lost - input->lost_told);
+    input->lost_told = lost;
 }
 
 static void note_packet(struct nj_rtsp_input *input, const AVPacket *packet)
@@ -186,5 +196,6 @@ int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_
     if (rc != 0)
         return nj_error_prefix(err, "reading");
     note_packet(input, packet);
+    note_lost(input);
     return 0;
 }

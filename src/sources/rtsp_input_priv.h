@@ -21,6 +21,7 @@ struct nj_rtsp_input {
     nj_us packet_us;     // when the last video packet came; 0: none yet
     nj_us newest_pts_us; // of all packets; -1: none yet
     nj_us interval_us;   // between pictures, smoothed; 0: not known yet
+    uint64_t lost_told;  // packets that never came, as far as the source knows
 };
 
 // Looks at the entry's address alone. NJ_E_INVALID, NJ_E_DENIED.

@@ -238,6 +238,13 @@ void nj_source_drop(struct nj_source *source)
     pthread_mutex_unlock(&source->mutex);
 }
 
+void nj_source_count_lost(struct nj_source *source, uint64_t packets)
+{
+    pthread_mutex_lock(&source->mutex);
+    source->stats.packets_lost += packets;
+    pthread_mutex_unlock(&source->mutex);
+}
+
 void nj_source_reset(struct nj_source *source)
 {
     if (source->config.sink.reset)

@@ -53,7 +53,8 @@ void nj_source_skip(struct nj_source *source, int32_t width, int32_t height);
 // The caller has the only one.
 void nj_source_hand_on(struct nj_source *source, struct nj_frame *frame);
 void nj_source_count_decoded(struct nj_source *source); // one picture, handed on or not
-void nj_source_drop(struct nj_source *source);  // counts a frame that came too late to be handed on
-void nj_source_reset(struct nj_source *source); // the picture starts anew
+void nj_source_drop(struct nj_source *source); // counts a frame that came too late to be handed on
+void nj_source_count_lost(struct nj_source *source, uint64_t packets); // that never came
+void nj_source_reset(struct nj_source *source);                        // the picture starts anew
 
 #endif

@@ -68,8 +68,9 @@ struct nj_source_stats {
     uint64_t frames;      // pictures that came
     uint64_t decoded;     // of an RTSP camera: those that were worth it
     uint64_t dropped, restarts;
-    double fps;          // over the last seconds
-    nj_us last_frame_us; // wall; 0: none yet
+    uint64_t packets_lost; // of an RTSP camera: sent by it, and never here
+    double fps;            // over the last seconds
+    nj_us last_frame_us;   // wall; 0: none yet
     int32_t width, height;
 };
 

@@ -7,9 +7,9 @@
 #include "sources/streams.h"
 
 struct nj_stream_metrics {
-    struct nj_metric *state, *fps, *users, *frames, *decoded, *drops, *restarts, *error,
+    struct nj_metric *state, *fps, *users, *frames, *decoded, *drops, *lost, *restarts, *error,
         *error_time; // NULL: none kept
-    uint64_t frames_told, decoded_told, drops_told, restarts_told;
+    uint64_t frames_told, decoded_told, drops_told, lost_told, restarts_told;
 };
 
 // `metrics` may be NULL. A number above 1 stands behind the address.

@@ -108,7 +108,7 @@ export class Mock {
     }
 
     live(id) {
-        return id === "street" ? { state: "active", reason: null, last_error: null, last_error_at: null, fps: 10, width: 768, height: 576, last_frame_at: iso(Date.now()), frames: 100, frames_dropped: 0, frames_inferred: 90, frames_still: 10, restarts: 0 } : null;
+        return id === "street" ? { state: "active", reason: null, last_error: null, last_error_at: null, fps: 10, width: 768, height: 576, last_frame_at: iso(Date.now()), frames: 100, frames_dropped: 0, frames_inferred: 90, frames_still: 10, packets_lost: 0, restarts: 0 } : null;
     }
 
     list(url) {

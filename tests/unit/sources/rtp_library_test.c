@@ -54,6 +54,29 @@ static void vp8_comes_out_with_its_marker(void **state)
     av_packet_free(&packet);
 }
 
+static void packets_that_never_came_are_counted(void **state)
+{
+    static const uint8_t sequences[] = {7, 8, 12, 12, 13, 15};
+    AVPacket *packet = av_packet_alloc();
+    struct nj_rtp *rtp = open_it(HEAD "m=video 0 RTP/AVP 97\r\na=rtpmap:97 VP8/90000\r\n");
+    (void)state;
+    for (size_t i = 0; i < sizeof sequences; i++) {
+        uint8_t one[] = "\x80\xe1\0\0\0\0\0\0\0\0\0\1\20front ";
+        uint8_t other[] = "\x80\x62\0\0\0\0\0\0\0\0\0\1another payload";
+        one[3] = sequences[i];
+        one[7] = (uint8_t)i;
+        assert_int_equal(nj_rtp_push(rtp, BYTES(other), NULL), 0);
+        while (nj_rtp_take(rtp, packet, NULL) == 0)
+            av_packet_unref(packet);
+        assert_int_equal(nj_rtp_push(rtp, BYTES(one), NULL), 0);
+        while (nj_rtp_take(rtp, packet, NULL) == 0)
+            av_packet_unref(packet);
+    }
+    assert_int_equal(nj_rtp_lost(rtp), 3 + 1);
+    nj_rtp_close(rtp);
+    av_packet_free(&packet);
+}
+
 static void unknown_codec_is_named_and_interleaving_refused(void **state)
 {
     struct nj_error err = {0};
@@ -88,6 +111,7 @@ int rtp_library_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vp8_comes_out_with_its_marker),
+        cmocka_unit_test(packets_that_never_came_are_counted),
         cmocka_unit_test(unknown_codec_is_named_and_interleaving_refused),
         cmocka_unit_test(numbered_h265_is_left_to_the_library),
     };

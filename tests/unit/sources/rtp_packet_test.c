@@ -75,12 +75,15 @@ static void gaps_and_late_packets_are_told_apart(void **state)
         uint32_t source;
         uint16_t sequence;
         enum nj_rtp_place place;
+        uint64_t lost; // until then
     } rows[] = {
-        {1, 65534, NJ_RTP_FRESH}, {1, 65535, NJ_RTP_NEXT}, {1, 0, NJ_RTP_NEXT},
-        {1, 0, NJ_RTP_LATE}, // twice
-        {1, 65535, NJ_RTP_LATE},  {1, 2, NJ_RTP_GAP},      {1, 1, NJ_RTP_LATE},
-        {1, 3, NJ_RTP_NEXT},      {1, 50000, NJ_RTP_GAP},  {1, 3, NJ_RTP_GAP}, // began anew
-        {2, 4, NJ_RTP_FRESH},
+        {1, 65534, NJ_RTP_FRESH, 0},  {1, 65535, NJ_RTP_NEXT, 0},  {1, 0, NJ_RTP_NEXT, 0},
+        {1, 0, NJ_RTP_LATE, 0}, // twice
+        {1, 65535, NJ_RTP_LATE, 0},   {1, 2, NJ_RTP_GAP, 1},       {1, 1, NJ_RTP_LATE, 1},
+        {1, 3, NJ_RTP_NEXT, 1},       {1, 3003, NJ_RTP_GAP, 3000}, // the most that may be lost
+        {1, 6004, NJ_RTP_GAP, 3000},                               // further, it began anew
+        {1, 50000, NJ_RTP_GAP, 3000}, {1, 3, NJ_RTP_GAP, 3000},    {2, 4, NJ_RTP_FRESH, 3000},
+        {2, 1, NJ_RTP_LATE, 3000},    {2, 9, NJ_RTP_GAP, 3004},
     };
     struct nj_rtp_order order = {.begun = false};
     (void)state;
@@ -90,6 +93,7 @@ static void gaps_and_late_packets_are_told_apart(void **state)
         enum nj_rtp_place place = nj_rtp_order_note(&order, &packet);
         if (place != rows[i].place)
             fail_msg("row %zu: place %d", i, place);
+        assert_int_equal(order.lost, rows[i].lost);
     }
 }
 

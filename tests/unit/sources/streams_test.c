@@ -486,6 +486,7 @@ static void metrics_tell_of_each_stream(void **state)
                                         "stream_users{stream=\"null:64x48x50\"} 1",
                                         "stream_frames_total{stream=\"null:64x48x50\"}",
                                         "stream_drops_total{stream=\"null:64x48x50\"} 0",
+                                        "stream_packets_lost_total{stream=\"null:64x48x50\"} 0",
                                         "stream_restarts_total{stream=\"null:64x48x50\"} 0",
                                         "stream_last_error{stream=\"null:64x48x50\"} 0",
                                         "stream_fps{stream=\"null:64x48x50\"}"};

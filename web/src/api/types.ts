@@ -283,6 +283,7 @@ export interface Live {
     frames_dropped: number;
     frames_inferred: number;
     frames_still: number;
+    packets_lost: number;
     restarts: number;
 }
 
@@ -579,6 +580,7 @@ export interface Stream {
     last_frame_at: string | null;
     frames: number;
     frames_dropped: number;
+    packets_lost: number;
     restarts: number;
 }
 
@@ -605,6 +607,7 @@ export interface Subscription {
         last_frame_at: string | null;
         frames: number;
         frames_dropped: number;
+        packets_lost: number;
         restarts: number;
     };
     model: {

@@ -47,6 +47,12 @@ function Numbers({ source }: { source: Source }) {
                     <dd>
                         {number(live.frames_inferred)} / {number(live.frames_still)} / {number(live.frames_dropped)}
                     </dd>
+                    {live.packets_lost > 0 && (
+                        <>
+                            <dt>Packets lost</dt>
+                            <dd>{number(live.packets_lost)}</dd>
+                        </>
+                    )}
                     <dt>Reconnects</dt>
                     <dd>{number(live.restarts)}</dd>
                     <LastError live={live} />

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// RTSP cameras that lose packets, change what they send, or mean harm.
+#include "tests/fake/rtsp_camera.h"
+#include "tests/fake/test_video.h"
+#include "tests/unit/sources/streams_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+
+int source_rtsp_hostile_test(void);
+
+enum { SOON_MS = 20000 };
+
+struct scene {
+    struct nj_test_camera *camera;
+    struct nj_hub_bench hub;
+    struct nj_hub_user user;
+    struct nj_source_entry entry;
+    char url[NJ_TEST_CAMERA_URL_MAX];
+    char file[NJ_TEMP_PATH_MAX];
+};
+
+static void open_scene(struct scene *scene, struct nj_test_camera_mount mount, const char *video)
+{
+    static const struct nj_test_camera_options plain = {.host = NULL};
+    struct nj_error err = {0};
+    *scene = (struct scene){.camera = NULL};
+    mount.name = "cam";
+    mount.file = nj_test_video(video, scene->file);
+    if (nj_test_camera_create(&plain, &scene->camera, &err) != 0 ||
+        nj_test_camera_add(scene->camera, &mount, &err) != 0)
+        fail_msg("%s", err.text);
+    nj_hub_init(&scene->hub, true);
+    nj_hub_user_init(&scene->user);
+    nj_test_camera_url(scene->camera, "rtsp", "cam", NULL, scene->url);
+    scene->entry = (struct nj_source_entry){.id = "cam",
+                                            .kind = NJ_SOURCE_RTSP,
+                                            .url = scene->url,
+                                            .reconnect_us = 100 * NJ_US_PER_MS,
+                                            .max_retries = -1};
+    if (nj_hub_join(&scene->hub, &scene->entry, 0, &scene->user, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void close_scene(struct scene *scene)
+{
+    nj_hub_user_finish(&scene->user);
+    nj_hub_finish(&scene->hub);
+    nj_test_camera_destroy(scene->camera);
+}
+
+static void wait_frames(struct scene *scene, int more)
+{
+    const int frames = nj_hub_user_frames(&scene->user) + more;
+    struct nj_source_stats stats;
+    if (nj_hub_until(&scene->hub, nj_hub_has_frames, &scene->user, frames, SOON_MS))
+        return;
+    nj_stream_get_stats(scene->user.user, &stats);
+    fail_msg("%d frames, state %d: %s", nj_hub_user_frames(&scene->user), stats.state,
+             stats.reason);
+}
+
+static bool has_lost(struct nj_hub_user *user, int packets)
+{
+    struct nj_source_stats stats;
+    nj_stream_get_stats(user->user, &stats);
+    return stats.packets_lost >= (uint64_t)packets;
+}
+
+static void wait_lost(struct scene *scene, int packets)
+{
+    if (!nj_hub_until(&scene->hub, has_lost, &scene->user, packets, SOON_MS))
+        fail_msg("fewer than %d lost packets are told", packets);
+}
+
+static void set_faults(struct scene *scene, struct nj_test_camera_faults faults)
+{
+    assert_int_equal(nj_test_camera_set_faults(scene->camera, "cam", &faults), 0);
+}
+
+static void lost_packets_are_told_as_many_as_they_are(void **state)
+{
+    struct scene scene;
+    struct nj_test_camera_stats sent;
+    struct nj_source_stats stats;
+    (void)state;
+    open_scene(&scene, (struct nj_test_camera_mount){.speed = 16}, "small");
+    wait_frames(&scene, 5);
+    set_faults(&scene, (struct nj_test_camera_faults){.lose_every = 5});
+    wait_lost(&scene, 50);
+    set_faults(&scene, (struct nj_test_camera_faults){0});
+    assert_int_equal(nj_test_camera_get_stats(scene.camera, "cam", &sent), 0);
+    wait_lost(&scene, (int)sent.packets_lost);
+    wait_frames(&scene, 10); // and no more
+    nj_stream_get_stats(scene.user.user, &stats);
+    assert_int_equal(stats.packets_lost, sent.packets_lost);
+    assert_int_equal(stats.restarts, 0);
+    close_scene(&scene);
+}
+
+int source_rtsp_hostile_test(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lost_packets_are_told_as_many_as_they_are),
+    };
+    return cmocka_run_group_tests_name("source rtsp hostile", tests, NULL, NULL);
+}
