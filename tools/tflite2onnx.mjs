@@ -24,6 +24,11 @@ const TYPES = {
   9: { size: 1, read: (v, o) => v.getInt8(o), limits: [-128, 127] },
 };
 
+const EVERYTHING = [-Infinity, Infinity];
+
+// Limits of the activations that an operation may end with, by number in the schema.
+const ACTIVATIONS = { 0: EVERYTHING, 1: [0, Infinity], 2: [-1, 1], 3: [0, 6] };
+
 function half(bits) {
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
@@ -93,6 +98,7 @@ class Converter {
     this.codes = model.tables(1).map((code) => Math.max(code.number(0, 'u8'), code.number(3, 'i32')));
     this.tensors = main.tables(0).map((table) => readTensor(table, buffers));
     this.graph = new OnnxGraph('tflite');
+    this.limits = new Map(); // name of a value that a Clip made to its limits
     this.values = new Map(); // tensor index to the name of its value: 4 axes as NCHW, others as they are
     this.inputs = main.numbers(1, 'i32');
     this.outputs = main.numbers(2, 'i32');
@@ -118,29 +124,25 @@ class Converter {
     return this.values.get(index);
   }
 
-  // Between least and greatest; names of what ONNX takes as inputs.
-  clip(name, least, greatest) {
+  // The value between both limits; one that is there already stays as it is.
+  limit(name, least, greatest) {
+    const known = this.limits.get(name) ?? EVERYTHING;
+    if (known[0] >= least && known[1] <= greatest) return name;
+    if (least === 0 && greatest === Infinity) return this.graph.node('Relu', [name]);
     const low = this.graph.floats(`${name}:least:${++this.graph.made}`, [], [least]);
     const high = this.graph.floats(`${name}:greatest:${this.graph.made}`, [], [greatest]);
-    return this.graph.node('Clip', [name, low, high]);
-  }
-
-  activate(name, activation) {
-    if (activation === 0) return name;
-    if (activation === 1) return this.graph.node('Relu', [name]);
-    if (activation === 2) return this.clip(name, -1, 1);
-    if (activation === 3) return this.clip(name, 0, 6);
-    throw new Error(`activation ${activation} is not supported`);
+    const made = this.graph.node('Clip', [name, low, high]);
+    this.limits.set(made, [least, greatest]);
+    return made;
   }
 
   // Puts the value of an activation tensor in its place, within what the tensor can hold.
   set(index, name, activation = 0) {
     const { type, scales, zeros } = this.tensors[index];
-    let value = this.activate(name, activation);
-    if (type.limits && scales.length) {
-      const [least, greatest] = type.limits.map((q) => (q - (zeros[0] ?? 0)) * scales[0]);
-      value = this.clip(value, least, greatest);
-    }
+    const limits = ACTIVATIONS[activation];
+    if (!limits) throw new Error(`activation ${activation} is not supported`);
+    const held = type.limits && scales.length ? type.limits.map((q) => (q - (zeros[0] ?? 0)) * scales[0]) : EVERYTHING;
+    const value = this.limit(name, Math.max(limits[0], held[0]), Math.min(limits[1], held[1]));
     this.values.set(index, value);
   }
 
