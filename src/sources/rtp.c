@@ -126,6 +126,16 @@ int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct
     return 0;
 }
 
+bool nj_rtp_waits(const struct nj_rtp *rtp)
+{
+    return rtp->units.in_doubt;
+}
+
+void nj_rtp_settle(struct nj_rtp *rtp)
+{
+    nj_rtp_units_settle(&rtp->units);
+}
+
 uint64_t nj_rtp_lost(const struct nj_rtp *rtp)
 {
     return rtp->library ? rtp->order.lost : rtp->units.order.lost;

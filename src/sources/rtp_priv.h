@@ -11,6 +11,8 @@
 #include <libavcodec/codec_par.h>
 #include <libavcodec/packet.h>
 
+#include <stdbool.h>
+
 struct nj_rtp; // opaque; belongs to one thread
 
 struct nj_rtp_video {
@@ -30,6 +32,10 @@ int nj_rtp_push(struct nj_rtp *rtp, const uint8_t *packet, size_t length, struct
 // The next packet for the decoder, the caller's (av_packet_unref); one of too many NALs is passed
 // over. NJ_E_AGAIN: more must be pushed; NJ_E_CORRUPT, NJ_E_NOMEM.
 int nj_rtp_take(struct nj_rtp *rtp, AVPacket *out, struct nj_error *err);
+// Whether a picture waits for the next packet to tell that it is whole: so it is when none comes
+// for a while, and nj_rtp_settle lets it be taken. At the begin of a session only.
+bool nj_rtp_waits(const struct nj_rtp *rtp);
+void nj_rtp_settle(struct nj_rtp *rtp);
 // Packets that never came, by gaps in their numbers, since it was opened.
 uint64_t nj_rtp_lost(const struct nj_rtp *rtp);
 void nj_rtp_close(struct nj_rtp *rtp); // accepts NULL

@@ -91,6 +91,15 @@ static void end_unit(struct nj_rtp_units *units)
     units->unit = (struct nj_rtp_unit){.time = units->unit.time};
 }
 
+void nj_rtp_units_settle(struct nj_rtp_units *units)
+{
+    if (!units->in_doubt)
+        return;
+    units->in_doubt = false;
+    units->marker_holds = true;
+    end_unit(units);
+}
+
 // A fragment, and not the first one of its NAL.
 static bool is_later_fragment(const struct nj_nal_codec *codec, const struct nj_rtp_packet *packet)
 {
@@ -142,9 +151,14 @@ static void part_pictures(struct nj_rtp_units *units, const struct nj_rtp_packet
         head = look_at_first(units->codec, packet);
     if (head.valid || moved)
         end_nal(unit, units->codec); // some do not tell the end of fragments
-    if (moved || head.opens)
+    if (moved || head.opens) {
+        nj_rtp_units_settle(units);
         end_unit(units);
-    units->marker_lies = units->marker_lies || belies_marker(units, &head, time);
+    }
+    if (belies_marker(units, &head, time)) {
+        units->marker_lies = true;
+        units->in_doubt = false;
+    }
     if (moved && unit->damaged)
         unit->key = false; // what said so may be of a picture that is lost
     unit->time = time;
@@ -225,12 +239,26 @@ static int take_payload(struct nj_rtp_units *units, const struct nj_rtp_packet *
 
 static void note_place(struct nj_rtp_units *units, enum nj_rtp_place place)
 {
+    if (place != NJ_RTP_NEXT) // what is missing may be of the next picture
+        nj_rtp_units_settle(units);
     if (place == NJ_RTP_GAP)
         lose_nal(&units->unit);
     if (place == NJ_RTP_FRESH) { // its times have nothing to do with those before
         drop_unit(&units->unit);
         units->clock.begun = units->marked = false;
     }
+}
+
+// A mark amid fragments is none: the NAL under way is not whole.
+static void note_mark(struct nj_rtp_units *units, int64_t time)
+{
+    if (units->marker_lies || units->unit.nal > 0 || !units->unit.picture)
+        return;
+    units->marked = true;
+    units->marked_time = time;
+    units->in_doubt = true;
+    if (units->marker_holds)
+        nj_rtp_units_settle(units);
 }
 
 int nj_rtp_units_push(struct nj_rtp_units *units, const uint8_t *packet, size_t length,
@@ -255,12 +283,8 @@ int nj_rtp_units_push(struct nj_rtp_units *units, const uint8_t *packet, size_t 
         drop_unit(&units->unit);
         units->unit.damaged = true;
     }
-    // A mark amid fragments is none: the NAL under way is not whole.
-    if (media.marker && !units->marker_lies && units->unit.nal == 0 && units->unit.picture) {
-        units->marked = true;
-        units->marked_time = time;
-        end_unit(units);
-    }
+    if (media.marker)
+        note_mark(units, time);
     return 0;
 }
 

@@ -34,8 +34,10 @@ struct nj_rtp_units {
     struct nj_rtp_unit unit;                        // under way
     struct nj_rtp_unit done[NJ_RTP_UNITS_DONE_MAX]; // to be taken
     size_t done_count;
-    bool marker_lies; // the camera marks more than the end of a picture
-    bool marked;      // a unit ended by its mark, at ...
+    bool marker_holds; // a mark was seen to be the end of a picture
+    bool marker_lies;  // the camera marks more than the end of a picture
+    bool in_doubt;     // the unit under way ends here, if its mark can be believed
+    bool marked;       // a unit ended by its mark, at ...
     int64_t marked_time;
 };
 
@@ -46,6 +48,9 @@ int nj_rtp_units_push(struct nj_rtp_units *units, const uint8_t *packet, size_t 
 // when decoding may begin with it, and AV_PKT_FLAG_CORRUPT when packets were lost before its end.
 // False: there is none.
 bool nj_rtp_units_take(struct nj_rtp_units *units, AVPacket *out);
+// The first mark of all is believed when the next packet bears it out. When that one does not come
+// for a while, as between pictures: the picture that it marks is whole.
+void nj_rtp_units_settle(struct nj_rtp_units *units);
 void nj_rtp_units_finish(struct nj_rtp_units *units);
 
 #endif

@@ -13,6 +13,7 @@ enum {
     FROZEN_LEAST_US = 3 * NJ_US_PER_S,
     FROZEN_INTERVALS = 2,
     INTERVAL_SMOOTHING = 8,
+    SETTLE_US = 50 * NJ_US_PER_MS,       // parts of a picture come with less between them
     INTERVAL_MOST_US = 60 * NJ_US_PER_S, // beyond, the camera's clock was set
 };
 
@@ -175,6 +176,21 @@ static void note_packet(struct nj_rtsp_input *input, const AVPacket *packet)
     input->deadline_us = input->packet_us + allowed_us;
 }
 
+// A packet for nj_rtp_push, or 0 when a picture need not wait for one.
+static int next_packet(struct nj_rtsp_input *input, const uint8_t **bytes, size_t *length,
+                       struct nj_error *err)
+{
+    const nj_us settle_us = now_us(input) + SETTLE_US;
+    const bool waits = nj_rtp_waits(input->rtp) && settle_us < input->deadline_us;
+    int rc = nj_rtsp_session_packet(input->session, waits ? settle_us : input->deadline_us, bytes,
+                                    length, err);
+    if (rc != NJ_E_TIMEOUT || !waits)
+        return rc;
+    nj_rtp_settle(input->rtp);
+    *length = 0;
+    return 0;
+}
+
 int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_error *err)
 {
     struct nj_error error = {0};
@@ -182,14 +198,15 @@ int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_
     size_t length = 0;
     int rc = nj_rtp_take(input->rtp, packet, err);
     while (rc == NJ_E_AGAIN) {
-        rc = nj_rtsp_session_packet(input->session, input->deadline_us, &bytes, &length, &error);
+        rc = next_packet(input, &bytes, &length, &error);
         if (rc != 0) {
             rc = explain(input, "reading", &error);
             if (err)
                 *err = error;
             return rc;
         }
-        rc = nj_rtp_push(input->rtp, bytes, length, err);
+        if (length > 0)
+            rc = nj_rtp_push(input->rtp, bytes, length, err);
         if (rc == 0)
             rc = nj_rtp_take(input->rtp, packet, err);
     }

@@ -79,14 +79,17 @@ int camera_words_fault(const char *word, struct nj_test_camera_faults *faults)
                    {"setup", &faults->setup_status},
                    {"lose", &faults->lose_every},
                    {"corrupt", &faults->corrupt_every}};
-    if (!strcmp(word, "frozen")) {
-        faults->frozen = true;
-        return 0;
-    }
-    if (!strcmp(word, "mid-gop")) {
-        faults->join_mid_gop = true;
-        return 0;
-    }
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"frozen", &faults->frozen},
+                 {"mid-gop", &faults->join_mid_gop},
+                 {"mark-slices", &faults->mark_slices}};
+    for (size_t i = 0; i < NJ_COUNT_OF(flags); i++)
+        if (!strcmp(word, flags[i].name)) {
+            *flags[i].flag = true;
+            return 0;
+        }
     if (!strcmp(word, "delay=never")) {
         faults->answer_delay_ms = NJ_TEST_CAMERA_NEVER;
         return 0;

@@ -113,6 +113,12 @@ static void send_fragments(struct camera_conn *conn, uint32_t stamp, struct came
     }
 }
 
+static bool is_slice(const struct camera_conn *conn, struct camera_span nal)
+{
+    const uint8_t type = (uint8_t)conn->session.media->bytes.data[nal.offset] & 0x1f;
+    return type == 1 || type == 5;
+}
+
 // Number of NALs from `nals` on that fit together into one packet, and their size there.
 static size_t gather(const struct camera_span *nals, size_t count, size_t *size)
 {
@@ -146,11 +152,13 @@ static void send_together(struct camera_conn *conn, uint32_t stamp, const struct
 void camera_send_unit(struct camera_conn *conn, const struct camera_unit *unit, nj_us base_us)
 {
     const struct camera_span *nals = conn->session.media->nals + unit->first_nal;
+    const bool mark_slices = conn->mount->faults.mark_slices;
     uint32_t stamp = (uint32_t)((base_us + unit->pts_us) * 9 / 100);
     for (size_t i = 0; i < unit->nal_count;) {
         size_t size;
-        size_t together = gather(nals + i, unit->nal_count - i, &size);
-        bool last = i + (together ? together : 1) == unit->nal_count;
+        size_t together = gather(nals + i, mark_slices ? 1 : unit->nal_count - i, &size);
+        bool last = i + (together ? together : 1) == unit->nal_count ||
+                    (mark_slices && is_slice(conn, nals[i]));
         if (together > 1) {
             send_together(conn, stamp, nals + i, together, last);
         } else if (together == 1) {

@@ -3,7 +3,8 @@
 //
 // First byte: its lowest bit picks the codec; with the next one, packets are raw. Then packets: a
 // byte of how it goes on (0x80 marker, 0x40 a large one, 0x38 steps of time, 7 of the sequence), a
-// byte of length, the payload (or all of the packet).
+// byte of length, the payload (or all of the packet); after one of nothing, nothing comes for a
+// while.
 #include "sources/rtp_unit_priv.h"
 
 #include <stdint.h>
@@ -83,6 +84,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             push_raw(&sender, data + 2, length);
         else
             push(&sender, data[0], data + 2, length);
+        if (length == 0) { // nothing came for a while
+            nj_rtp_units_settle(&sender.units);
+            take_all(&sender);
+        }
         data += 2 + length;
         size -= 2 + length;
     }

@@ -93,6 +93,7 @@ static void pass_one(struct peer *peer)
     peer->pushed = 0;
     assert_int_equal(av_write_frame(peer->packer, sent), 0);
     assert_true(peer->pushed > 0);
+    nj_rtp_settle(peer->rtp); // the first one of all
     assert_int_equal(nj_rtp_take(peer->rtp, peer->taken, NULL), 0);
     write_start_codes(packet);
     assert_int_equal(taken->size, packet->size);

@@ -80,7 +80,7 @@ static const struct scene scenes[] = {
     {"h264_marker_on_parameter_sets_ends_nothing", &nj_nal_h264,
      {{1, 0, true, BYTES("\x67sps")}, {2, 0, true, BYTES("\x68pps")}, {3, 9, true, BYTES("\x65\x88")}},
      {{3, 9, KEY, BYTES(CODE "\x67sps" CODE "\x68pps" CODE "\x65\x88")}}},
-    {"h264_marker_on_each_slice_is_seen_through", &nj_nal_h264,
+    {"h264_marker_on_each_slice_is_seen_through_later", &nj_nal_h264,
      {{1, 0, true, BYTES("\x41\x9a")}, {2, 0, true, BYTES("\x41\x42")}, {3, 7, true, BYTES("\x41\x9b")},
       {4, 7, true, BYTES("\x41\x43")}, {5, 9, true, BYTES("\x41\x9c")}},
      {{1, 0, 0, BYTES(CODE "\x41\x9a")}, {3, 0, 0, BYTES(CODE "\x41\x42")}, {5, 7, 0, BYTES(CODE "\x41\x9b" CODE "\x41\x43")}}},
@@ -138,7 +138,7 @@ static const struct scene scenes[] = {
     {"h265_irap_alone_is_a_key", &nj_nal_h265, // BLA_W_LP 16, reserved 22, RASL_N 8
      {{1, 0, true, BYTES("\x20\1\xaf")}, {2, 1, true, BYTES("\x2c\1\xaf")}, {3, 2, true, BYTES("\x10\1\xaf")}},
      {{1, 0, KEY, BYTES(CODE "\x20\1\xaf")}, {2, 1, 0, BYTES(CODE "\x2c\1\xaf")}, {3, 2, 0, BYTES(CODE "\x10\1\xaf")}}},
-    {"h265_marker_on_each_slice_is_seen_through", &nj_nal_h265,
+    {"h265_marker_on_each_slice_is_seen_through_later", &nj_nal_h265,
      {{1, 0, true, BYTES("\2\1\xd0")}, {2, 0, true, BYTES("\2\1\x50")}, {3, 7, true, BYTES("\2\1\xd1")}, {4, 7, true, BYTES("\2\1\x51")},
       {5, 9, true, BYTES("\2\1\xd2")}},
      {{1, 0, 0, BYTES(CODE "\2\1\xd0")}, {3, 0, 0, BYTES(CODE "\2\1\x50")}, {5, 7, 0, BYTES(CODE "\2\1\xd1" CODE "\2\1\x51")}}},
@@ -152,6 +152,35 @@ static const struct scene scenes[] = {
      {{1, 0, false, BYTES("\x64\1..")}, {2, 0, false, BYTES("\2\0\xd0")}, {3, 0, false, BYTES("\x82\1\xd0")}, {4, 0, false, BYTES("\x62\1\x81")},
       {5, 0, false, BYTES("\x60\1\0\1\2\0\x9\2")}, {6, 0, true, BYTES("\2\1\xd0")}},
      {{6, 0, TORN, BYTES(CODE "\2\1\xd0")}}},
+};
+// clang-format on
+
+// The camera's marks are not known yet.
+// clang-format off
+static const struct scene beginnings[] = {
+    {"h264_first_marker_is_believed_with_the_next_picture", &nj_nal_h264,
+     {{1, 0, true, BYTES("\x65\x88i")}, {2, 3000, true, BYTES("\x41\x9ap")}, {3, 6000, true, BYTES("\x41\x9aq")}},
+     {{2, 0, KEY, BYTES(CODE "\x65\x88i")}, {2, 3000, 0, BYTES(CODE "\x41\x9ap")}, {3, 6000, 0, BYTES(CODE "\x41\x9aq")}}},
+    {"h264_marker_on_each_slice_is_seen_through_at_once", &nj_nal_h264,
+     {{1, 0, false, BYTES("\x67sps")}, {2, 0, true, BYTES("\x65\x88")}, {3, 0, true, BYTES("\x65\x42")}, {4, 0, true, BYTES("\x65\x23")},
+      {5, 7, true, BYTES("\x41\x9b")}, {6, 7, true, BYTES("\x41\x43")}, {7, 9, true, BYTES("\x41\x9c")}},
+     {{5, 0, KEY, BYTES(CODE "\x67sps" CODE "\x65\x88" CODE "\x65\x42" CODE "\x65\x23")}, {7, 7, 0, BYTES(CODE "\x41\x9b" CODE "\x41\x43")}}},
+    {"h264_marker_on_each_slice_in_fragments_is_seen_through_at_once", &nj_nal_h264,
+     {{1, 0, false, BYTES("\x7c\x85\x88one")}, {2, 0, true, BYTES("\x7c\x45two")}, {3, 0, false, BYTES("\x7c\x85\x42one")},
+      {4, 0, true, BYTES("\x7c\x45two")}, {5, 7, true, BYTES("\x41\x9b")}},
+     {{5, 0, KEY, BYTES(CODE "\x65\x88onetwo" CODE "\x65\x42onetwo")}}},
+    {"h264_first_marker_before_a_gap_is_believed", &nj_nal_h264,
+     {{1, 0, true, BYTES("\x65\x88i")}, {3, 3000, true, BYTES("\x41\x9ap")}},
+     {{2, 0, KEY, BYTES(CODE "\x65\x88i")}, {2, 3000, TORN, BYTES(CODE "\x41\x9ap")}}},
+    {"h264_first_marker_with_a_clock_that_stands_still", &nj_nal_h264,
+     {{1, 0, true, BYTES("\x65\x88i")}, {2, 0, true, BYTES("\x41\x9ap")}},
+     {{2, 0, KEY, BYTES(CODE "\x65\x88i")}, {2, 0, 0, BYTES(CODE "\x41\x9ap")}}},
+    {"h265_marker_on_each_slice_is_seen_through_at_once", &nj_nal_h265,
+     {{1, 0, true, BYTES("\x26\1\xd0")}, {2, 0, true, BYTES("\x26\1\x50")}, {3, 7, true, BYTES("\2\1\xd1")}},
+     {{3, 0, KEY, BYTES(CODE "\x26\1\xd0" CODE "\x26\1\x50")}}},
+    {"h265_what_follows_a_marked_slice_stays_with_it", &nj_nal_h265,
+     {{1, 0, true, BYTES("\x26\1\xd0")}, {2, 0, false, BYTES("\x50\1h")}, {3, 7, true, BYTES("\2\1\xd1")}},
+     {{3, 0, KEY, BYTES(CODE "\x26\1\xd0" CODE "\x50\1h")}, {3, 7, 0, BYTES(CODE "\2\1\xd1")}}},
 };
 // clang-format on
 
@@ -187,9 +216,9 @@ static void expect(const struct scene *scene, const struct got *got, int after,
     assert_memory_equal(packet->data + packet->size, nothing, sizeof nothing);
 }
 
-static void play(const struct scene *scene)
+static void play(const struct scene *scene, bool marker_holds)
 {
-    struct nj_rtp_units units = {.codec = scene->codec, .type = TYPE};
+    struct nj_rtp_units units = {.codec = scene->codec, .type = TYPE, .marker_holds = marker_holds};
     AVPacket *packet = av_packet_alloc();
     int count = 0;
     assert_non_null(packet);
@@ -210,14 +239,39 @@ static void pictures_are_whole_with_their_last_packet(void **state)
 {
     (void)state;
     for (size_t i = 0; i < NJ_COUNT_OF(scenes); i++)
-        play(&scenes[i]);
+        play(&scenes[i], true);
+}
+
+static void first_marker_is_no_end_before_it_is_borne_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(beginnings); i++)
+        play(&beginnings[i], false);
+}
+
+static void first_marker_is_believed_when_nothing_follows(void **state)
+{
+    struct nj_rtp_units units = {.codec = &nj_nal_h264, .type = TYPE};
+    AVPacket *packet = av_packet_alloc();
+    (void)state;
+    push(&units, &(struct sent){1, 0, false, BYTES("\x67sps")});
+    nj_rtp_units_settle(&units); // there is no picture yet
+    push(&units, &(struct sent){2, 0, true, BYTES("\x65\x88")});
+    assert_false(nj_rtp_units_take(&units, packet));
+    nj_rtp_units_settle(&units);
+    assert_true(nj_rtp_units_take(&units, packet));
+    assert_int_equal(packet->size, 8 + 6);
+    push(&units, &(struct sent){3, 7, true, BYTES("\x41\x9b")}); // and from then on
+    assert_true(nj_rtp_units_take(&units, packet));
+    av_packet_free(&packet);
+    nj_rtp_units_finish(&units);
 }
 
 static void packets_of_others_are_passed_over(void **state)
 {
     static const char report[] = "\x80\xc8\0\6abcdefghijklmnopqrstuvwx";
     static const char sound[] = "\x80\x61\0\7\0\0\0\0\0\0\0\0\x65\x88";
-    struct nj_rtp_units units = {.codec = &nj_nal_h264, .type = TYPE};
+    struct nj_rtp_units units = {.codec = &nj_nal_h264, .type = TYPE, .marker_holds = true};
     AVPacket *packet = av_packet_alloc();
     (void)state;
     push(&units, &(struct sent){1, 0, false, BYTES("\x41\x9a")});
@@ -236,7 +290,7 @@ static void packets_of_others_are_passed_over(void **state)
 static void another_source_begins_anew(void **state)
 {
     static const char other[] = "\x80\xe0\0\1\0\0\1\0\1\2\3\4\x41\x9a";
-    struct nj_rtp_units units = {.codec = &nj_nal_h264, .type = TYPE};
+    struct nj_rtp_units units = {.codec = &nj_nal_h264, .type = TYPE, .marker_holds = true};
     AVPacket *packet = av_packet_alloc();
     (void)state;
     push(&units, &(struct sent){1, 90000, true, BYTES("\x41\x9a")});
@@ -254,7 +308,7 @@ static void another_source_begins_anew(void **state)
 static void picture_beyond_the_limit_is_given_up(void **state)
 {
     static char fragment[PACKET_MAX] = "\x5c\x81\x9a";
-    struct nj_rtp_units units = {.codec = &nj_nal_h264, .type = TYPE};
+    struct nj_rtp_units units = {.codec = &nj_nal_h264, .type = TYPE, .marker_holds = true};
     AVPacket *packet = av_packet_alloc();
     const size_t count = NJ_RTP_UNIT_MAX / sizeof fragment;
     uint16_t sequence = 0;
@@ -284,6 +338,8 @@ int rtp_unit_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_are_whole_with_their_last_packet),
+        cmocka_unit_test(first_marker_is_no_end_before_it_is_borne_out),
+        cmocka_unit_test(first_marker_is_believed_when_nothing_follows),
         cmocka_unit_test(packets_of_others_are_passed_over),
         cmocka_unit_test(another_source_begins_anew),
         cmocka_unit_test(picture_beyond_the_limit_is_given_up),

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <string.h>
 
 int source_rtsp_hostile_test(void);
 
@@ -101,9 +102,35 @@ static void lost_packets_are_told_as_many_as_they_are(void **state)
     close_scene(&scene);
 }
 
+static void first_picture_is_whole_though_each_slice_is_marked(void **state)
+{
+    struct nj_frame *first[2];
+    (void)state;
+    for (int marked = 0; marked < 2; marked++) {
+        struct scene scene;
+        open_scene(
+            &scene,
+            (struct nj_test_camera_mount){.speed = 0.02, .faults = {.mark_slices = marked == 1}},
+            "small-slices");
+        wait_frames(&scene, 1);
+        assert_int_equal(nj_hub_user_frames(&scene.user), 1);
+        first[marked] = nj_stream_newest(scene.user.user);
+        assert_non_null(first[marked]);
+        close_scene(&scene);
+    }
+    assert_int_equal(first[0]->height, first[1]->height);
+    for (int row = 0; row < first[0]->height; row++)
+        if (memcmp(first[0]->planes[0] + row * first[0]->strides[0],
+                   first[1]->planes[0] + row * first[1]->strides[0], (size_t)first[0]->width) != 0)
+            fail_msg("row %d is another one", row);
+    nj_frame_unref(first[0]);
+    nj_frame_unref(first[1]);
+}
+
 int source_rtsp_hostile_test(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_picture_is_whole_though_each_slice_is_marked),
         cmocka_unit_test(lost_packets_are_told_as_many_as_they_are),
     };
     return cmocka_run_group_tests_name("source rtsp hostile", tests, NULL, NULL);
