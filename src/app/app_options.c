@@ -77,7 +77,8 @@ static const struct nj_option program_options[] = {
      .max = 600,
      .unit = "s",
      .fallback = "30",
-     .help = "How long a stop waits for queues and open batches; what is left is durable."},
+     .help = "How long a stop waits for what is under way, what could begin now and open batches; "
+             "what is left is durable."},
     {.name = "service_check_seconds",
      .type = NJ_OPTION_SECONDS,
      .offset = offsetof(struct nj_program_settings, service_check_us),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The drain: detection_queue and what is under way, then the open batches, then analysis_queue.
-// What does not end in time stays durable and goes on at the next start.
+// What does not end in time, and what waits for a later time anyway, stays durable and goes on
+// after the next start.
 #include "app/app_priv.h"
 #include "app/worker_priv.h"
 
 #include <stdlib.h>
 
-// How often the queues are looked at while draining; the store wakes nobody for "empty".
+// How often the queues are looked at while draining; nobody is woken for "at rest".
 enum { LOOK_EVERY_US = 10 * NJ_US_PER_MS };
 
 // Actions that are with a server when the waiting ends get this long; what is left is kept.
@@ -21,13 +22,6 @@ struct nj_app_drain {
     nj_us deadline_us;
     void (*finished)(struct nj_app *app);
 };
-
-static bool queue_empty(struct nj_work_queue *queue)
-{
-    struct nj_work_queue_stats stats;
-    nj_work_queue_get_stats(queue, &stats);
-    return stats.waiting == 0 && stats.in_flight == 0;
-}
 
 static void handle_closed(void *arg, int rc)
 {
@@ -51,12 +45,13 @@ static bool detections_idle(struct nj_app *app)
 
 static bool detections_done(struct nj_app *app)
 {
-    return queue_empty(app->detection_queue) && detections_idle(app) && nj_app_worker_idle(app);
+    return nj_work_queue_rests(app->detection_queue) && detections_idle(app) &&
+           nj_app_worker_idle(app);
 }
 
 static bool analysis_done(struct nj_app *app)
 {
-    return queue_empty(app->analysis_queue) && nj_analysis_idle(app->analysis);
+    return nj_work_queue_rests(app->analysis_queue) && nj_analysis_idle(app->analysis);
 }
 
 static void step(struct nj_app_drain *drain, bool late)

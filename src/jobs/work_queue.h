@@ -89,6 +89,10 @@ int nj_work_queue_start(struct nj_work_queue *queue, size_t capacity, nj_work_ha
 void nj_work_queue_pause(struct nj_work_queue *queue);
 // How many are with the handler. Loop thread.
 size_t nj_work_queue_in_flight(const struct nj_work_queue *queue);
+// Nothing is claimed, and nothing that is committed could be: what is left waits for a later time
+// (the pause of a retry, the lease of a process that died), and is durable. False while the store
+// refuses to say so; a queue that does not claim rests when it is empty. Loop thread.
+bool nj_work_queue_rests(struct nj_work_queue *queue);
 
 // Inside the write operation that stores the result: the item leaves the queue in the same
 // transaction. NJ_E_CONFLICT: the lease was lost, roll everything back.

@@ -176,6 +176,8 @@ static void handle_commit(struct nj_commit_hook *hook)
     struct nj_work_delta *delta = NJ_CONTAINER_OF(hook, struct nj_work_delta, hook);
     struct nj_work_queue *queue = delta->queue;
     struct nj_work_delta done = *delta;
+    if (done.put) // before it counts, or the queue would seem to rest with it
+        nj_work_wake(queue);
     pthread_mutex_lock(&queue->lock);
     add(&queue->counts, delta, 1);
     add(&queue->in_doubt, delta, -1);
@@ -190,8 +192,6 @@ static void handle_commit(struct nj_commit_hook *hook)
     nj_list_append(&queue->spare, &delta->node);
     pthread_mutex_unlock(&queue->lock);
     show_metrics(queue, &done);
-    if (done.put)
-        nj_work_wake(queue);
 }
 
 int nj_work_count(struct nj_work_queue *queue, struct nj_db *db, const struct nj_work_delta *change,

@@ -253,6 +253,7 @@ static void handle_tended(struct nj_store_op *op)
         return;
     }
     if (op->rc < 0) {
+        tend->next_due_us = 0; // what was read went with the claim
         tell_failure(queue, &op->error);
         (void)nj_timer_start(&queue->due_timer, NJ_WORK_ERROR_WAIT_US, 0);
         return;
@@ -317,6 +318,7 @@ void nj_work_tend(struct nj_work_queue *queue)
     }
     tend->again = false;
     tend->op.patient = queue->held_count > 0; // else there is nothing to do meanwhile
+    tend->next_due_us = 0;                    // unknown, also when the store does not take it
     tend->busy = nj_store_write(queue->config.store, &tend->op) == 0;
     if (tend->busy)
         queue->ops++;
@@ -340,6 +342,17 @@ void nj_work_dispatch(struct nj_work_queue *queue)
     }
     queue->dispatching = false;
     nj_work_show_depth(queue);
+}
+
+// The last look at the store still holds: whatever ends, or is put, is followed by another one.
+bool nj_work_queue_rests(struct nj_work_queue *queue)
+{
+    const struct nj_work_tend *tend = &queue->tend;
+    if (queue->held_count > 0 || tend->busy || atomic_load(&queue->wake_posted))
+        return false;
+    if (nj_work_count_committed(queue).live == 0)
+        return true;
+    return queue->running && tend->next_due_us > nj_wall_us(nj_loop_clock(queue->config.loop));
 }
 
 static void handle_due(struct nj_timer *timer)

@@ -8,8 +8,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 int stop_flow_test(void);
 
@@ -70,16 +73,23 @@ static void note_stopped(void *arg)
     flow->stopped = true;
 }
 
-// An item that waits for its next try in an hour.
-static void add_late_item(struct flow *flow)
+// A language model that takes every call and answers none; the stop's own batch goes to it.
+static int start_with_silent_model(struct flow *flow)
 {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    flow_set(flow, "analysis.analyser=llm");
+    flow_set(flow, "analysis.llm_url=http://127.0.0.1:%d", ntohs(address.sin_port));
     flow_start(flow);
-    flow_kill(flow);
-    flow_sql_run(flow, "INSERT INTO work_items (queue, priority, due_us, not_before_us, "
-                       "lease_until_us, fence, attempts, created_us, first_failed_us, payload) "
-                       "VALUES ('detection_queue', 0, 1767618000000000, 1767618000000000, 0, 1, 1, "
-                       "1767614400000000, 0, '{}')");
-    flow_start(flow);
+    put_some(flow, 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+    return fd;
 }
 
 static void advance_a_little(struct flow *flow)
@@ -97,33 +107,84 @@ static bool is_stopped(struct flow *flow, const char *arg)
     return flow->stopped;
 }
 
+static bool is_asked(struct flow *flow, const char *arg)
+{
+    (void)arg;
+    nj_fake_clock_advance(&flow->clock, NJ_US_PER_MS);
+    return nj_work_queue_in_flight(flow->app->analysis_queue) == 1;
+}
+
 static void second_stop_hurries(void **state)
 {
     struct flow *flow = *state;
-    add_late_item(flow);
+    const int model = start_with_silent_model(flow);
     nj_app_stop(flow->app, note_stopped, flow);
+    flow_until(flow, is_asked, "the model is asked about the batch that the stop closed");
     advance_a_little(flow);
-    assert_false(flow->stopped); // it waits for the item
+    assert_false(flow->stopped); // it waits for the model
     nj_app_stop(flow->app, note_stopped, flow);
     nj_us before_us = nj_mono_us(&flow->clock.clock);
     flow_until(flow, is_stopped, "the second stop ends the wait");
     assert_true(nj_mono_us(&flow->clock.clock) - before_us < 20 * second_us);
     flow_kill(flow);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 1); // it is kept
+    assert_int_equal(close(model), 0);
 }
 
 static void drain_ends_after_its_time_and_keeps_what_is_left(void **state)
 {
     struct flow *flow = *state;
     flow_set(flow, "app.drain_seconds=5");
-    add_late_item(flow);
+    const int model = start_with_silent_model(flow);
     nj_app_stop(flow->app, note_stopped, flow);
-    flow_advance(flow, 4 * second_us);
+    nj_us before_us = nj_mono_us(&flow->clock.clock);
+    flow_until(flow, is_asked, "the model is asked about the batch that the stop closed");
+    flow_advance(flow, before_us + 4 * second_us - nj_mono_us(&flow->clock.clock));
     assert_false(flow->stopped);
     flow_advance(flow, 2 * second_us);
     flow_until(flow, is_stopped, "the drain is over");
     flow_kill(flow);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 1);
+    assert_int_equal(close(model), 0);
+}
+
+// What keeps an item from being claimed until then.
+static const char *const laters[] = {
+    "lease_until_us", // of a process that died with it
+    "not_before_us",  // it failed, and waits for its next try
+};
+
+static void check_later(struct flow *flow, const char *later, unsigned number)
+{
+    char name[64], sql[256];
+    const nj_us due_us = nj_wall_us(&flow->clock.clock) + 20 * second_us;
+    flow_start(flow);
+    (void)snprintf(name, sizeof name, "gate/%u.jpg", number);
+    flow_put_picture(flow, name, number);
+    wait_for_acceptance(flow, 1);
+    flow_kill(flow);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE work_items SET fence = 1, attempts = 1, due_us = %lld, %s = %lld",
+                   (long long)due_us, later, (long long)due_us);
+    flow_sql_run(flow, sql);
+    flow_start(flow);
+    nj_us before_us = nj_mono_us(&flow->clock.clock);
+    flow_stop(flow);
+    assert_true(nj_mono_us(&flow->clock.clock) - before_us < second_us);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 1);
+    flow_start(flow);
+    flow_advance(flow, 21 * second_us);
+    flow_until_sql(flow, number, "SELECT count(*) FROM detections");
+    flow_stop(flow);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), number);
+    assert_int_equal(flow_sql_int(flow, "SELECT sum(detection_count) FROM events"), number);
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
+}
+
+static void stop_does_not_wait_for_what_nobody_can_claim_yet(void **state)
+{
+    for (unsigned i = 0; i < NJ_COUNT_OF(laters); i++)
+        check_later(*state, laters[i], i + 1);
 }
 
 static void daemon_without_work_stops_at_once(void **state)
@@ -253,6 +314,7 @@ int stop_flow_test(void)
         FLOW_TEST(stop_finishes_what_waits_in_the_queue),
         FLOW_TEST(second_stop_hurries),
         FLOW_TEST(drain_ends_after_its_time_and_keeps_what_is_left),
+        FLOW_TEST(stop_does_not_wait_for_what_nobody_can_claim_yet),
         FLOW_TEST(daemon_without_work_stops_at_once),
         FLOW_TEST(destroy_without_a_stop_leaves_the_work_for_later),
         FLOW_TEST(failed_start_undoes_what_was_started),

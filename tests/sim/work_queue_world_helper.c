@@ -146,6 +146,7 @@ struct call {
     struct nj_work_item item;
     struct nj_letter_page page;
     struct nj_work_tally tally;
+    nj_us next_due_us;
     int64_t letter;
     int fails_with; // after its work is done
 };
@@ -473,6 +474,8 @@ static int apply_list(struct nj_store_op *op, struct nj_db *db, struct nj_error 
     struct call *call = NJ_CONTAINER_OF(op, struct call, op);
     const struct nj_letter_filter filter = {.queue = queue_name, .limit = NJ_WORLD_ITEMS};
     int rc = nj_letters_list(db, &filter, &call->page, err);
+    if (rc == 0)
+        rc = nj_work_next_due(db, queue_name, &call->next_due_us, err);
     return rc < 0 ? rc : nj_work_counts(db, queue_name, &call->tally, err);
 }
 
@@ -559,6 +562,10 @@ void nj_world_check(struct nj_world *world)
     require(world, live <= world->options.max_size, "the queue is bounded");
     struct nj_work_queue_stats stats;
     nj_work_queue_get_stats(world->queue, &stats);
+    require(world,
+            !nj_work_queue_rests(world->queue) || live == 0 ||
+                (stats.in_flight == 0 && call.next_due_us > nj_wall_us(&world->clock.clock)),
+            "a queue that rests leaves nothing that is held or due");
     require(world, stats.waiting + stats.in_flight == live, "memory counts what the store holds");
     require(world, stats.dead_failed + stats.dead_overflow == letters, "memory counts the letters");
 }
@@ -585,5 +592,6 @@ void nj_world_drain(struct nj_world *world)
     }
     require(world, call.tally.waiting + call.tally.claimed == 0, "the queue runs empty");
     nj_world_rest(world);
+    require(world, nj_work_queue_rests(world->queue), "an empty queue rests");
     nj_world_check(world);
 }

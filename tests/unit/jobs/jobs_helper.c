@@ -2,6 +2,7 @@
 // The bench of the work queue's tests.
 #include "tests/unit/jobs/jobs_helper.h"
 
+#include "storage/sql_priv.h"
 #include "util/text.h"
 
 #include <setjmp.h>
@@ -92,7 +93,7 @@ void nj_jobs_bench_finish(struct nj_jobs_bench *bench)
     nj_metrics_destroy(bench->metrics);
 }
 
-static void keep(struct nj_work_item *item, void *arg)
+void nj_jobs_bench_keep(struct nj_work_item *item, void *arg)
 {
     struct nj_jobs_bench *bench = arg;
     assert_true(bench->held_count < NJ_BENCH_HELD_MAX);
@@ -102,7 +103,7 @@ static void keep(struct nj_work_item *item, void *arg)
 
 void nj_jobs_bench_start(struct nj_jobs_bench *bench, size_t capacity)
 {
-    assert_int_equal(nj_work_queue_start(bench->queue, capacity, keep, bench), 0);
+    assert_int_equal(nj_work_queue_start(bench->queue, capacity, nj_jobs_bench_keep, bench), 0);
     nj_jobs_bench_run(bench);
 }
 
@@ -290,6 +291,25 @@ int nj_jobs_bench_purge(struct nj_jobs_bench *bench, const char *reason, int64_t
     int rc = run(bench, &call, apply_purge);
     *out_deleted = call.deleted;
     return rc;
+}
+
+struct sql_op {
+    struct nj_store_op op;
+    const char *text;
+};
+
+static int apply_sql(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
+{
+    struct nj_sql sql;
+    const char *text = NJ_CONTAINER_OF(op, struct sql_op, op)->text;
+    int rc = nj_sql_begin_once(&sql, db, text, err);
+    return rc == 0 ? nj_sql_run(&sql, NULL, err) : rc; // ends it, too
+}
+
+void nj_jobs_bench_sql(struct nj_jobs_bench *bench, const char *text)
+{
+    struct sql_op sql = {.op = {.apply = apply_sql}, .text = text};
+    assert_int_equal(nj_store_write_wait(bench->store, &sql.op, NULL), 0);
 }
 
 int nj_jobs_bench_setup(void **state)

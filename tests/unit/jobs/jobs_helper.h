@@ -28,6 +28,7 @@ void nj_jobs_bench_finish(struct nj_jobs_bench *bench);
 // Another queue object of the same name on the same store, as another process has it.
 struct nj_work_queue *nj_jobs_bench_other(struct nj_jobs_bench *bench);
 void nj_jobs_bench_start(struct nj_jobs_bench *bench, size_t capacity); // keeps what comes
+void nj_jobs_bench_keep(struct nj_work_item *item, void *arg);          // its handler
 
 // Until store and loop have nothing to do at this moment of the clock.
 void nj_jobs_bench_run(struct nj_jobs_bench *bench);
@@ -40,6 +41,13 @@ int nj_jobs_bench_put(struct nj_jobs_bench *bench, const struct nj_work_put *put
 int nj_jobs_bench_put_text(struct nj_jobs_bench *bench, const char *payload);
 // In an operation that fails afterwards.
 void nj_jobs_bench_put_rolled_back(struct nj_jobs_bench *bench, const char *payload);
+
+void nj_jobs_bench_sql(struct nj_jobs_bench *bench, const char *text);
+// Claims fail as on a full disk, or no longer.
+#define NJ_JOBS_CLAIMS_REFUSED                                                                     \
+    "CREATE TRIGGER no_room BEFORE UPDATE ON work_items BEGIN"                                     \
+    " SELECT RAISE(ABORT, 'disk is full'); END"
+#define NJ_JOBS_CLAIMS_ALLOWED "DROP TRIGGER no_room"
 
 // The first held item leaves `held`.
 struct nj_work_item *nj_jobs_bench_take(struct nj_jobs_bench *bench);

@@ -2,7 +2,6 @@
 // Consumers of a work queue that die in the middle of their items, and a store that refuses them.
 #include "jobs/work_queue.h"
 
-#include "storage/sql_priv.h"
 #include "tests/unit/jobs/jobs_helper.h"
 #include "util/buf.h"
 #include "util/log.h"
@@ -96,29 +95,6 @@ static void neighbours_of_an_item_that_ends_its_consumer_are_done(void **state)
     assert_int_equal(nj_jobs_bench_tally(bench).waiting, 0);
 }
 
-struct sql_op {
-    struct nj_store_op op;
-    const char *text;
-};
-
-static int apply_sql(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
-{
-    struct nj_sql sql;
-    const char *text = NJ_CONTAINER_OF(op, struct sql_op, op)->text;
-    int rc = nj_sql_begin_once(&sql, db, text, err);
-    return rc == 0 ? nj_sql_run(&sql, NULL, err) : rc; // ends it, too
-}
-
-// Claims fail as on a full disk, or no longer.
-static void set_full(struct nj_jobs_bench *bench, bool full)
-{
-    struct sql_op sql = {.op = {.apply = apply_sql},
-                         .text = full ? "CREATE TRIGGER no_room BEFORE UPDATE ON work_items BEGIN"
-                                        " SELECT RAISE(ABORT, 'disk is full'); END"
-                                      : "DROP TRIGGER no_room"};
-    assert_int_equal(nj_store_write_wait(bench->store, &sql.op, NULL), 0);
-}
-
 static size_t told(struct nj_jobs_bench *bench)
 {
     struct nj_buf lines;
@@ -141,16 +117,16 @@ static void a_disk_that_is_full_now_and_then_is_told_once_a_minute(void **state)
     bench->queue = nj_jobs_bench_other(bench);
     nj_jobs_bench_start(bench, 4);
     for (int i = 0; i < 15; i++) {
-        set_full(bench, true);
+        nj_jobs_bench_sql(bench, NJ_JOBS_CLAIMS_REFUSED);
         nj_jobs_bench_put_text(bench, "{\"n\":1}");
         nj_jobs_bench_pass(bench, 1LL * NJ_US_PER_S);
-        set_full(bench, false);
+        nj_jobs_bench_sql(bench, NJ_JOBS_CLAIMS_ALLOWED);
         nj_jobs_bench_pass(bench, 1LL * NJ_US_PER_S);
         assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
     }
     assert_int_equal(told(bench), 1);
     nj_jobs_bench_pass(bench, 60LL * NJ_US_PER_S);
-    set_full(bench, true);
+    nj_jobs_bench_sql(bench, NJ_JOBS_CLAIMS_REFUSED);
     nj_jobs_bench_put_text(bench, "{\"n\":1}");
     assert_int_equal(told(bench), 2);
     nj_work_queue_destroy(bench->queue);
