@@ -86,6 +86,17 @@ const char *nj_cli_value(int *argc, char **argv, const char *flag)
     return NULL;
 }
 
+int nj_cli_check_rest(const char *command, int argc, char **argv, bool takes_names,
+                      struct nj_error *err)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!takes_names || (argv[i][0] == '-' && argv[i][1] != '\0'))
+            return nj_error_set(err, NJ_E_INVALID, "no option '%s'; see nightjar %s --help",
+                                argv[i], command);
+    }
+    return 0;
+}
+
 int nj_cli_config_parse(int *argc, char **argv, struct nj_cli_config *out, struct nj_error *err)
 {
     *out = (struct nj_cli_config){0};

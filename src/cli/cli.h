@@ -55,6 +55,11 @@ bool nj_cli_help(int *argc, char **argv);
 // Value of "--name VALUE" or "--name=VALUE", taken out; NULL when absent. A missing value is "".
 const char *nj_cli_value(int *argc, char **argv, const char *flag);
 
+// What is left behind argv[0] when the options were taken out: no option, and nothing at all unless
+// the command takes names of files. NJ_E_INVALID names the word and where the help of `command` is.
+int nj_cli_check_rest(const char *command, int argc, char **argv, bool takes_names,
+                      struct nj_error *err);
+
 int nj_cli_run(int argc, char **argv);
 int nj_cli_check(int argc, char **argv);
 int nj_cli_config(int argc, char **argv);

@@ -125,8 +125,8 @@ int nj_cli_check(int argc, char **argv)
     struct nj_config *config = NULL;
     struct nj_error err = {0};
     int rc = nj_cli_config_parse(&argc, argv, &cli, &err);
-    if (rc == 0 && argc > 1)
-        rc = nj_error_set(&err, NJ_E_INVALID, "no option '%s'; see nightjar --help", argv[1]);
+    if (rc == 0)
+        rc = nj_cli_check_rest("check", argc, argv, false, &err);
     if (rc == 0)
         rc = nj_cli_config_load(&cli, &config, &err);
     int code = NJ_EXIT_USAGE;

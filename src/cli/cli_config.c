@@ -15,6 +15,8 @@ static int print_show(int argc, char **argv, struct nj_buf *out, struct nj_error
     struct nj_config *config = NULL;
     int rc = nj_cli_config_parse(&argc, argv, &cli, err);
     if (rc == 0)
+        rc = nj_cli_check_rest("config", argc - 1, argv + 1, false, err);
+    if (rc == 0)
         rc = nj_cli_config_load(&cli, &config, err);
     if (rc == 0)
         nj_config_to_json(config, out);
@@ -31,7 +33,9 @@ int nj_cli_config(int argc, char **argv)
     struct nj_buf out;
     nj_buf_init(&out, DOCUMENT_MAX);
     int rc = 0;
-    if (strcmp(what, "example") == 0)
+    if (argc > 2 && strcmp(what, "show") != 0)
+        rc = nj_cli_check_rest("config", argc - 1, argv + 1, false, &err);
+    else if (strcmp(what, "example") == 0)
         nj_config_example(nj_app_option_groups(), &out);
     else if (strcmp(what, "markdown") == 0)
         nj_config_markdown(nj_app_option_groups(), &out);

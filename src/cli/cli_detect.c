@@ -258,6 +258,7 @@ int nj_cli_detect(int argc, char **argv)
     const char *corners = nj_cli_value(&argc, argv, "--corners");
     int rc = nj_cli_config_parse(&argc, argv, &cli, &err);
     rc = rc != 0 ? rc : parse_part(&detecting, crop, corners, &err);
+    rc = rc != 0 ? rc : nj_cli_check_rest("detect", argc, argv, true, &err);
     if (rc == 0 && argc < 2)
         rc = nj_error_set(&err, NJ_E_INVALID, "name at least one picture");
     if (rc == 0)

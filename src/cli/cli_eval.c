@@ -2,7 +2,6 @@
 // nightjar eval: measures tracking and detection against ground truth.
 #include "cli/cli_eval.h"
 
-#include "cli/cli.h"
 #include "util/json_writer.h"
 #include "util/mem.h"
 
@@ -53,6 +52,19 @@ int nj_cli_eval_run(const struct nj_cli_eval_task *task, struct nj_mot_metrics *
     if (rc == 0)
         rc = measure(task->gt, result, out, err);
     nj_mot_free(&made);
+    return rc;
+}
+
+int nj_cli_eval_config(int *argc, char **argv, bool whole, struct nj_config **out,
+                       struct nj_error *err)
+{
+    struct nj_cli_config cli;
+    int rc = nj_cli_config_parse(argc, argv, &cli, err);
+    if (rc == 0 && (*argc > 1 || !whole))
+        rc = NJ_E_INVALID; // the usage says what is wrong
+    if (rc == 0)
+        rc = nj_cli_config_load(&cli, out, err);
+    nj_cli_config_finish(&cli);
     return rc;
 }
 

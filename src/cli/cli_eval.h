@@ -3,6 +3,7 @@
 #ifndef NJ_CLI_CLI_EVAL_H
 #define NJ_CLI_CLI_EVAL_H
 
+#include "cli/cli.h"
 #include "track/mot.h"
 
 // The commands. argv[0] is the command's own name. Each tracks, writes the tracks when asked to,
@@ -24,6 +25,11 @@ struct nj_cli_eval_task {
 // already, of whatever program: they are measured as they are.
 int nj_cli_eval_run(const struct nj_cli_eval_task *task, struct nj_mot_metrics *out,
                     struct nj_error *err);
+
+// Takes --config and --set out of argv and loads. Nothing else may be left in it, and `whole` says
+// that nothing was missing: else NJ_E_INVALID, with `err` as it was. nj_config_unref *out.
+int nj_cli_eval_config(int *argc, char **argv, bool whole, struct nj_config **out,
+                       struct nj_error *err);
 
 // What a command ends with: the metrics, as a table or as one JSON object, or `err` when `rc` is
 // negative. Returns the exit code of the command.

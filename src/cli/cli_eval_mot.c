@@ -2,7 +2,6 @@
 // nightjar eval mot: tracks the detections of a MOTChallenge file and measures the result.
 #include "cli/cli_eval.h"
 
-#include "cli/cli.h"
 #include "config/config.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -23,16 +22,25 @@ const char nj_cli_eval_mot_usage[] =
     "Without --fps the frame rate comes from seqinfo.ini beside the folder of --det, else 30.\n";
 
 struct arguments {
-    const char *det, *gt, *out, *fps;
-    struct nj_cli_config cli;
+    const char *det, *gt, *out;
+    double fps; // 0: not said
 };
+
+static int read_fps(const char *text, double *out, struct nj_error *err)
+{
+    double fps = 0;
+    if (nj_text_to_double(text, &fps) < 0 || !(fps > 0) || fps > NJ_MOT_FPS_MAX)
+        return nj_error_set(err, NJ_E_INVALID, "--fps needs a number above 0 and at most %d",
+                            NJ_MOT_FPS_MAX);
+    *out = fps;
+    return 0;
+}
 
 // <folder of det>/../seqinfo.ini, as MOTChallenge lays its sequences out.
 static int find_fps(const struct arguments *args, double *out, struct nj_error *err)
 {
-    if (args->fps != NULL) {
-        if (nj_text_to_double(args->fps, out) < 0)
-            return nj_error_set(err, NJ_E_INVALID, "--fps '%s' is not a number", args->fps);
+    if (args->fps > 0) {
+        *out = args->fps;
         return 0;
     }
     char path[PATH_SIZE];
@@ -46,22 +54,20 @@ static int find_fps(const struct arguments *args, double *out, struct nj_error *
     return 0;
 }
 
-static int run(const struct arguments *args, struct nj_mot_metrics *out, struct nj_error *err)
+static int run(const struct arguments *args, const struct nj_config *config,
+               struct nj_mot_metrics *out, struct nj_error *err)
 {
-    struct nj_config *config = NULL;
     struct nj_mot_table det = {0};
-    struct nj_cli_eval_task task = {.detections = &det, .gt = args->gt, .out = args->out};
-    int rc = nj_cli_config_load(&args->cli, &config, err);
-    if (rc == 0)
-        rc = find_fps(args, &task.fps, err);
+    struct nj_cli_eval_task task = {.detections = &det,
+                                    .options = nj_config_get(config, &nj_track_option_group),
+                                    .gt = args->gt,
+                                    .out = args->out};
+    int rc = find_fps(args, &task.fps, err);
     if (rc == 0)
         rc = nj_mot_read(args->det, &det, err);
-    if (rc == 0) {
-        task.options = nj_config_get(config, &nj_track_option_group);
+    if (rc == 0)
         rc = nj_cli_eval_run(&task, out, err);
-    }
     nj_mot_free(&det);
-    nj_config_unref(config);
     return rc;
 }
 
@@ -72,16 +78,18 @@ int nj_cli_eval_mot(int argc, char **argv)
         .det = nj_cli_value(&argc, argv, "--det"),
         .gt = nj_cli_value(&argc, argv, "--gt"),
         .out = nj_cli_value(&argc, argv, "--out"),
-        .fps = nj_cli_value(&argc, argv, "--fps"),
     };
+    const char *fps = nj_cli_value(&argc, argv, "--fps");
+    const bool whole = args.det != NULL && args.gt != NULL;
+    struct nj_config *config = NULL;
     struct nj_mot_metrics metrics;
     struct nj_error err = {0};
-    int rc = nj_cli_config_parse(&argc, argv, &args.cli, &err);
-    if (rc != 0 || argc > 1 || args.det == NULL || args.gt == NULL) {
-        nj_cli_config_finish(&args.cli);
+    int rc = fps != NULL ? read_fps(fps, &args.fps, &err) : 0;
+    if (rc == 0)
+        rc = nj_cli_eval_config(&argc, argv, whole, &config, &err);
+    if (rc != 0)
         return nj_cli_eval_refuse("eval mot", &err, nj_cli_eval_mot_usage);
-    }
-    rc = run(&args, &metrics, &err);
-    nj_cli_config_finish(&args.cli);
+    rc = run(&args, config, &metrics, &err);
+    nj_config_unref(config);
     return nj_cli_eval_end("eval mot", rc, &err, &metrics, json);
 }

@@ -3,7 +3,6 @@
 // truth.
 #include "cli/cli_eval.h"
 
-#include "cli/cli.h"
 #include "detect/detect.h"
 #include "frames/video.h"
 #include "pipeline/live.h"
@@ -22,7 +21,6 @@ const char nj_cli_eval_video_usage[] =
 
 struct watching {
     const char *video, *gt, *class_name, *det_out, *out;
-    struct nj_cli_config cli;
     struct nj_config *config;
     struct nj_log *log;
     struct nj_detector *detector;
@@ -100,15 +98,12 @@ static int detect_video(struct watching *watching, struct nj_error *err)
 
 static int prepare(struct watching *watching, struct nj_error *err)
 {
-    int rc = nj_cli_config_load(&watching->cli, &watching->config, err);
-    if (rc != 0)
-        return rc;
     watching->log = nj_cli_log();
     struct nj_detector_config detector = {
         .options = nj_config_get(watching->config, &nj_detect_option_group),
         .clock = nj_clock_real(),
         .log = watching->log};
-    rc = nj_detector_create(&detector, &watching->detector, err);
+    int rc = nj_detector_create(&detector, &watching->detector, err);
     return rc == 0 ? nj_detector_thread_create(watching->detector, &watching->thread, err) : rc;
 }
 
@@ -139,7 +134,6 @@ static void finish(struct watching *watching)
     nj_detector_destroy(watching->detector);
     nj_log_destroy(watching->log);
     nj_config_unref(watching->config);
-    nj_cli_config_finish(&watching->cli);
 }
 
 int nj_cli_eval_video(int argc, char **argv)
@@ -156,11 +150,10 @@ int nj_cli_eval_video(int argc, char **argv)
     struct nj_error err = {0};
     if (watching.class_name == NULL)
         watching.class_name = "person";
-    int rc = nj_cli_config_parse(&argc, argv, &watching.cli, &err);
-    if (rc != 0 || argc > 1 || watching.video == NULL || watching.gt == NULL) {
-        nj_cli_config_finish(&watching.cli);
+    const bool whole = watching.video != NULL && watching.gt != NULL;
+    int rc = nj_cli_eval_config(&argc, argv, whole, &watching.config, &err);
+    if (rc != 0)
         return nj_cli_eval_refuse("eval video", &err, nj_cli_eval_video_usage);
-    }
     rc = run(&watching, &metrics, &err);
     finish(&watching);
     return nj_cli_eval_end("eval video", rc, &err, &metrics, json);

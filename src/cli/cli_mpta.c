@@ -128,17 +128,6 @@ static const struct word *find_word(int argc, char **argv)
     return NULL;
 }
 
-// What is left behind the options must be no option.
-static int check_rest(int argc, char **argv, struct nj_error *err)
-{
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0')
-            return nj_error_set(err, NJ_E_INVALID, "no option '%s'; see nightjar mpta --help",
-                                argv[i]);
-    }
-    return 0;
-}
-
 static int run_word(const struct word *word, struct nj_cli_mpta *mpta, int argc, char **argv)
 {
     struct nj_cli_folder folder = {.path = ""};
@@ -181,7 +170,7 @@ int nj_cli_mpta(int argc, char **argv)
     }
     int rc = nj_cli_config_parse(&argc, argv, &cli, &err);
     if (rc == 0)
-        rc = check_rest(argc - 1, argv + 1, &err);
+        rc = nj_cli_check_rest("mpta", argc - 1, argv + 1, true, &err);
     if (rc == 0)
         rc = nj_cli_config_load(&cli, &config, &err);
     mpta.config = config;

@@ -108,9 +108,7 @@ static int make_log(struct daemon *daemon, struct nj_error *err)
 
 static int start(struct daemon *daemon, struct nj_error *err)
 {
-    int rc = nj_cli_config_load(&daemon->cli, &daemon->config, err);
-    if (rc == 0)
-        rc = make_log(daemon, err);
+    int rc = make_log(daemon, err);
     if (rc == 0)
         rc = nj_loop_create(nj_clock_real(), &daemon->loop, err);
     struct nj_app_config config = {.config = daemon->config,
@@ -147,8 +145,10 @@ int nj_cli_run(int argc, char **argv)
     struct nj_error err = {0};
     int code = NJ_EXIT_USAGE;
     int rc = nj_cli_config_parse(&argc, argv, &daemon.cli, &err);
-    if (rc == 0 && argc > 1)
-        rc = nj_error_set(&err, NJ_E_INVALID, "no option '%s'; see nightjar --help", argv[1]);
+    if (rc == 0)
+        rc = nj_cli_check_rest("run", argc, argv, false, &err);
+    if (rc == 0)
+        rc = nj_cli_config_load(&daemon.cli, &daemon.config, &err);
     if (rc == 0) {
         code = NJ_EXIT_FAILED;
         rc = start(&daemon, &err);

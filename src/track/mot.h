@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { NJ_MOT_FPS_MAX = 1000 }; // beyond any camera; a rate above it is a slip of the pen
+
 struct nj_mot_row {
     int32_t frame; // from 1
     int64_t id;    // -1 for detections

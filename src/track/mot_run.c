@@ -15,8 +15,6 @@ enum {
     FPS_TEXT_SIZE = 32,
 };
 
-static const double FPS_MAX = 1000;
-
 struct run {
     struct nj_tracker *tracker;
     struct nj_track_input *inputs;
@@ -70,8 +68,9 @@ static int run_frame(struct run *run, const struct nj_mot_row *rows, size_t coun
 int nj_mot_track(const struct nj_mot_table *detections, const struct nj_track_options *options,
                  double fps, struct nj_mot_table *out, struct nj_error *err)
 {
-    if (!(fps > 0) || fps > FPS_MAX)
-        return nj_error_set(err, NJ_E_INVALID, "fps must be above 0 and at most %g", FPS_MAX);
+    if (!(fps > 0) || fps > NJ_MOT_FPS_MAX)
+        return nj_error_set(err, NJ_E_INVALID, "fps must be above 0 and at most %d",
+                            NJ_MOT_FPS_MAX);
     struct run run = {0};
     int code = nj_tracker_create(options, 1, &run.tracker, err);
     if (code < 0)
@@ -117,7 +116,7 @@ int nj_mot_read_fps(const char *path, double *out, struct nj_error *err)
     }
     double fps;
     code = nj_text_to_double(number, &fps);
-    if (code < 0 || !(fps > 0) || fps > FPS_MAX)
+    if (code < 0 || !(fps > 0) || fps > NJ_MOT_FPS_MAX)
         code = nj_error_set(err, NJ_E_INVALID, "%s: no usable frameRate", path);
     else
         *out = fps;

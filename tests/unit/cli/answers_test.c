@@ -30,6 +30,10 @@ static void wrong_words_are_told_apart_from_failures(void **state)
     } cases[] = {
         {nj_cli_config, "config exmaple", 2, "no command 'exmaple', did you mean 'example'"},
         {nj_cli_config, "config nonsense", 2, "no command 'nonsense'; see nightjar config --help"},
+        {nj_cli_config, "config show frob", 2, "no option 'frob'; see nightjar config --help"},
+        {nj_cli_config, "config example frob", 2, "no option 'frob'"},
+        {nj_cli_run, "run frob", 2, "no option 'frob'; see nightjar run --help"},
+        {nj_cli_check, "check frob", 2, "no option 'frob'; see nightjar check --help"},
         {nj_cli_eval, "eval", 2, "nightjar eval: say mot or video"},
         {nj_cli_eval, "eval mto", 2, "nightjar eval: say mot or video"},
         {nj_cli_eval, "eval mot --det a", 2, "usage: nightjar eval mot"},
@@ -37,12 +41,13 @@ static void wrong_words_are_told_apart_from_failures(void **state)
         {nj_cli_eval, "eval mot --det a --gt b --set c", 2, "--set needs group.name=value"},
         {nj_cli_eval, "eval mot --det /nowhere/a --gt b", 1, "nightjar eval mot: "},
         {nj_cli_detect, "detect", 2, "nightjar detect: "},
+        {nj_cli_detect, "detect --frob a.jpg", 2, "no option '--frob'; see nightjar detect --help"},
         {nj_cli_detect, "detect --crop 1,2,3 a.jpg", 2, "--crop needs x,y,width,height"},
         {nj_cli_detect, "detect --crop 1,2,0,4 a.jpg", 2, "--crop needs x,y,width,height"},
         {nj_cli_detect, "detect --corners 1,2 a.jpg", 2, "--corners needs x,y four times"},
         {nj_cli_mpta, "mpta", 2, "usage: nightjar mpta pack"},
         {nj_cli_mpta, "mpta pakc x", 2, "no command 'pakc', did you mean 'pack'"},
-        {nj_cli_mpta, "mpta check --frob x", 2, "no option '--frob'"},
+        {nj_cli_mpta, "mpta check --frob x", 2, "no option '--frob'; see nightjar mpta --help"},
         {nj_cli_mpta, "mpta pack", 2, "nightjar mpta pack: name one folder"},
         {nj_cli_mpta, "mpta pack /nowhere/at/all", 1, "nightjar mpta pack: "},
     };
@@ -50,6 +55,44 @@ static void wrong_words_are_told_apart_from_failures(void **state)
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         cli_call(said, cases[i].run, cases[i].line);
         if (said->code != cases[i].code || strstr(said->err, cases[i].says) == NULL ||
+            said->out[0] != '\0')
+            fail_msg("%s: %d \"%.300s\" \"%.300s\"", cases[i].line, said->code, said->out,
+                     said->err);
+    }
+}
+
+// Whoever takes a number, of its own or as a setting.
+static void wrong_numbers_are_wrong_words(void **state)
+{
+    static const struct {
+        command run;
+        const char *line, *says;
+    } cases[] = {
+        {nj_cli_eval, "eval mot --det a --gt b --fps x", "--fps needs a number above 0"},
+        {nj_cli_eval, "eval mot --det a --gt b --fps", "--fps needs a number above 0"},
+        {nj_cli_eval, "eval mot --det a --gt b --fps=", "--fps needs a number above 0"},
+        {nj_cli_eval, "eval mot --det a --gt b --fps 0", "--fps needs a number above 0"},
+        {nj_cli_eval, "eval mot --det a --gt b --fps -5", "--fps needs a number above 0"},
+        {nj_cli_eval, "eval mot --det a --gt b --fps nan", "--fps needs a number above 0"},
+        {nj_cli_eval, "eval mot --det a --gt b --fps 1001", "at most 1000"},
+        {nj_cli_eval, "eval mot --det a --gt b --fps 30fps", "--fps needs a number above 0"},
+        {nj_cli_detect, "detect --crop 1,2,x,4 a.jpg", "--crop needs x,y,width,height"},
+        {nj_cli_detect, "detect --crop nan,2,3,4 a.jpg", "--crop needs x,y,width,height"},
+        {nj_cli_detect, "detect --crop 1,2,3,-4 a.jpg", "--crop needs x,y,width,height"},
+        {nj_cli_detect, "detect --crop 1,2,3,4,5 a.jpg", "--crop needs x,y,width,height"},
+        {nj_cli_detect, "detect --corners 1,1,2,1,2,2,1,inf a.jpg", "--corners needs x,y"},
+        {nj_cli_eval, "eval mot --det a --gt b --set http.port=x", "http.port: expected"},
+        {nj_cli_eval, "eval video --video a --gt b --set http.port=x", "http.port: expected"},
+        {nj_cli_detect, "detect --set http.port=70000 a.jpg", "http.port: "},
+        {nj_cli_mpta, "mpta check a --set http.port=x", "http.port: expected"},
+        {nj_cli_check, "check --set http.port=1.5", "http.port: expected"},
+        {nj_cli_config, "config show --set http.port=x", "http.port: expected"},
+        {nj_cli_run, "run --set http.port=x", "http.port: expected"},
+    };
+    struct cli_said *said = *state;
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        cli_call(said, cases[i].run, cases[i].line);
+        if (said->code != NJ_EXIT_USAGE || strstr(said->err, cases[i].says) == NULL ||
             said->out[0] != '\0')
             fail_msg("%s: %d \"%.300s\" \"%.300s\"", cases[i].line, said->code, said->out,
                      said->err);
@@ -144,6 +187,7 @@ int answers_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_words_are_told_apart_from_failures),
+        cmocka_unit_test(wrong_numbers_are_wrong_words),
         cmocka_unit_test(documents_go_to_standard_output),
         cmocka_unit_test(metrics_are_a_table_with_columns_below_each_other),
         cmocka_unit_test(metrics_are_one_object_for_programs),
