@@ -27,7 +27,8 @@ enum {
 
 struct nj_exchange;
 
-struct nj_route_query {
+// In the query or in the head of a request.
+struct nj_route_parameter {
     const char *name, *type, *help; // type as in JSON schema: "integer", "boolean", "string"
     const char *place;              // "header"; NULL: the query
     bool required;
@@ -37,14 +38,14 @@ struct nj_route {
     const char *method;  // "GET" answers HEAD too
     const char *pattern; // "/api/events/{id}"
     void (*handle)(struct nj_exchange *exchange);
-    bool open;                            // no key is asked for
-    const char *summary;                  // one sentence, for openapi
-    const char *type;                     // of a good answer; NULL: JSON
-    const char *schema;                   // name in the schemas of openapi; NULL: free form
-    int status;                           // of a good answer; 0: 200; 204 has no body
-    bool unwell;                          // answers 503 in the same form when something is wrong
-    const char *body;                     // schema of the body; NULL: the route reads none
-    const struct nj_route_query *queries; // ends with a NULL name; may be NULL
+    bool open;           // no key is asked for
+    const char *summary; // one sentence, for openapi
+    const char *type;    // of a good answer; NULL: JSON
+    const char *schema;  // name in the schemas of openapi; NULL: free form
+    int status;          // of a good answer; 0: 200; 204 has no body
+    bool unwell;         // answers 503 in the same form when something is wrong
+    const char *body;    // schema of the body; NULL: the route reads none
+    const struct nj_route_parameter *parameters; // ends with a NULL name; may be NULL
 };
 
 // routes.c: all routes, sorted by pattern, then method.

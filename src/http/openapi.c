@@ -9,15 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static void write_parameter(struct nj_json_writer *writer, const struct nj_route_query *query)
+static void write_parameter(struct nj_json_writer *writer,
+                            const struct nj_route_parameter *parameter)
 {
     nj_json_object_begin(writer, NULL);
-    nj_json_text(writer, "name", query->name);
-    nj_json_text(writer, "in", query->place != NULL ? query->place : "query");
-    nj_json_bool(writer, "required", query->required);
-    nj_json_text(writer, "description", query->help);
+    nj_json_text(writer, "name", parameter->name);
+    nj_json_text(writer, "in", parameter->place != NULL ? parameter->place : "query");
+    nj_json_bool(writer, "required", parameter->required);
+    nj_json_text(writer, "description", parameter->help);
     nj_json_object_begin(writer, "schema");
-    nj_json_text(writer, "type", query->type);
+    nj_json_text(writer, "type", parameter->type);
     nj_json_object_end(writer);
     nj_json_object_end(writer);
 }
@@ -28,15 +29,15 @@ static void write_parameters(struct nj_json_writer *writer, const struct nj_rout
     for (const char *at = route->pattern; (at = strchr(at, '{')) != NULL; at++) {
         char name[32];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 1, "}"), at + 1);
-        write_parameter(writer, &(struct nj_route_query){.name = name,
-                                                         .type = "string",
-                                                         .help = "Part of the path.",
-                                                         .place = "path",
-                                                         .required = true});
+        write_parameter(writer, &(struct nj_route_parameter){.name = name,
+                                                             .type = "string",
+                                                             .help = "Part of the path.",
+                                                             .place = "path",
+                                                             .required = true});
     }
-    for (const struct nj_route_query *query = route->queries; query != NULL && query->name != NULL;
-         query++)
-        write_parameter(writer, query);
+    for (const struct nj_route_parameter *parameter = route->parameters;
+         parameter != NULL && parameter->name != NULL; parameter++)
+        write_parameter(writer, parameter);
     nj_json_array_end(writer);
 }
 

@@ -9,19 +9,19 @@
     }
 
 // clang-format off
-#define PAGE_QUERIES                                                                               \
+#define PAGE_PARAMETERS                                                                               \
     QUERY("limit", "integer", "Rows of a page, 1 to 500; 50 by default."),                         \
     QUERY("cursor", "string", "next_cursor of the page before."),                                  \
     QUERY("total", "boolean",                                                                      \
           "Whether all rows are counted, else total is null; by default for a first page only.")
 // clang-format on
 
-static const struct nj_route_query page_queries[] = {
-    PAGE_QUERIES,
+static const struct nj_route_parameter page_parameters[] = {
+    PAGE_PARAMETERS,
     {0},
 };
 
-static const struct nj_route_query event_queries[] = {
+static const struct nj_route_parameter event_parameters[] = {
     QUERY("camera_id", "string", "Only this camera."),
     QUERY("risk_level", "string", "low, medium, high or critical."),
     QUERY("object_type", "string", "Only events with this class."),
@@ -29,29 +29,29 @@ static const struct nj_route_query event_queries[] = {
     QUERY("reviewed", "boolean", "Only those that were, or were not, reviewed."),
     QUERY("start_date", "string", "From this date or time on (ISO 8601)."),
     QUERY("end_date", "string", "Before this time, or until the end of this date."),
-    PAGE_QUERIES,
+    PAGE_PARAMETERS,
     {0},
 };
 
-static const struct nj_route_query event_stats_queries[] = {
+static const struct nj_route_parameter event_stats_parameters[] = {
     QUERY("camera_id", "string", "Only this camera (counts)."),
     QUERY("start_date", "string", "From this date or time on (counts)."),
     QUERY("end_date", "string", "Before this time, or until the end of this date (counts)."),
     {0},
 };
 
-static const struct nj_route_query detection_queries[] = {
+static const struct nj_route_parameter detection_parameters[] = {
     QUERY("camera_id", "string", "Only this camera."),
     QUERY("batch_id", "string", "Only this batch."),
     QUERY("object_type", "string", "Only this class."),
     QUERY("min_confidence", "number", "At least this sure, 0 to 1."),
     QUERY("start_date", "string", "From this date or time on (ISO 8601)."),
     QUERY("end_date", "string", "Before this time, or until the end of this date."),
-    PAGE_QUERIES,
+    PAGE_PARAMETERS,
     {0},
 };
 
-static const struct nj_route_query saved_image_queries[] = {
+static const struct nj_route_parameter saved_image_parameters[] = {
     {.name = "key",
      .type = "string",
      .help = "Key of the image, percent-encoded.",
@@ -59,7 +59,7 @@ static const struct nj_route_query saved_image_queries[] = {
     {0},
 };
 
-static const struct nj_route_query event_patch_queries[] = {
+static const struct nj_route_parameter event_patch_parameters[] = {
     {.name = "If-Match",
      .type = "string",
      .help = "ETag of the event that the change is of; 412 when it is another.",
@@ -67,35 +67,35 @@ static const struct nj_route_query event_patch_queries[] = {
     {0},
 };
 
-static const struct nj_route_query websocket_queries[] = {
+static const struct nj_route_parameter websocket_parameters[] = {
     QUERY("token", "string", "The value of api.websocket_token, where one is set."),
     {0},
 };
 
-static const struct nj_route_query snapshot_queries[] = {
+static const struct nj_route_parameter snapshot_parameters[] = {
     QUERY("width", "integer", "Largest width of a live picture in pixels, 16 to 16384."),
     {0},
 };
 
-static const struct nj_route_query image_queries[] = {
+static const struct nj_route_parameter image_parameters[] = {
     QUERY("quality", "integer", "Of the JPEG, 1 to 100; 88 by default."),
     QUERY("width", "integer", "Largest width in pixels, 16 to 16384."),
     QUERY("height", "integer", "Largest height in pixels, 16 to 16384."),
     {0},
 };
 
-static const struct nj_route_query letter_queries[] = {
+static const struct nj_route_parameter letter_parameters[] = {
     QUERY("start", "integer", "Letters to pass over."),
     QUERY("limit", "integer", "Letters of a page, 1 to 1000; 100 by default."),
     {0},
 };
 
-static const struct nj_route_query log_queries[] = {
+static const struct nj_route_parameter log_parameters[] = {
     QUERY("limit", "integer", "Lines, 1 to 500; 50 by default."),
     {0},
 };
 
-static const struct nj_route_query cleanup_queries[] = {
+static const struct nj_route_parameter cleanup_parameters[] = {
     QUERY("dry_run", "boolean", "Only count what would go."),
     {0},
 };
@@ -112,17 +112,18 @@ static const char jpeg[] = "image/jpeg";
     }
 
 const struct nj_route nj_routes[] = {
-    GET("/", nj_route_page_get, .open = true, .schema = "Liveness", .queries = websocket_queries,
+    GET("/", nj_route_page_get, .open = true, .schema = "Liveness",
+        .parameters = websocket_parameters,
         .summary = "The page for a browser, liveness for other clients, the worker's protocol for "
                    "a WebSocket."),
     GET("/api/cameras", nj_route_camera_list, .schema = "CameraPage", .summary = "All cameras."),
     GET("/api/cameras/{id}", nj_route_camera_get, .schema = "CameraDetail",
         .summary = "A camera with the tracks of its newest inferred frame."),
     GET("/api/cameras/{id}/snapshot", nj_route_camera_snapshot, .type = jpeg,
-        .queries = snapshot_queries,
+        .parameters = snapshot_parameters,
         .summary = "The newest inferred live frame, else the newest detection's picture."),
     GET("/api/detections", nj_route_detection_list, .schema = "DetectionPage",
-        .queries = detection_queries, .summary = "Detections, newest first."),
+        .parameters = detection_parameters, .summary = "Detections, newest first."),
     GET("/api/detections/{id}", nj_route_detection_get, .schema = "Detection",
         .summary = "One detection."),
     GET("/api/detections/{id}/image", nj_route_detection_image, .type = jpeg,
@@ -130,7 +131,7 @@ const struct nj_route nj_routes[] = {
     GET("/api/detections/{id}/thumbnail", nj_route_detection_thumbnail, .type = jpeg,
         .summary = "The same picture within 320x240."),
     GET("/api/dlq/jobs/{queue}", nj_route_dlq_list, .schema = "LetterPage",
-        .queries = letter_queries, .summary = "Dead letters of a queue, oldest first."),
+        .parameters = letter_parameters, .summary = "Dead letters of a queue, oldest first."),
     POST("/api/dlq/requeue-all/{queue}", nj_route_dlq_requeue_all, .schema = "LettersRequeued",
          .summary = "Puts up to 10,000 dead letters back into their queue."),
     POST("/api/dlq/requeue/{queue}", nj_route_dlq_requeue, .schema = "LettersRequeued",
@@ -144,10 +145,10 @@ const struct nj_route nj_routes[] = {
      .handle = nj_route_dlq_purge,
      .schema = "LettersDeleted",
      .summary = "Deletes the dead letters of a queue."},
-    GET("/api/events", nj_route_event_list, .schema = "EventPage", .queries = event_queries,
+    GET("/api/events", nj_route_event_list, .schema = "EventPage", .parameters = event_parameters,
         .summary = "Events, those made last first."),
     GET("/api/events/stats", nj_route_event_stats, .schema = "EventStats",
-        .queries = event_stats_queries,
+        .parameters = event_stats_parameters,
         .summary = "Counts by level, and the highest risk of each of the last 24 hours."),
     GET("/api/events/{id}", nj_route_event_get, .schema = "EventDetail",
         .summary = "An event with its detections and its neighbours in time."),
@@ -156,17 +157,17 @@ const struct nj_route nj_routes[] = {
      .handle = nj_route_event_patch,
      .schema = "Event",
      .body = "EventPatch",
-     .queries = event_patch_queries,
+     .parameters = event_patch_parameters,
      .summary = "Changes reviewed and notes; If-Match guards the change."},
     GET("/api/events/{id}/detections", nj_route_event_detections, .schema = "DetectionPage",
-        .queries = page_queries, .summary = "Detections of an event, newest first."),
+        .parameters = page_parameters, .summary = "Detections of an event, newest first."),
     {.method = "DELETE",
      .pattern = "/api/images",
      .handle = nj_route_image_delete,
      .schema = "ImageDeleted",
-     .queries = saved_image_queries,
+     .parameters = saved_image_parameters,
      .summary = "Deletes an image that a pipeline saved, whatever is in its key."},
-    GET("/api/images", nj_route_image_get, .type = "image/*", .queries = saved_image_queries,
+    GET("/api/images", nj_route_image_get, .type = "image/*", .parameters = saved_image_parameters,
         .summary = "An image that a pipeline saved, whatever is in its key."),
     {.method = "DELETE",
      .pattern = "/api/images/{key}",
@@ -177,7 +178,7 @@ const struct nj_route nj_routes[] = {
         .summary =
             "An image that a pipeline saved, JPEG or PNG, until its time is over. A key with "
             "a slash is asked for by /api/images?key=."),
-    GET("/api/logs", nj_route_log_list, .schema = "LogPage", .queries = log_queries,
+    GET("/api/logs", nj_route_log_list, .schema = "LogPage", .parameters = log_parameters,
         .summary = "The newest lines of the log, newest last."),
     GET("/api/metrics", nj_route_metrics_show, .type = "text/plain",
         .summary = "Metrics as Prometheus reads them."),
@@ -186,7 +187,7 @@ const struct nj_route nj_routes[] = {
     GET("/api/queues/status", nj_route_queue_status, .schema = "QueueStatus",
         .summary = "Depth, throughput and trouble of each queue."),
     GET("/api/records/{table}", nj_route_record_list, .schema = "SavedRecordPage",
-        .queries = page_queries,
+        .parameters = page_parameters,
         .summary = "What pipelines wrote into a table of the embedded store, newest first."),
     GET("/api/records/{table}/{key}", nj_route_record_get, .schema = "SavedRecord",
         .summary = "One record of a table in the embedded store."),
@@ -229,7 +230,7 @@ const struct nj_route nj_routes[] = {
     GET("/api/system/cleanup", nj_route_cleanup_get, .schema = "CleanupState",
         .summary = "Settings of retention and its last run by hand."),
     POST("/api/system/cleanup", nj_route_cleanup_run, .schema = "CleanupReport",
-         .queries = cleanup_queries, .summary = "Runs retention now."),
+         .parameters = cleanup_parameters, .summary = "Runs retention now."),
     GET("/api/system/config", nj_route_config_show,
         .summary = "The settings in use, secrets masked."),
     GET("/api/system/health", nj_route_health_get, .unwell = true, .schema = "Health",
@@ -249,21 +250,24 @@ const struct nj_route nj_routes[] = {
     GET("/api/system/storage", nj_route_storage_get, .schema = "Storage",
         .summary = "Database and disk."),
     GET("/api/uploads/refused", nj_route_upload_refused, .schema = "RefusedPage",
-        .queries = page_queries,
+        .parameters = page_parameters,
         .summary =
             "Uploaded files that were not taken, and why; counts by reason where all are counted."),
-    GET("/camera/{id}/image", nj_route_camera_image, .type = jpeg, .queries = image_queries,
+    GET("/camera/{id}/image", nj_route_camera_image, .type = jpeg, .parameters = image_parameters,
         .summary = "The newest picture of a subscription (\"display;camera\") or of a camera."),
     GET("/health", nj_route_health_live, .open = true, .schema = "Liveness",
         .summary = "The process answers."),
     GET("/openapi.json", nj_route_openapi_get, .summary = "This description."),
     GET("/ready", nj_route_health_ready, .open = true, .unwell = true, .schema = "Readiness",
         .summary = "Whether work may be given to this process."),
-    GET("/ws/events", nj_route_events_stream, .type = "websocket", .queries = websocket_queries,
+    GET("/ws/events", nj_route_events_stream, .type = "websocket",
+        .parameters = websocket_parameters,
         .summary = "WebSocket: events, detections and camera states as they happen."),
-    GET("/ws/system", nj_route_system_stream, .type = "websocket", .queries = websocket_queries,
+    GET("/ws/system", nj_route_system_stream, .type = "websocket",
+        .parameters = websocket_parameters,
         .summary = "WebSocket: state of the system every few seconds and when it changes."),
-    GET("/ws/worker", nj_route_worker_stream, .type = "websocket", .queries = websocket_queries,
+    GET("/ws/worker", nj_route_worker_stream, .type = "websocket",
+        .parameters = websocket_parameters,
         .summary = "WebSocket: the detector worker's protocol."),
 };
 
