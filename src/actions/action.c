@@ -9,9 +9,11 @@ static void find_metrics(struct nj_action_runner *runner)
 {
     static const struct nj_metric_spec actions = {.type = NJ_COUNTER,
                                                   .name = "actions_total",
-                                                  .help = "Actions of pipelines, by result; dead, "
-                                                          "lost: of the failed, those kept as "
-                                                          "letters, those that could not be kept",
+                                                  .help = "Actions of pipelines, by result; "
+                                                          "skipped: a name in their templates had "
+                                                          "no value; dead, lost: of the failed, "
+                                                          "those kept as letters, those that "
+                                                          "could not be kept",
                                                   .label = "result"};
     static const struct nj_metric_spec held = {
         .type = NJ_GAUGE,
@@ -21,6 +23,7 @@ static void find_metrics(struct nj_action_runner *runner)
     if (metrics == NULL)
         return;
     runner->metric_done = nj_metrics_get(metrics, &actions, "done");
+    runner->metric_skipped = nj_metrics_get(metrics, &actions, "skipped");
     runner->metric_failed = nj_metrics_get(metrics, &actions, "failed");
     runner->metric_dead = nj_metrics_get(metrics, &actions, "dead");
     runner->metric_lost = nj_metrics_get(metrics, &actions, "lost");

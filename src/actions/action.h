@@ -93,6 +93,7 @@ void nj_saved_image_delete(struct nj_action_runner *runner, struct nj_saved_imag
 struct nj_action_stats {
     int64_t under_way;
     int64_t held;                      // failed, and in memory until the store takes their letters
+    uint64_t skipped;                  // a name in their templates had no value
     uint64_t done, failed, dead, lost; // dead, lost: of the failed
     bool redis_configured, redis_ready, foreign_configured, foreign_ready;
 };

@@ -118,6 +118,7 @@ struct nj_action_job {
     size_t text_length;
     bool text_is_json;
     bool names_image; // uses {image_key}
+    bool skipped;     // a name in a template has no value
     struct nj_action_record *record;
     struct nj_action_image *image;
 
@@ -180,7 +181,8 @@ struct nj_action_runner {
     size_t target_count;
     struct nj_rng rng;
     struct nj_action_stats stats;
-    struct nj_metric *metric_done, *metric_failed, *metric_dead, *metric_lost, *metric_held;
+    struct nj_metric *metric_done, *metric_skipped, *metric_failed, *metric_dead, *metric_lost,
+        *metric_held;
     struct nj_timer sweep_timer;
     bool sweeping, stopping, parking;
     size_t others; // saved images asked for, sweeps: operations beside the jobs

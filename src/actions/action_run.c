@@ -65,6 +65,13 @@ static void tell_end(struct nj_action_job *job)
     call->done(call);
 }
 
+static void count_skipped(struct nj_action_runner *runner)
+{
+    runner->stats.skipped++;
+    if (runner->metric_skipped != NULL)
+        nj_metric_add(runner->metric_skipped, 1);
+}
+
 static void count_end(struct nj_action_runner *runner, int rc)
 {
     struct nj_metric *metric = rc == 0 ? runner->metric_done : runner->metric_failed;
@@ -76,17 +83,28 @@ static void count_end(struct nj_action_runner *runner, int rc)
         nj_metric_add(metric, 1);
 }
 
+static void note_end(const struct nj_action_job *job)
+{
+    struct nj_action_runner *runner = job->runner;
+    if (job->put_back)
+        return;
+    if (job->skipped)
+        count_skipped(runner);
+    else
+        count_end(runner, job->rc);
+    if (job->rc != 0)
+        nj_log_at(runner->config.log, job->skipped ? NJ_LOG_INFO : NJ_LOG_WARNING,
+                  job->skipped ? "Action skipped" : "Action failed",
+                  NJ_TEXT("action", nj_action_kind_names[job->driver->kind]),
+                  NJ_TEXT("path", job->path), NJ_TEXT("session_id", job->order_key),
+                  NJ_TEXT("error", job->error.text));
+}
+
 // The job is under way no more: counted, told, out of its lane.
 static void leave(struct nj_action_job *job)
 {
     struct nj_action_runner *runner = job->runner;
-    if (!job->put_back)
-        count_end(runner, job->rc);
-    if (job->rc != 0 && !job->put_back)
-        nj_log_at(runner->config.log, NJ_LOG_WARNING, "Action failed",
-                  NJ_TEXT("action", nj_action_kind_names[job->driver->kind]),
-                  NJ_TEXT("path", job->path), NJ_TEXT("session_id", job->order_key),
-                  NJ_TEXT("error", job->error.text));
+    note_end(job);
     leave_lane(job);
     tell_end(job);
     nj_timer_stop(&job->pause);
@@ -382,6 +400,7 @@ void nj_action_run(struct nj_action_runner *runner, struct nj_action_call *call)
     }
     int rc = nj_action_resolve(job, call, &why);
     if (rc != 0) {
+        job->skipped = rc == NJ_E_NOT_FOUND; // a branch saw nothing, or was not sure
         nj_action_job_end(job, rc, &why);
         return;
     }

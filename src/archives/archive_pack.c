@@ -136,6 +136,15 @@ static int beside(const char *path, char out[NJ_ARCHIVE_PATH_MAX], struct nj_err
     return 0;
 }
 
+// What is wrong with the file that was made is told of the one that was wished for.
+static void hide_suffix(const char *path, const char *made, struct nj_error *err)
+{
+    const char *suffix = made + strlen(path);
+    char *at = err != NULL ? strstr(err->text, suffix) : NULL;
+    if (at != NULL)
+        memmove(at, at + strlen(suffix), strlen(at + strlen(suffix)) + 1);
+}
+
 // Opens the made file as a user of it would, with a cache of its own.
 static int check(const struct nj_archive_options *options, const char *made, struct nj_error *err)
 {
@@ -163,6 +172,8 @@ int nj_archive_pack(const struct nj_archive_options *options, const char *folder
     rc = write_zip(folder, made, top, err);
     if (rc == 0)
         rc = check(options, made, err);
+    if (rc != 0)
+        hide_suffix(path, made, err);
     if (rc == 0 && rename(made, path) != 0)
         rc = nj_error_errno(err, errno, "%s", path);
     unlink(made);

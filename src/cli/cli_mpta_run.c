@@ -4,6 +4,7 @@
 #include "cli/cli_mpta_world.h"
 #include "frames/picture.h"
 #include "frames/video.h"
+#include "util/digest.h"
 #include "util/file.h"
 #include "util/json_writer.h"
 #include "util/mem.h"
@@ -37,6 +38,7 @@ struct running {
     size_t time_count, time_index;
     const char *file;
     struct nj_frame *frame;
+    char session_id[NJ_UUID_SIZE]; // each picture has a session of its own
     struct nj_run run;
     struct nj_call go_on;
     struct nj_buf out;
@@ -209,9 +211,14 @@ static void on_go_on(struct nj_call *call)
                                    .display_id = "mpta",
                                    .camera_id = "run",
                                    .subscription_id = "mpta;run",
-                                   .session_id = "",
+                                   .session_id = running->session_id,
                                    .done = on_done};
-    if (nj_executor_run(running->world->executor, &running->run, &err) == 0)
+    int rc = nj_random_uuid(running->session_id);
+    if (rc != 0)
+        nj_error_set(&err, rc, "the system gives no random numbers");
+    else
+        rc = nj_executor_run(running->world->executor, &running->run, &err);
+    if (rc == 0)
         return;
     say_failed(running, &err);
     nj_frame_unref(running->frame);
@@ -238,9 +245,11 @@ static void run_all(struct running *running)
 
 static void say_actions(const struct nj_cli_world *world, const char *keep)
 {
-    if (world->stats.done + world->stats.failed > 0)
-        fprintf(stderr, "actions: %" PRIu64 " done, %" PRIu64 " failed%s%s\n", world->stats.done,
-                world->stats.failed, keep != NULL ? "; kept in " : "", keep != NULL ? keep : "");
+    const struct nj_action_stats *stats = &world->stats;
+    if (stats->done + stats->skipped + stats->failed > 0)
+        fprintf(stderr, "actions: %" PRIu64 " done, %" PRIu64 " skipped, %" PRIu64 " failed%s%s\n",
+                stats->done, stats->skipped, stats->failed, keep != NULL ? "; kept in " : "",
+                keep != NULL ? keep : "");
 }
 
 int nj_cli_mpta_run(const struct nj_cli_mpta *mpta, int argc, char **argv, struct nj_error *err)

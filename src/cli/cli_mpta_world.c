@@ -127,7 +127,7 @@ static int start_actions(struct nj_cli_world *world, const struct nj_cli_mpta *m
 int nj_cli_world_start(struct nj_cli_world *world, const struct nj_cli_mpta *mpta,
                        const char *archive, struct nj_error *err)
 {
-    const struct nj_log_options log = {.level = NJ_LOG_WARNING, .format = NJ_LOG_TEXT};
+    const struct nj_log_options log = {.level = NJ_LOG_INFO, .format = NJ_LOG_TEXT};
     int rc = nj_log_create(&log, nj_clock_real(), &world->log, err);
     if (rc == 0)
         rc = nj_loop_create(nj_clock_real(), &world->loop, err);

@@ -86,7 +86,10 @@ test('an archive runs on pictures, and its actions stay in a folder', async () =
   put({
     modelId: 'cars',
     modelFile: 'a.onnx',
-    actions: [{ type: 'redis_save_image', key: 'k:{uuid}' }],
+    actions: [
+      { type: 'redis_save_image', key: 'k:{uuid}' },
+      { type: 'publish_message', topic: 't', message: '{track_id}' }, // which no picture has
+    ],
   });
   await mpta('pack', 'in');
   const picture = path.join(source, 'tests', 'fuzz', 'seeds', 'frames_picture', '420_exif.jpg');
@@ -97,6 +100,9 @@ test('an archive runs on pictures, and its actions stay in a folder', async () =
   const [result] = JSON.parse(stdout);
   assert.equal(result.found, true);
   assert.equal(result.detections[0].class, 'car');
+  assert.match(result.session_id, /^[0-9a-f-]{36}$/);
+  assert.match(stderr, new RegExp(`Action skipped .*session_id=${result.session_id} error="no value for 'track_id'"`));
+  assert.match(stderr, /actions: 1 done, 1 skipped, 0 failed; kept in kept/);
   assert.equal(readdirSync(path.join(folder, 'kept', 'pictures', 'saved')).length, 1);
   assert.ok(existsSync(path.join(folder, 'kept', 'nightjar.db')));
 });

@@ -4,6 +4,7 @@
 // both are the same network, and the real program finds the same with them.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,7 +18,9 @@ import { writeTflite } from './tflite_file.mjs';
 
 const models = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'models');
 const ready = path.join(models, 'mobilenet_v2_224.onnx');
-const skip = !existsSync(ready) && 'no models/mobilenet_v2_224.onnx (./dev setup examples)';
+const { models: pinned } = JSON.parse(readFileSync(path.join(models, 'models.lock'), 'utf8'));
+const sum = existsSync(ready) && createHash('sha256').update(readFileSync(ready)).digest('hex');
+const skip = pinned.every(({ sha256 }) => sha256 !== sum) && 'no mobilenet_v2_224.onnx as pinned (./dev setup examples)';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nj-mobilenet-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 

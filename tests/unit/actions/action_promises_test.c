@@ -181,6 +181,7 @@ static void what_became_of_actions_is_counted(void **state)
     world->metrics = nj_metrics_create();
     assert_non_null(world->metrics);
     world_start(world);
+    add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "{nobody.knows}");
     add_image("first");
     for (int i = 0; i < 3; i++) // one becomes a letter, two are refused
         add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "more");
@@ -188,6 +189,7 @@ static void what_became_of_actions_is_counted(void **state)
         actions_run(world, i, "");
     world_until(world, actions_all_ended);
     expect_metric(world, "actions_total{result=\"done\"} 1\n");
+    expect_metric(world, "actions_total{result=\"skipped\"} 1\n");
     expect_metric(world, "actions_total{result=\"failed\"} 3\n");
     expect_metric(world, "actions_total{result=\"dead\"} 1\n");
     expect_metric(world, "actions_total{result=\"lost\"} 2\n");

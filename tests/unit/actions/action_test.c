@@ -99,9 +99,10 @@ static void requeued_letter_is_done_when_it_can_be(void **state)
     assert_non_null(strstr(record, "a \\\"b"));
 }
 
-static void template_without_a_value_fails_and_is_no_letter(void **state)
+static void action_whose_template_lacks_a_value_is_skipped_and_has_not_failed(void **state)
 {
     struct world *world = *state;
+    struct nj_action_stats stats;
     world_start(world);
     add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "{nobody.knows}");
     add_message(NJ_ACTION_PUBLISH_MESSAGE, "x", "{\"text\":\"{quoted}\",\"sure\":{confidence}}");
@@ -109,6 +110,10 @@ static void template_without_a_value_fails_and_is_no_letter(void **state)
     assert_int_equal(now->items[0].rc, NJ_E_NOT_FOUND);
     assert_non_null(strstr(now->items[0].error.text, "nobody.knows"));
     assert_int_equal(world_count_letters(world), 0);
+    nj_action_runner_get_stats(world->actions, &stats);
+    assert_int_equal(stats.skipped, 1);
+    assert_int_equal(stats.failed, 0);
+    assert_int_equal(stats.done, 1);
     assert_int_equal(world->message_count, 1);
     assert_non_null(
         strstr(world->messages[0], "\"message\":{\"text\":\"a \\\"b\\\" {c}\",\"sure\":0.5}"));
@@ -451,7 +456,7 @@ int action_test(void)
         ACTIONS_TEST(other_sessions_go_on_beside),
         ACTIONS_TEST(failing_action_stops_no_other_and_is_a_letter),
         ACTIONS_TEST(requeued_letter_is_done_when_it_can_be),
-        ACTIONS_TEST(template_without_a_value_fails_and_is_no_letter),
+        ACTIONS_TEST(action_whose_template_lacks_a_value_is_skipped_and_has_not_failed),
         ACTIONS_TEST(redis_away_is_tried_again_and_kept_with_its_image),
         ACTIONS_TEST(saved_images_are_read_replaced_deleted_and_swept),
         ACTIONS_TEST(default_end_of_life_is_the_options),

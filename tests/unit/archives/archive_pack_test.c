@@ -107,7 +107,7 @@ static void what_would_not_open_is_not_made(void **state)
         const char *name, *text;
         const char *says;
     } cases[] = {
-        {"in/pipeline.json", "{}", "pipeline: is missing"},
+        {"in/pipeline.json", "{}", "out.mpta: pipeline: is missing"},
         {"in/pipeline.json", "{\"pipeline\":{\"modelId\":\"a\",\"modelFile\":\"b.onnx\"}}",
          "'b.onnx' is not in the archive"},
         {"in/a.json", "{}", "a.json"},
