@@ -13,6 +13,7 @@
 #include <libavutil/intreadwrite.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ enum {
     MAX_FRUITLESS_PACKETS = 2000, // in a row without a frame; then the file is taken for damaged
     PROBE_BYTES = 5 * 1000 * 1000,
     PROBE_US = 5 * 1000 * 1000,
+    // From here on, what its pictures leave behind in the heap is worth a look through all of it.
+    LARGE_PIXELS_LEAST = 8 * 1000 * 1000,
     CUT_US = 2 * 1000 * 1000, // sound may go on for a moment when the pictures are over
 };
 
@@ -276,12 +279,16 @@ void nj_video_close(struct nj_video *video)
 {
     if (!video)
         return;
+    const bool was_large =
+        video->codec && (int64_t)video->codec->width * video->codec->height >= LARGE_PIXELS_LEAST;
     drop_frames(video);
     av_frame_free(&video->decoded);
     av_packet_free(&video->packet);
     avcodec_free_context(&video->codec);
     avformat_close_input(&video->format);
     free(video);
+    if (was_large)
+        (void)malloc_trim(0);
 }
 
 static nj_us start_of(const struct nj_video *video)

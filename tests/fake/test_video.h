@@ -7,7 +7,7 @@
 #include "tests/fake/temp_dir.h"
 
 // Path of the video ("small", "small-slices", "small-b", "small-h265", "small-audio", "small-wide",
-// "small-still", "street", "bench1".."bench4") in `out` of NJ_TEMP_PATH_MAX bytes, which is
+// "small-still", "huge", "street", "bench1".."bench4") in `out` of NJ_TEMP_PATH_MAX bytes, which is
 // returned. The test fails with the tool's words when it cannot be made.
 const char *nj_test_video(const char *name, char *out);
 

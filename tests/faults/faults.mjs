@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the fault tests share: quick settings, pictures made here, and the database read by plain SQL.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
@@ -28,6 +28,9 @@ export const quick = [
     "queue.retry_base=0.1",
     "retention.disk_min_free=0",
 ];
+
+export const residentMb = (daemon) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.child.pid}/status`, "utf8"))[1]) / 1024;
+export const leftMb = 80; // may stay of the hundreds that huge pictures take
 
 export const hasSql = spawnSync("sqlite3", ["--version"]).status === 0;
 

@@ -6,8 +6,9 @@ import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { testVideo } from "../e2e/camera.mjs";
 import { Daemon, until } from "../e2e/daemon.mjs";
-import { count, database, hasSql, objectsPerPicture, png, put, quick, sql } from "./faults.mjs";
+import { count, database, hasSql, leftMb, objectsPerPicture, png, put, quick, residentMb, sql } from "./faults.mjs";
 
 const jpeg = readFileSync(fileURLToPath(new URL("../fuzz/seeds/frames_picture/420_exif.jpg", import.meta.url)));
 
@@ -111,6 +112,18 @@ describe("bad input", { skip: !hasSql && "the program sqlite3 is not installed" 
         renameSync(join(daemon.folder, "new"), daemon.cameras);
         await until("the files that came with it", () => rows() === before + 5 * objectsPerPicture, 20000);
         await expectStored("the root's return");
+    });
+
+    test("memory of a video with many pixels goes back when it is stored", async (context) => {
+        const begun = residentMb(daemon);
+        for (let number = 0; number < 3; number++) {
+            const free = Buffer.from([0, 0, 0, 9, 0x66, 0x72, 0x65, 0x65, number]); // a box that makes it another file
+            const before = rows();
+            put(daemon, "large", `${number}.mp4`, Buffer.concat([readFileSync(testVideo("huge")), free]));
+            await until("its rows", () => rows() > before, 30000);
+            await until(`all but ${leftMb} MB are back`, () => residentMb(daemon) < begun + leftMb);
+        }
+        context.diagnostic(`${Math.round(begun)} MB before, ${Math.round(residentMb(daemon))} after`);
     });
 
     test("nothing that was refused waits in a queue or among the dead letters", () => {
