@@ -34,7 +34,9 @@ export class Table {
     const at = this.place(id);
     if (!at) return { start: 0, length: 0 };
     const start = at + this.view.getUint32(at, true);
-    return { start: start + 4, length: this.view.getUint32(start, true) };
+    const length = this.view.getUint32(start, true);
+    if (length > this.view.byteLength) throw new RangeError(`a vector of ${length} items`);
+    return { start: start + 4, length };
   }
 
   tables(id) {

@@ -113,7 +113,11 @@ class Converter {
     const { name, dims } = this.tensors[index];
     const values = readValues(this.tensors[index]);
     if (!order) return this.graph.floats(`${name}:${index}`, dims, values);
-    return this.graph.floats(`${name}:${index}`, order.map((axis) => dims[axis]), reorder(values, dims, order));
+    return this.turned(`${name}:${index}`, dims, values, order);
+  }
+
+  turned(name, dims, values, order) {
+    return this.graph.floats(name, order.map((axis) => dims[axis]), reorder(values, dims, order));
   }
 
   value(index) {
@@ -234,11 +238,13 @@ class Converter {
     this.set(output, this.graph.node('Softmax', [this.value(input)], undefined, { axis }));
   }
 
-  // A constant row of channels beside a picture.
+  // A constant with fewer axes than the picture beside it lacks the first ones.
   operand(index, rank) {
     const { name, dims } = this.tensors[index];
-    if (rank !== 4 || dims.length !== 1 || !this.isConstant(index)) return this.value(index);
-    return this.graph.floats(`${name}:${++this.graph.made}`, [dims[0], 1, 1], readValues(this.tensors[index]));
+    if (rank !== 4 || dims.length === 4) return this.value(index);
+    if (!this.isConstant(index)) throw new Error(`tensor ${name}: ${dims.length} axes beside 4 are not supported`);
+    const whole = [...Array(4 - dims.length).fill(1), ...dims];
+    return this.turned(`${name}:${++this.graph.made}`, whole, readValues(this.tensors[index]), [0, 3, 1, 2]);
   }
 
   pair({ inputs, outputs: [output], options }, type) {
@@ -300,8 +306,9 @@ export function convert(bytes) {
   try {
     return new Converter(readFlatbuffer(bytes, 'TFL3')).bytes();
   } catch (error) {
-    if (error instanceof RangeError) throw new Error(`the file is damaged: ${error.message}`);
-    throw error;
+    // A number of a tensor, buffer or operation that there is not is a TypeError where it is used.
+    const damaged = error instanceof RangeError || error instanceof TypeError;
+    throw damaged ? new Error(`the file is damaged: ${error.message}`, { cause: error }) : error;
   }
 }
 

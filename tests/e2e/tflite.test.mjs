@@ -182,6 +182,23 @@ test('an activation and what its tensor can hold are one limit', () => {
   assert.throws(() => limitsOf(4, held), /activation 4 is not supported/);
 });
 
+test('a constant beside a picture lies as the picture does', () => {
+  const picture = { dims: [1, 2, 2, 3], type: tf.FLOAT32 };
+  const inputs = [0, 1];
+  const added = (other) => {
+    const all = [{ name: 'a', ...picture }, { name: 'b', ...other }, { name: 'sum', ...picture }];
+    const operators = [{ kind: tf.ADD, inputs, outputs: [2], options: {} }];
+    const { nodes, constants } = readOnnx(convert(tf.writeTflite({ tensors: all, operators, inputs: [0], outputs: [2] })));
+    const { dims, values } = constants.get(nodes.find(({ type }) => type === 'Add').inputs[1]);
+    return [dims, [...values]];
+  };
+  const rows = { dims: [2, 2, 3], type: tf.INT32, data: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] };
+  assert.deepEqual(added(rows), [[1, 3, 2, 2], [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11]]);
+  assert.deepEqual(added({ dims: [3], type: tf.INT32, data: [7, 8, 9] }), [[1, 3, 1, 1], [7, 8, 9]]);
+  assert.deepEqual(added({ dims: [2, 1], type: tf.INT32, data: [7, 8] }), [[1, 1, 1, 2], [7, 8]]);
+  assert.throws(() => added({ dims: [2, 3], type: tf.FLOAT32 }), /tensor b: 2 axes beside 4 are not supported/);
+});
+
 test('the converter gives the same bytes each time and names what it does not know', () => {
   const model = writeModel();
   assert.deepEqual(convert(model), convert(model));
@@ -196,4 +213,17 @@ test('a file that is cut short or none is one clear error', () => {
   const clear = /damaged|bytes, not|is not supported|used before/;
   for (let part = 1; part < 10; part++)
     assert.throws(() => convert(model.subarray(0, Math.floor((model.length * part) / 10))), clear);
+});
+
+test('a wrong byte anywhere ends in a network or in one clear error', () => {
+  const model = writeModel();
+  for (let at = 0; at < model.length; at += 3) {
+    const wrong = Buffer.from(model);
+    wrong[at] = 255;
+    try {
+      convert(wrong);
+    } catch (error) {
+      assert.equal(error.constructor, Error, `byte ${at}: ${error.stack}`);
+    }
+  }
 });
