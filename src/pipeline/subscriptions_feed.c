@@ -104,8 +104,7 @@ static bool same_stream(const struct nj_feed *feed, const struct nj_subscription
     bool snapshot, other_snapshot;
     const char *url = nj_subscription_stream_url(options, &feed->spec, &snapshot);
     const char *other = nj_subscription_stream_url(options, spec, &other_snapshot);
-    return snapshot == other_snapshot && strcmp(url, other) == 0 &&
-           (!snapshot || feed->spec.snapshot_interval_us == spec->snapshot_interval_us);
+    return snapshot == other_snapshot && strcmp(url, other) == 0;
 }
 
 static bool same_crop(const struct nj_subscription_spec *a, const struct nj_subscription_spec *b)
@@ -128,7 +127,10 @@ int nj_feed_change(struct nj_feed *feed, const struct nj_subscription_spec *spec
     int rc = other_model ? change_model(feed, spec, err) : 0;
     if (rc != 0)
         return rc;
+    const bool other_pace = feed->spec.snapshot_interval_us != spec->snapshot_interval_us;
     feed->spec = *spec;
+    if (other_pace && !other_stream)
+        nj_feed_stream_pace(feed);
     if (other_stream) {
         nj_feed_stream_stop(feed);
         feed->registry->restarts++;

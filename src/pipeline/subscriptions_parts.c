@@ -30,6 +30,7 @@ static void note(struct nj_loaded_pipeline *pipeline, size_t node_index, nj_us t
 const struct nj_feed_parts nj_feed_parts = {
     .join = nj_streams_join,
     .leave = nj_streams_leave,
+    .set_interval = nj_stream_set_interval,
     .newest = nj_stream_newest,
     .stream_stats = nj_stream_get_stats,
     .load = load,

@@ -29,6 +29,7 @@ struct nj_feed_parts {
     int (*join)(struct nj_streams *streams, const struct nj_stream_request *request,
                 struct nj_stream_user **out, struct nj_error *err);
     void (*leave)(struct nj_stream_user *user);
+    void (*set_interval)(struct nj_stream_user *user, nj_us interval_us);
     struct nj_frame *(*newest)(struct nj_stream_user *user);
     void (*stream_stats)(const struct nj_stream_user *user, struct nj_source_stats *out);
     // Fetches, unpacks and loads. Blocking.
@@ -200,6 +201,7 @@ void nj_feed_end(struct nj_feed *feed);       // leaves everything; freed when i
 void nj_feed_stream_start(struct nj_feed *feed);
 void nj_feed_stream_stop(struct nj_feed *feed);
 void nj_feed_stream_init(struct nj_feed *feed);
+void nj_feed_stream_pace(struct nj_feed *feed);   // its interval is another one
 void nj_feed_stream_revive(struct nj_feed *feed); // of one that gave up, by joining it once more
 void nj_feed_stream_stats(const struct nj_feed *feed, struct nj_source_stats *out);
 

@@ -40,6 +40,13 @@ static void handle_arrived(struct nj_call *call)
     nj_feed_look(feed);
 }
 
+static nj_us interval_us(const struct nj_feed *feed)
+{
+    return feed->spec.snapshot_interval_us > 0
+               ? feed->spec.snapshot_interval_us
+               : feed->registry->config.options->snapshot_interval_us;
+}
+
 static int join(struct nj_feed *feed, struct nj_stream_user **out, struct nj_error *err)
 {
     struct nj_subscriptions *registry = feed->registry;
@@ -58,9 +65,7 @@ static int join(struct nj_feed *feed, struct nj_stream_user **out, struct nj_err
         .detect_url = "",
         .username = "",
         .password = "",
-        .snapshot_interval_us = feed->spec.snapshot_interval_us > 0
-                                    ? feed->spec.snapshot_interval_us
-                                    : options->snapshot_interval_us,
+        .snapshot_interval_us = interval_us(feed),
         .tls_verify = options->tls_verify,
         .reconnect_us = options->reconnect_us,
         .max_retries = options->max_retries,
@@ -137,6 +142,12 @@ void nj_feed_stream_stop(struct nj_feed *feed)
     feed->shown_state = NJ_SOURCE_STOPPED;
     feed->stream_error = (struct nj_error){0};
     feed->join_failures = 0;
+}
+
+void nj_feed_stream_pace(struct nj_feed *feed)
+{
+    if (feed->user != NULL)
+        feed->registry->parts->set_interval(feed->user, interval_us(feed));
 }
 
 void nj_feed_stream_revive(struct nj_feed *feed)

@@ -65,9 +65,10 @@ struct nj_stream_user {
     struct nj_stream *stream;
     struct nj_list node;
     struct nj_stream_sink sink;
+    nj_us rate_us;     // between two frames of its fps; 0: all
     nj_us interval_us; // between two snapshots; 0: it is no such stream
-    nj_us step_us;     // between two frames; 0: all
-    nj_us next_due_us; // capture thread
+    nj_us step_us;     // between two frames: the longer of these
+    nj_us next_due_us; // capture thread; 0: no frame yet
     bool may_skip;     // its entry allows keyframes only
     atomic_bool still;
     struct nj_frame *newest;

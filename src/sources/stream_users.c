@@ -162,6 +162,16 @@ int nj_stream_widen(struct nj_stream *stream, const struct nj_address_rules *mor
     return rc == 0 ? 0 : nj_error_set(err, rc, "no room for the rules of a stream's address");
 }
 
+// The next frame is counted from the last one.
+static void set_pace(struct nj_stream_user *user, nj_us interval_us)
+{
+    const nj_us before_us = user->step_us;
+    user->interval_us = interval_us;
+    user->step_us = user->rate_us > interval_us ? user->rate_us : interval_us;
+    if (user->next_due_us > 0)
+        user->next_due_us += user->step_us - before_us;
+}
+
 struct nj_stream_user *nj_stream_user_make(struct nj_stream *stream,
                                            const struct nj_stream_request *request)
 {
@@ -174,10 +184,8 @@ struct nj_stream_user *nj_stream_user_make(struct nj_stream *stream,
     user->stream = stream;
     user->sink = request->sink;
     user->may_skip = entry->keyframes_when_still;
-    user->step_us = request->fps > 0 && !thinned ? (nj_us)(NJ_US_PER_S / request->fps) : 0;
-    user->interval_us = entry->kind == NJ_SOURCE_SNAPSHOT ? entry->snapshot_interval_us : 0;
-    if (user->step_us < user->interval_us)
-        user->step_us = user->interval_us;
+    user->rate_us = request->fps > 0 && !thinned ? (nj_us)(NJ_US_PER_S / request->fps) : 0;
+    set_pace(user, entry->kind == NJ_SOURCE_SNAPSHOT ? entry->snapshot_interval_us : 0);
     atomic_init(&user->still, false);
     pthread_mutex_lock(&stream->frame_lock);
     user->newest = stream->newest ? nj_frame_ref(stream->newest) : NULL;
@@ -237,6 +245,18 @@ struct nj_frame *nj_stream_newest(struct nj_stream_user *user)
 void nj_stream_get_stats(const struct nj_stream_user *user, struct nj_source_stats *out)
 {
     nj_source_get_stats(user->stream->source, out);
+}
+
+void nj_stream_set_interval(struct nj_stream_user *user, nj_us interval_us)
+{
+    struct nj_stream *stream = user->stream;
+    if (stream->entry.entry.kind != NJ_SOURCE_SNAPSHOT)
+        return;
+    pthread_mutex_lock(&stream->users_lock);
+    set_pace(user, interval_us);
+    set_interval(stream);
+    pthread_mutex_unlock(&stream->users_lock);
+    nj_source_wake(stream->source);
 }
 
 void nj_stream_set_still(struct nj_stream_user *user, bool still)

@@ -70,6 +70,8 @@ void nj_streams_leave(struct nj_stream_user *user);
 struct nj_frame *nj_stream_newest(struct nj_stream_user *user);
 void nj_stream_get_stats(const struct nj_stream_user *user,
                          struct nj_source_stats *out); // any thread
+// Between two snapshots for this user from now on; nothing for another kind. Loop thread.
+void nj_stream_set_interval(struct nj_stream_user *user, nj_us interval_us);
 // What this user needs while nothing moves: true lets the source decode keyframes only when every
 // user of the stream says so and each one's entry allows it. Any thread, also from `frame`.
 void nj_stream_set_still(struct nj_stream_user *user, bool still);

@@ -36,6 +36,7 @@ static int join(struct nj_streams *streams, const struct nj_stream_request *requ
             continue;
         *user = (struct nj_stream_user){.used = true, .sink = request->sink};
         user->stats.state = NJ_SOURCE_STARTING;
+        user->interval_us = request->entry->snapshot_interval_us;
         nj_text_copy(user->url, sizeof user->url, request->entry->url);
         now->joins++;
         *out = user;
@@ -55,6 +56,11 @@ static void leave(struct nj_stream_user *user)
 static struct nj_frame *newest(struct nj_stream_user *user)
 {
     return user->newest != NULL ? nj_frame_ref(user->newest) : NULL;
+}
+
+static void set_interval(struct nj_stream_user *user, nj_us interval_us)
+{
+    user->interval_us = interval_us;
 }
 
 static void stream_stats(const struct nj_stream_user *user, struct nj_source_stats *out)
@@ -150,6 +156,7 @@ static const struct nj_feed_parts parts = {
     .join = join,
     .leave = leave,
     .newest = newest,
+    .set_interval = set_interval,
     .stream_stats = stream_stats,
     .load = load,
     .ref = ref,
@@ -361,12 +368,19 @@ void feeds_advance(struct feeds *feeds, nj_us us)
     }
 }
 
+// Whatever the scheme.
+static bool watches(const struct nj_stream_user *user, const char *camera)
+{
+    char rest[128];
+    const char *after = strstr(user->url, "://");
+    snprintf(rest, sizeof rest, "://cameras/%s", camera);
+    return user->used && after && strcmp(after, rest) == 0;
+}
+
 struct nj_stream_user *feeds_user(struct feeds *feeds, const char *camera)
 {
-    char url[128];
-    snprintf(url, sizeof url, "rtsp://cameras/%s", camera);
     for (size_t i = 0; i < FEEDS_USERS_MAX; i++)
-        if (feeds->users[i].used && strcmp(feeds->users[i].url, url) == 0)
+        if (watches(&feeds->users[i], camera))
             return &feeds->users[i];
     return NULL;
 }
@@ -387,14 +401,12 @@ static struct nj_frame *make_frame(struct feeds *feeds)
 
 void feeds_frame(struct feeds *feeds, const char *camera)
 {
-    char url[128];
     struct nj_frame *frame = NULL;
-    snprintf(url, sizeof url, "rtsp://cameras/%s", camera);
     feeds_advance(feeds, 200 * (nj_us)NJ_US_PER_MS);
     frame = make_frame(feeds);
     for (size_t i = 0; i < FEEDS_USERS_MAX; i++) {
         struct nj_stream_user *user = &feeds->users[i];
-        if (!user->used || strcmp(user->url, url) != 0)
+        if (!watches(user, camera))
             continue;
         nj_frame_unref(user->newest);
         user->newest = nj_frame_ref(frame);

@@ -12,6 +12,7 @@ enum { FEEDS_OPEN_MAX = 8, FEEDS_USERS_MAX = 512, FEEDS_TOLD_MAX = 64 };
 struct nj_stream_user { // as the streams would have it
     bool used;
     char url[NJ_SUBSCRIPTION_URL_SIZE];
+    nj_us interval_us; // between two snapshots
     struct nj_stream_sink sink;
     struct nj_frame *newest;
     struct nj_source_stats stats;

@@ -206,6 +206,34 @@ static void reconnect_of_the_stream_begins_new_tracks(void **state)
     assert_int_equal(feeds->runs, 1);
 }
 
+static void another_interval_of_snapshots_is_no_new_beginning(void **state)
+{
+    struct feeds *feeds = *state;
+    struct nj_subscription_spec spec = feeds_spec("d1;c1");
+    struct nj_subscription_stats stats;
+    feeds->options.snapshot_interval_us = 5 * NJ_US_PER_S;
+    spec.rtsp_url[0] = '\0';
+    memcpy(spec.snapshot_url, "http://cameras/c1", 18);
+    spec.snapshot_interval_us = NJ_US_PER_S;
+    feeds_start(feeds);
+    assert_int_equal(nj_subscriptions_set(feeds->subscriptions, 1, &spec, 1, NULL), 0);
+    feeds_settle(feeds);
+    feeds_watch(feeds, "c1", car, 5);
+    assert_int_equal(feeds->runs, 0);
+    spec.snapshot_interval_us = NJ_US_PER_S / 2;
+    assert_int_equal(nj_subscriptions_set(feeds->subscriptions, 1, &spec, 1, NULL), 0);
+    assert_int_equal(feeds_user(feeds, "c1")->interval_us, NJ_US_PER_S / 2);
+    feeds_watch(feeds, "c1", car, 5);
+    assert_int_equal(feeds->runs, 1); // what was before counts
+    spec.snapshot_interval_us = 0;    // as the options say
+    assert_int_equal(nj_subscriptions_set(feeds->subscriptions, 1, &spec, 1, NULL), 0);
+    assert_int_equal(feeds_user(feeds, "c1")->interval_us, 5 * NJ_US_PER_S);
+    nj_subscriptions_get_stats(feeds->subscriptions, &stats);
+    assert_int_equal(stats.restarts, 0);
+    assert_int_equal(feeds->joins, 1);
+    assert_int_equal(feeds->cancels, 0); // of the run under way
+}
+
 static void crop_outside_of_the_picture_is_told(void **state)
 {
     struct feeds *feeds = *state;
@@ -272,6 +300,7 @@ int feeds_test(void)
         CASE(results_and_tracks_are_remembered),
         CASE(patches_of_a_session_merge),
         CASE(reconnect_of_the_stream_begins_new_tracks),
+        CASE(another_interval_of_snapshots_is_no_new_beginning),
         CASE(crop_outside_of_the_picture_is_told),
         CASE(changed_archive_cancels_the_run_under_way),
         CASE(broken_inference_is_told_once),

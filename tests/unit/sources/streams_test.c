@@ -274,6 +274,41 @@ static void each_user_of_snapshots_is_paced_by_its_own_interval(void **state)
     nj_hub_finish(&bench);
 }
 
+static void interval_of_a_user_may_change_without_leaving(void **state)
+{
+    struct nj_hub_bench bench;
+    struct nj_hub_user users[2];
+    (void)state;
+    nj_hub_init(&bench, false);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_init(&users[i]);
+    come(&bench, &users[0], 1, 5);
+    come(&bench, &users[1], 60, 0.5);
+    show_picture(&users[1], 1000);
+    nj_stream_set_interval(users[1].user, 4 * NJ_US_PER_S);
+    assert_int_equal(interval_of(&users[0]), NJ_US_PER_S);
+    show_picture(&users[1], 1030);
+    assert_int_equal(nj_hub_user_frames(&users[1]), 1);
+    show_picture(&users[1], 1040); // and not after a minute
+    assert_int_equal(nj_hub_user_frames(&users[1]), 2);
+    nj_stream_set_interval(users[1].user, NJ_US_PER_S / 2);
+    assert_int_equal(interval_of(&users[0]), NJ_US_PER_S / 2);
+    show_picture(&users[1], 1050);
+    assert_int_equal(nj_hub_user_frames(&users[1]), 2); // no more than its rate
+    show_picture(&users[1], 1060);
+    assert_int_equal(nj_hub_user_frames(&users[1]), 3);
+    nj_stream_set_interval(users[1].user, 10 * NJ_US_PER_S);
+    assert_int_equal(interval_of(&users[0]), NJ_US_PER_S);
+    show_picture(&users[1], 1140);
+    assert_int_equal(nj_hub_user_frames(&users[1]), 3);
+    show_picture(&users[1], 1160);
+    assert_int_equal(nj_hub_user_frames(&users[1]), 4);
+    assert_int_equal(nj_hub_user_frames(&users[0]), 7);
+    for (int i = 0; i < 2; i++)
+        nj_hub_user_finish(&users[i]);
+    nj_hub_finish(&bench);
+}
+
 static void giving_up_is_told_and_a_new_user_revives(void **state)
 {
     struct nj_hub_bench bench;
@@ -521,6 +556,7 @@ int streams_test(void)
         cmocka_unit_test(each_user_gets_its_own_rate),
         cmocka_unit_test(snapshots_are_polled_at_the_smallest_interval_of_those_who_are_there),
         cmocka_unit_test(each_user_of_snapshots_is_paced_by_its_own_interval),
+        cmocka_unit_test(interval_of_a_user_may_change_without_leaving),
         cmocka_unit_test(giving_up_is_told_and_a_new_user_revives),
         cmocka_unit_test(last_error_of_a_stream_is_among_its_metrics),
         cmocka_unit_test(leaving_while_told_is_safe),
