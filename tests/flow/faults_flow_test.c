@@ -2,6 +2,7 @@
 // The store refuses for a while, or the detector service answers nonsense: nothing is lost, told
 // early, or there twice.
 #include "net/http_server.h"
+#include "tests/fake/await.h"
 #include "tests/fake/fake_video.h"
 #include "tests/flow/flow_helper.h"
 
@@ -211,8 +212,7 @@ static void stop_service(struct flow *flow, struct service *service)
 {
     bool stopped = false;
     nj_http_server_stop(service->server, 0, set_true, &stopped);
-    while (!stopped)
-        (void)nj_loop_turn(flow->loop);
+    nj_loop_await(flow->loop, nj_is_set, &stopped, NJ_PATIENCE_US, "the end of the service");
     nj_http_server_destroy(service->server);
 }
 

@@ -3,6 +3,7 @@
 #include "tests/flow/flow_helper.h"
 
 #include "frames/picture.h"
+#include "tests/fake/await.h"
 #include "util/file.h"
 #include "util/mem.h"
 #include "util/rng.h"
@@ -13,19 +14,15 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 enum {
-    DEADLINE_US = 20 * NJ_US_PER_S,
     SIDE_PX = 96,
-    MOMENT_MS = 2,
     STEP_US = NJ_US_PER_S / 2,
 };
 // 2026-01-05 12:00:00 UTC, a Monday.
@@ -190,9 +187,7 @@ void flow_stop(struct flow *flow)
 
 void flow_turn(struct flow *flow)
 {
-    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(flow->loop)), .events = POLLIN};
-    if (nj_loop_turn(flow->loop) == 0)
-        (void)poll(&ready, 1, MOMENT_MS); // what other threads do comes through here
+    nj_loop_moment(flow->loop);
 }
 
 struct store_fence {
@@ -221,12 +216,7 @@ static void let_store_end(struct flow *flow)
         .op = {.apply = apply_fence, .done = handle_fence, .loop = flow->loop, .relaxed = true}};
     if (flow->app == NULL || nj_store_write(flow->app->store, &fence.op) != 0)
         return;
-    nj_us until_us = nj_mono_us(nj_clock_real()) + DEADLINE_US;
-    while (!fence.passed) {
-        if (nj_mono_us(nj_clock_real()) > until_us)
-            fail_msg("the store does not end what it began");
-        flow_turn(flow);
-    }
+    nj_loop_await(flow->loop, nj_is_set, &fence.passed, NJ_PATIENCE_US, "the end of a write");
 }
 
 void flow_advance(struct flow *flow, nj_us us)
@@ -263,16 +253,26 @@ static void tell_rows(struct flow *flow)
         nj_live_set_each(flow->app->live, tell_camera, NULL);
 }
 
+struct wish {
+    struct flow *flow;
+    flow_condition condition;
+    const char *arg; // or the SQL
+    int64_t value, seen;
+};
+
+static bool is_fulfilled(void *arg)
+{
+    const struct wish *wish = arg;
+    return wish->condition(wish->flow, wish->arg);
+}
+
 void flow_until(struct flow *flow, flow_condition condition, const char *arg)
 {
-    nj_us until_us = nj_mono_us(nj_clock_real()) + DEADLINE_US;
-    while (!condition(flow, arg)) {
-        if (nj_mono_us(nj_clock_real()) > until_us) {
-            tell_rows(flow);
-            fail_msg("waited in vain: %s", arg);
-        }
-        flow_turn(flow);
-    }
+    struct wish wish = {.flow = flow, .condition = condition, .arg = arg};
+    if (nj_loop_until(flow->loop, is_fulfilled, &wish, NJ_PATIENCE_US))
+        return;
+    tell_rows(flow);
+    fail_msg("waited in vain: %s", arg);
 }
 
 static void query(struct flow *flow, const char *sql, char *out, size_t size)
@@ -313,15 +313,18 @@ void flow_sql_run(struct flow *flow, const char *sql)
     query(flow, sql, text, sizeof text);
 }
 
+static bool is_reached(void *arg)
+{
+    struct wish *wish = arg;
+    wish->seen = flow_sql_int(wish->flow, wish->arg);
+    return wish->seen >= wish->value;
+}
+
 void flow_until_sql(struct flow *flow, int64_t value, const char *sql)
 {
-    nj_us until_us = nj_mono_us(nj_clock_real()) + DEADLINE_US;
-    int64_t seen = 0;
-    while ((seen = flow_sql_int(flow, sql)) < value) {
-        if (nj_mono_us(nj_clock_real()) > until_us)
-            fail_msg("%s stays at %lld, not %lld", sql, (long long)seen, (long long)value);
-        flow_turn(flow);
-    }
+    struct wish wish = {.flow = flow, .arg = sql, .value = value};
+    if (!nj_loop_until(flow->loop, is_reached, &wish, NJ_PATIENCE_US))
+        fail_msg("%s stays at %lld, not %lld", sql, (long long)wish.seen, (long long)value);
 }
 
 static bool is_logged(struct flow *flow, const char *message)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Live cameras while they are added, changed, paused and removed: what plays, what is kept, and
 // what is refused.
+#include "tests/fake/await.h"
 #include "tests/flow/flow_helper.h"
 
 #include <setjmp.h>
@@ -17,6 +18,7 @@ enum { FRAME_US = 50 * NJ_US_PER_MS, MANY = 70 };
 
 struct change {
     struct nj_live_change change;
+    struct flow *flow;
     bool done;
 };
 
@@ -28,7 +30,8 @@ static void handle_done(struct nj_live_change *change)
 static void begin(struct flow *flow, struct change *change, enum nj_live_change_kind kind,
                   const char *id, const char *json)
 {
-    *change = (struct change){.change = {.kind = kind,
+    *change = (struct change){.flow = flow,
+                              .change = {.kind = kind,
                                          .id = id,
                                          .json = json,
                                          .length = json != NULL ? strlen(json) : 0,
@@ -36,14 +39,17 @@ static void begin(struct flow *flow, struct change *change, enum nj_live_change_
     nj_live_set_change(flow->app->live, &change->change);
 }
 
-static int end(struct flow *flow, struct change *change)
+static bool is_done(void *arg)
 {
-    const nj_us until_us = nj_mono_us(nj_clock_real()) + 20 * (nj_us)NJ_US_PER_S;
-    while (!change->done && nj_mono_us(nj_clock_real()) < until_us) {
-        nj_fake_clock_advance(&flow->clock, FRAME_US); // a camera is at rest after a look or two
-        flow_turn(flow);
-    }
-    assert_true(change->done);
+    struct change *change = arg;
+    nj_fake_clock_advance(&change->flow->clock,
+                          FRAME_US); // a camera is at rest after a look or two
+    return change->done;
+}
+
+static int end(struct change *change)
+{
+    nj_loop_await(change->flow->loop, is_done, change, NJ_PATIENCE_US, "the end of a change");
     return change->change.rc;
 }
 
@@ -52,7 +58,7 @@ static int change(struct flow *flow, enum nj_live_change_kind kind, const char *
 {
     struct change one;
     begin(flow, &one, kind, id, json);
-    return end(flow, &one);
+    return end(&one);
 }
 
 static struct nj_live_camera camera(struct flow *flow, const char *id)
@@ -140,7 +146,7 @@ static void changes_that_cannot_be_are_refused_by_their_reason(void **state)
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
         struct change one;
         begin(flow, &one, cases[i].kind, cases[i].id, cases[i].json);
-        if (end(flow, &one) != cases[i].rc || one.change.error.text[0] == '\0')
+        if (end(&one) != cases[i].rc || one.change.error.text[0] == '\0')
             fail_msg("%s: %d \"%s\"", cases[i].why, one.change.rc, one.change.error.text);
     }
     assert_int_equal(camera(flow, "gate").version, 1);
@@ -155,8 +161,8 @@ static void change_keeps_the_password_of_the_change_before_it(void **state)
     assert_int_equal(change(flow, NJ_LIVE_ADD, NULL, GATE(",\"password\":\"one\"")), 0);
     begin(flow, &first, NJ_LIVE_REPLACE, "gate", GATE(",\"password\":\"two\""));
     begin(flow, &second, NJ_LIVE_REPLACE, "gate", GATE(",\"name\":\"The gate\""));
-    assert_int_equal(end(flow, &first), 0);
-    assert_int_equal(end(flow, &second), 0);
+    assert_int_equal(end(&first), 0);
+    assert_int_equal(end(&second), 0);
     assert_string_equal(camera(flow, "gate").entry->name, "The gate");
     assert_string_equal(camera(flow, "gate").entry->password, "two");
 }
@@ -207,7 +213,7 @@ static void changes_wait_for_each_other_and_too_many_are_refused(void **state)
     assert_false(changes[0].done);
     int taken = 0;
     for (int i = 0; i < MANY; i++) {
-        const int rc = end(flow, &changes[i]);
+        const int rc = end(&changes[i]);
         assert_true(rc == 0 || rc == NJ_E_FULL);
         taken += rc == 0;
     }
@@ -227,9 +233,9 @@ static void changes_that_wait_end_with_the_program(void **state)
     (void)nj_loop_turn(flow->loop); // the first one waits for the camera to rest
     nj_live_set_stop(flow->app->live);
     begin(flow, &late, NJ_LIVE_RESUME, "yard", NULL);
-    assert_int_equal(end(flow, &late), NJ_E_CANCELLED);
-    (void)end(flow, &first); // or it was at rest already
-    assert_int_equal(end(flow, &second), NJ_E_CANCELLED);
+    assert_int_equal(end(&late), NJ_E_CANCELLED);
+    (void)end(&first); // or it was at rest already
+    assert_int_equal(end(&second), NJ_E_CANCELLED);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM sources WHERE id = 'gate'"), 0);
     flow_stop(flow);
 }

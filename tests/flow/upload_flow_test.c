@@ -303,6 +303,13 @@ static void wait_without_turning(struct flow *flow, flow_condition condition, co
     }
 }
 
+// The folder tries again by time.
+static bool tries_go_on_until_sql(struct flow *flow, const char *sql)
+{
+    nj_fake_clock_advance(&flow->clock, 50 * NJ_US_PER_MS);
+    return flow_sql_int(flow, sql) != 0;
+}
+
 static void full_queue_pushes_back_and_nothing_is_forgotten(void **state)
 {
     struct flow *flow = *state;
@@ -317,12 +324,7 @@ static void full_queue_pushes_back_and_nothing_is_forgotten(void **state)
     flow_start(flow);
     wait_without_turning(flow, is_pushed_back, "the folder is pushed back");
     assert_true(flow_sql_int(flow, "SELECT count(*) FROM work_items") <= 4);
-    nj_us until_us = nj_mono_us(nj_clock_real()) + 20 * second_us;
-    while (flow_sql_int(flow, "SELECT count(*) FROM detections") < FILES) {
-        assert_true(nj_mono_us(nj_clock_real()) < until_us);
-        flow_turn(flow);
-        nj_fake_clock_advance(&flow->clock, 50 * NJ_US_PER_MS); // the folder tries again by time
-    }
+    flow_until(flow, tries_go_on_until_sql, "SELECT count(*) >= 24 FROM detections");
     flow_until_sql(flow, FILES, "SELECT count(DISTINCT file_path) FROM detections");
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), FILES);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);

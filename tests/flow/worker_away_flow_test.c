@@ -100,17 +100,16 @@ static void postgres_away_leaves_letters_that_can_be_requeued(void **state)
 static void postgres_back_in_time_gets_the_rest_of_the_run(void **state)
 {
     struct site *site = *state;
-    struct worker_gate gates[2];
     char first[SITE_TEXT_SIZE], session[SITE_TEXT_SIZE];
     site_prepare(site, WORKER_SEEN);
     flow_set(site->worker.flow, "postgresql.tries=100");
     site_start(site, WORKER_DOCUMENT("\"partial_branches\":\"all\","));
     site_ask(site);
-    struct worker_gate *gate = worker_until_run_is_held(&site->worker, gates);
+    struct nj_job_gate *gate = worker_until_run_is_held(&site->worker);
     worker_until_written(&site->worker);
     site_expect_row(site, "", "", first);
     kill_postgres(site);
-    worker_gate_open(gate);
+    nj_job_gate_open(gate);
     worker_wait_for(&site->worker, "imageDetection", "d1;c1", "Honda");
     site_until(site, site_postgres_is_away);
     nj_postgres_restart(site->postgres);

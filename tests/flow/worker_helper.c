@@ -214,57 +214,6 @@ void worker_until_run_is_over(struct worker *worker)
     worker_until_written(worker);
 }
 
-static int wait_at(struct nj_detect_job *job, const struct nj_job_tools *tools,
-                   struct nj_frame **out, struct nj_error *err)
-{
-    struct worker_gate *gate = NJ_CONTAINER_OF(job, struct worker_gate, job);
-    (void)tools;
-    (void)out;
-    pthread_mutex_lock(&gate->lock);
-    gate->entered = true;
-    pthread_cond_broadcast(&gate->changed);
-    while (!gate->open)
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
-    return nj_error_set(err, NJ_E_CANCELLED, "opened");
-}
-
-static void note_done(struct nj_detect_job *job)
-{
-    struct worker_gate *gate = NJ_CONTAINER_OF(job, struct worker_gate, job);
-    pthread_mutex_lock(&gate->lock);
-    gate->done = true;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
-}
-
-static void close_gate(struct worker_gate *gate, struct nj_scheduler *scheduler)
-{
-    *gate = (struct worker_gate){.job = {.source = "gate", .load = wait_at, .done = note_done}};
-    pthread_mutex_init(&gate->lock, NULL);
-    pthread_cond_init(&gate->changed, NULL);
-    assert_int_equal(nj_scheduler_submit(scheduler, &gate->job), 0);
-}
-
-static void wait_until(struct worker_gate *gate, const bool *what)
-{
-    pthread_mutex_lock(&gate->lock);
-    while (!*what)
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
-}
-
-void worker_gate_open(struct worker_gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    gate->open = true;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
-    wait_until(gate, &gate->done);
-    pthread_cond_destroy(&gate->changed);
-    pthread_mutex_destroy(&gate->lock);
-}
-
 static int64_t waiting_jobs(struct nj_scheduler *scheduler)
 {
     struct nj_scheduler_stats stats;
@@ -273,20 +222,21 @@ static int64_t waiting_jobs(struct nj_scheduler *scheduler)
 }
 
 // Frame by frame, with the next gate closed behind each.
-struct worker_gate *worker_until_run_is_held(struct worker *worker, struct worker_gate gates[2])
+struct nj_job_gate *worker_until_run_is_held(struct worker *worker)
 {
+    struct nj_job_gate *gates = worker->gates;
     struct nj_scheduler *scheduler = worker->flow->app->scheduler;
     size_t held = 0;
-    close_gate(&gates[0], scheduler);
-    wait_until(&gates[0], &gates[0].entered);
+    nj_job_gate_close(&gates[0], scheduler);
+    nj_job_gate_await_entered(&gates[0]);
     for (int i = 0; i < WORKER_STEPS_MAX && worker_runs(worker) == 0; i++) {
         (void)worker_next(worker);
         if (waiting_jobs(scheduler) == 0 || worker_runs(worker) > 0)
             continue;
-        close_gate(&gates[1 - held], scheduler);
-        worker_gate_open(&gates[held]);
+        nj_job_gate_close(&gates[1 - held], scheduler);
+        nj_job_gate_open(&gates[held]);
         held = 1 - held;
-        wait_until(&gates[held], &gates[held].entered);
+        nj_job_gate_await_entered(&gates[held]);
     }
     assert_int_equal(worker_runs(worker), 1);
     return &gates[held];

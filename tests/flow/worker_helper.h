@@ -6,6 +6,7 @@
 
 #include "tests/fake/loop_client.h"
 #include "tests/fake/rtsp_camera.h"
+#include "tests/fake/world/job_gate.h"
 #include "tests/flow/flow_helper.h"
 #include "tests/unit/pipeline/trace_helper.h"
 
@@ -42,14 +43,6 @@ enum { WORKER_TEXT_SIZE = 64 << 10, WORKER_STEPS_MAX = 600 };
                    "," BODY_BRANCH "]," UPDATE_COMBINED(BOTH) "}}"
 #define WORKER_DOCUMENT(more) WORKER_DOCUMENT_WITH(more, BRAND_BRANCH)
 
-// The one inference thread is held until this is opened.
-struct worker_gate {
-    struct nj_detect_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool open, entered, done;
-};
-
 struct worker {
     struct flow *flow;
     struct nj_test_camera *camera;
@@ -57,6 +50,7 @@ struct worker {
     char text[WORKER_TEXT_SIZE];
     char url[NJ_TEST_CAMERA_URL_MAX];
     char archive[NJ_TEMP_PATH_MAX];
+    struct nj_job_gate gates[2];
     bool wide; // pictures of 640x360 instead of 320x180, and displays that see as much
 };
 
@@ -88,8 +82,7 @@ void worker_until_failed(struct worker *worker, uint64_t failed); // and so many
 void worker_until_run_is_over(struct worker *worker);
 // Until the first run began, whose branches wait for the thread that is held. Returns the gate that
 // is to be opened.
-struct worker_gate *worker_until_run_is_held(struct worker *worker, struct worker_gate gates[2]);
-void worker_gate_open(struct worker_gate *gate);
+struct nj_job_gate *worker_until_run_is_held(struct worker *worker);
 // The next message, "" when none came and fake time went on instead.
 const char *worker_next(struct worker *worker);
 

@@ -123,16 +123,15 @@ static void car_without_its_front_leaves_nothing(void **state)
 static void run_with_late_branches(struct site *site, const char *document, nj_us late_us,
                                    const char *told)
 {
-    struct worker_gate gates[2];
     char session[SITE_TEXT_SIZE];
     site_prepare(site, WORKER_SEEN);
     site_start(site, document);
     site_ask(site);
-    struct worker_gate *gate = worker_until_run_is_held(&site->worker, gates);
+    struct nj_job_gate *gate = worker_until_run_is_held(&site->worker);
     worker_until_written(&site->worker); // the first record, the image, the message
     site_expect_row(site, "", "", session);
     flow_advance(site->worker.flow, late_us);
-    worker_gate_open(gate);
+    nj_job_gate_open(gate);
     const char *text = worker_wait_for(&site->worker, "imageDetection", "d1;c1", told);
     assert_null(strstr(text, "Honda"));
     worker_until_written(&site->worker);

@@ -2,19 +2,18 @@
 // Subscriptions over parts that a test plays itself.
 #include "tests/fake/feeds/feeds.h"
 
+#include "tests/fake/await.h"
 #include "util/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
-enum { SETTLE_TURNS = 4000, MOMENT_MS = 2, CAR_CLASS = 2, SIDE_PX = 640 };
+enum { CAR_CLASS = 2, SIDE_PX = 640 };
 
 struct nj_loaded_pipeline {
     struct feeds *feeds;
@@ -346,17 +345,15 @@ static bool something_under_way(const struct feeds *feeds)
     return false;
 }
 
+static bool is_settled(void *arg)
+{
+    const struct feeds *feeds = arg;
+    return nj_loop_turn(feeds->loop) == 0 && !something_under_way(feeds);
+}
+
 void feeds_settle(struct feeds *feeds)
 {
-    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(feeds->loop)), .events = POLLIN};
-    for (int i = 0; i < SETTLE_TURNS; i++) {
-        if (nj_loop_turn(feeds->loop) > 0)
-            continue;
-        if (!something_under_way(feeds))
-            return;
-        (void)poll(&ready, 1, MOMENT_MS); // a thread works, and then posts
-    }
-    fail_msg("threads did not end their work");
+    nj_loop_await(feeds->loop, is_settled, feeds, NJ_PATIENCE_US, "the end of what threads do");
 }
 
 void feeds_advance(struct feeds *feeds, nj_us us)

@@ -6,10 +6,10 @@
 #include "jobs/dead_letter.h"
 #include "pipeline/executor_priv.h"
 #include "storage/store_records.h"
+#include "tests/fake/await.h"
 #include "tests/fake/world/zip.h"
 #include "util/mem.h"
 
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,11 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <uv.h>
 
 #include <cmocka.h>
-
-enum { MOMENT_MS = 5, MOMENTS_MAX = 4000 };
 
 static const struct nj_option_group *const groups[] = {&nj_action_option_group,
                                                        &nj_redis_option_group,
@@ -167,18 +164,24 @@ void world_start(struct world *world)
 
 void world_turn(struct world *world)
 {
-    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(world->loop)), .events = POLLIN};
-    if (nj_loop_turn(world->loop) == 0)
-        (void)poll(&ready, 1, MOMENT_MS);
+    nj_loop_moment(world->loop);
+}
+
+struct wish {
+    struct world *world;
+    world_condition condition;
+};
+
+static bool is_fulfilled(void *arg)
+{
+    const struct wish *wish = arg;
+    return wish->condition(wish->world);
 }
 
 void world_until(struct world *world, world_condition condition)
 {
-    for (int moment = 0; !condition(world); moment++) {
-        if (moment == MOMENTS_MAX)
-            fail_msg("what was waited for did not come");
-        world_turn(world);
-    }
+    struct wish wish = {world, condition};
+    nj_loop_await(world->loop, is_fulfilled, &wish, NJ_PATIENCE_US, "something of the world");
 }
 
 void world_advance(struct world *world, nj_us us)
@@ -346,55 +349,15 @@ void world_run(struct world *world)
     assert_int_equal(world->results, before + 1);
 }
 
-static int load_blocked(struct nj_detect_job *job, const struct nj_job_tools *tools,
-                        struct nj_frame **out, struct nj_error *err)
+void world_block(struct world *world)
 {
-    struct world_block *block = NJ_CONTAINER_OF(job, struct world_block, job);
-    (void)tools;
-    pthread_mutex_lock(&block->lock);
-    block->entered = true;
-    pthread_cond_broadcast(&block->cond);
-    while (block->held)
-        pthread_cond_wait(&block->cond, &block->lock);
-    pthread_mutex_unlock(&block->lock);
-    *out = NULL;
-    return nj_error_set(err, NJ_E_CANCELLED, "let go");
+    nj_job_gate_close(&world->gate, world->scheduler);
+    nj_job_gate_await_entered(&world->gate);
 }
 
-static void note_unblocked(struct nj_detect_job *job)
+void world_unblock(struct world *world)
 {
-    struct world_block *block = NJ_CONTAINER_OF(job, struct world_block, job);
-    pthread_mutex_lock(&block->lock);
-    block->done = true;
-    pthread_cond_broadcast(&block->cond);
-    pthread_mutex_unlock(&block->lock);
-}
-
-void world_block(struct world *world, struct world_block *block)
-{
-    *block = (struct world_block){.held = true};
-    pthread_mutex_init(&block->lock, NULL);
-    pthread_cond_init(&block->cond, NULL);
-    block->job =
-        (struct nj_detect_job){.source = "block", .load = load_blocked, .done = note_unblocked};
-    assert_int_equal(nj_scheduler_submit(world->scheduler, &block->job), 0);
-    pthread_mutex_lock(&block->lock);
-    while (!block->entered)
-        pthread_cond_wait(&block->cond, &block->lock);
-    pthread_mutex_unlock(&block->lock);
-}
-
-void world_unblock(struct world *world, struct world_block *block)
-{
-    (void)world;
-    pthread_mutex_lock(&block->lock);
-    block->held = false;
-    pthread_cond_broadcast(&block->cond);
-    while (!block->done)
-        pthread_cond_wait(&block->cond, &block->lock);
-    pthread_mutex_unlock(&block->lock);
-    pthread_cond_destroy(&block->cond);
-    pthread_mutex_destroy(&block->lock);
+    nj_job_gate_open(&world->gate);
 }
 
 struct look {

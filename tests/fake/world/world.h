@@ -8,6 +8,7 @@
 #include "pipeline/executor.h"
 #include "tests/fake/fake_clock.h"
 #include "tests/fake/temp_dir.h"
+#include "tests/fake/world/job_gate.h"
 #include "util/json_reader.h"
 
 enum { WORLD_SETS_MAX = 16, WORLD_MESSAGES_MAX = 64 };
@@ -61,6 +62,7 @@ struct world {
     struct nj_run_result result; // of the newest run; texts are the world's
     char *branch_results, *detection;
     size_t results;
+    struct nj_job_gate gate;
 };
 
 int world_setup(void **state); // of a cmocka test: folder, clock, loop; nothing else yet
@@ -87,14 +89,8 @@ void world_begin_run(struct world *world);
 void world_run(struct world *world); // and waits for its end, and for the actions of it
 
 // Keeps the one inference thread busy until it is let go.
-struct world_block {
-    struct nj_detect_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    bool held, entered, done;
-};
-void world_block(struct world *world, struct world_block *block);
-void world_unblock(struct world *world, struct world_block *block);
+void world_block(struct world *world);
+void world_unblock(struct world *world);
 
 // Parsed; the test fails when it is no JSON. json_decref() it.
 json_t *world_json(const char *text);

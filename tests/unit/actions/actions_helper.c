@@ -2,6 +2,7 @@
 // Calls of actions for tests.
 #include "tests/unit/actions/actions_helper.h"
 
+#include "tests/fake/await.h"
 #include "util/text.h"
 
 #include <arpa/inet.h>
@@ -179,9 +180,7 @@ int actions_get_image(struct world *world, const char *key, bool deletes)
         nj_saved_image_delete(world->actions, &got.image);
     else
         nj_saved_image_get(world->actions, &got.image);
-    for (int i = 0; !got.done && i < 2000; i++)
-        world_turn(world);
-    assert_true(got.done);
+    nj_loop_await(world->loop, nj_is_set, &got.done, NJ_PATIENCE_US, "a saved image");
     if (got.image.rc == 0 && !deletes)
         assert_true(got.image.length > 100);
     free(got.image.bytes);

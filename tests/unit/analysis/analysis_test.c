@@ -2,6 +2,7 @@
 // The analysis service: closed batches in analysis_queue become one event each, whoever scores.
 #include "analysis/analysis.h"
 
+#include "tests/fake/await.h"
 #include "tests/fake/fake_clock.h"
 #include "tests/unit/analysis/analysis_helper.h"
 #include "util/json_reader.h"
@@ -12,7 +13,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,20 +158,30 @@ static void turn(struct house *house)
         continue;
 }
 
+struct settling {
+    struct house *house;
+    struct look look;
+    int quiet;
+};
+
+static bool is_settled(void *arg)
+{
+    struct settling *settling = arg;
+    struct house *house = settling->house;
+    look_at(house, &settling->look); // also a barrier: what was written before has posted its end
+    const bool busy = nj_loop_turn(house->loop) > 0 || !nj_analysis_idle(house->analysis) ||
+                      nj_work_queue_in_flight(house->queue) > 0;
+    settling->quiet = busy ? 0 : settling->quiet + 1;
+    return settling->quiet == 3;
+}
+
 // Until every entry that is due now was dealt with. The threads of the model are real.
 static void settle(struct house *house)
 {
-    struct look look = {0};
-    int quiet = 0;
-    while (quiet < 3) {
-        look_at(house, &look); // also a barrier: what was written before has posted its end
-        bool busy = nj_loop_turn(house->loop) > 0 || !nj_analysis_idle(house->analysis) ||
-                    nj_work_queue_in_flight(house->queue) > 0;
-        quiet = busy ? 0 : quiet + 1;
-        sched_yield();
-    }
-    house->entries = look.tally.waiting + look.tally.claimed;
-    free(look.events);
+    struct settling settling = {.house = house};
+    nj_loop_await(house->loop, is_settled, &settling, NJ_PATIENCE_US, "the end of the analysis");
+    house->entries = settling.look.tally.waiting + settling.look.tally.claimed;
+    free(settling.look.events);
 }
 
 static void close_house(struct house *house)
@@ -450,6 +460,12 @@ static void the_fast_path_overtakes_what_waits(void **state)
     close_house(house);
 }
 
+static bool is_asked(void *arg)
+{
+    struct house *house = arg;
+    return atomic_load(&house->server.asked) > 0;
+}
+
 static void stopping_gives_back_what_the_model_is_still_writing(void **state)
 {
     static const struct llm_answer answers[] = {{-1, NULL, NULL}};
@@ -457,10 +473,7 @@ static void stopping_gives_back_what_the_model_is_still_writing(void **state)
     (void)state;
     put(house, (struct batch_put){.id = "b1"});
     assert_int_equal(nj_analysis_start(house->analysis, NULL), 0);
-    while (atomic_load(&house->server.asked) == 0) {
-        nj_loop_turn(house->loop);
-        sched_yield();
-    }
+    nj_loop_await(house->loop, is_asked, house, NJ_PATIENCE_US, "a question");
     assert_false(nj_analysis_idle(house->analysis));
     nj_analysis_stop(house->analysis);
     settle(house);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Redis connection while its server is away, silent, or not what it seems: bounded in time and
 // memory, back by itself, and never in the way of the loop.
+#include "tests/fake/await.h"
 #include "tests/fake/loop_pulse.h"
 #include "tests/fake/names.h"
 #include "tests/unit/bus/redis_helper.h"
@@ -234,6 +235,17 @@ static void nobody_at_the_port_is_told_by_name_and_port(void **state)
     assert_null(strstr(reason, "SECRET"));
 }
 
+struct door {
+    int fd, client;
+};
+
+static bool is_entered(void *arg)
+{
+    struct door *door = arg;
+    door->client = accept(door->fd, NULL, NULL);
+    return door->client >= 0;
+}
+
 // A server that answers its first client with `text`.
 static void answer_as(struct nj_redis_fixture *f, const char *text)
 {
@@ -248,12 +260,11 @@ static void answer_as(struct nj_redis_fixture *f, const char *text)
     f->options.reconnect_us = 60 * (nj_us)NJ_US_PER_S;
     f->options.reconnect_cap_us = f->options.reconnect_us;
     assert_int_equal(nj_redis_open(f), 0);
-    int client;
-    while ((client = accept(fd, NULL, NULL)) < 0)
-        nj_loop_turn(f->loop);
-    assert_int_equal(send(client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+    struct door door = {.fd = fd};
+    nj_loop_await(f->loop, is_entered, &door, NJ_PATIENCE_US, "a client");
+    assert_int_equal(send(door.client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
     nj_redis_await(f, NJ_REDIS_AWAY);
-    close(client);
+    close(door.client);
     close(fd);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A connection to a real Redis server and commands as plain steps of a test.
 #include "tests/unit/bus/redis_helper.h"
+#include "tests/fake/await.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
@@ -8,13 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
-enum { WAIT_MS = 2, ENOUGH_S = 20, HUNDREDTH_US = 10 * NJ_US_PER_MS };
+enum { HUNDREDTH_US = 10 * NJ_US_PER_MS };
 
 int nj_redis_fixture_setup(void **state)
 {
@@ -64,31 +63,37 @@ int nj_redis_open(struct nj_redis_fixture *f)
     return nj_redis_create(&config, &f->redis, &f->err);
 }
 
-static void turn(struct nj_redis_fixture *f)
+struct wish {
+    struct nj_redis_fixture *fixture;
+    enum nj_redis_state state;
+    const char *reason;
+    const int *flag;
+    int at_least;
+};
+
+static bool has_state(void *arg)
 {
-    nj_loop_turn(f->loop);
-    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(f->loop)), .events = POLLIN};
-    poll(&ready, 1, WAIT_MS);
+    struct wish *wish = arg;
+    return nj_redis_state(wish->fixture->redis, &wish->reason) == wish->state;
 }
 
 void nj_redis_await(struct nj_redis_fixture *f, enum nj_redis_state state)
 {
-    const char *reason = "";
-    nj_us deadline = nj_mono_us(nj_clock_real()) + (nj_us)ENOUGH_S * NJ_US_PER_S;
-    while (nj_redis_state(f->redis, &reason) != state) {
-        if (nj_mono_us(nj_clock_real()) > deadline)
-            fail_msg("state %d did not come, \"%s\"", (int)state, reason);
-        turn(f);
-    }
+    struct wish wish = {.fixture = f, .state = state, .reason = ""};
+    if (!nj_loop_until(f->loop, has_state, &wish, NJ_PATIENCE_US))
+        fail_msg("state %d did not come, \"%s\"", (int)state, wish.reason);
+}
+
+static bool has_risen(void *arg)
+{
+    const struct wish *wish = arg;
+    return *wish->flag >= wish->at_least;
 }
 
 void nj_redis_turn_until(struct nj_redis_fixture *f, const int *flag, int at_least)
 {
-    nj_us deadline = nj_mono_us(nj_clock_real()) + (nj_us)ENOUGH_S * NJ_US_PER_S;
-    while (*flag < at_least) {
-        assert_true(nj_mono_us(nj_clock_real()) < deadline);
-        turn(f);
-    }
+    struct wish wish = {.flag = flag, .at_least = at_least};
+    nj_loop_await(f->loop, has_risen, &wish, NJ_PATIENCE_US, "a callback");
 }
 
 static void on_done(struct nj_redis_command *command, const struct nj_redis_reply *reply)

@@ -2,6 +2,7 @@
 // The API on a loopback port over a real store.
 #include "tests/unit/http/http_helper.h"
 #include "frames/picture.h"
+#include "tests/fake/await.h"
 #include "util/file.h"
 #include "util/mem.h"
 #include "util/text.h"
@@ -11,14 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
-
-enum { STOP_TURNS = 5000, STOP_TURN_MS = 2 };
 
 static struct nj_answer last; // of the newest question
 
@@ -243,13 +240,7 @@ void http_stop_api(struct http_fixture *fixture)
         return;
     nj_realtime_stop(fixture->realtime);
     nj_api_stop(fixture->api, 0, on_stopped, &stopped);
-    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(fixture->loop)), .events = POLLIN};
-    for (int i = 0; i < STOP_TURNS && !stopped; i++) {
-        http_turn(fixture);
-        if (!stopped)
-            (void)poll(&ready, 1, STOP_TURN_MS); // other threads finish what is under way
-    }
-    assert_true(stopped);
+    nj_loop_await(fixture->loop, nj_is_set, &stopped, NJ_PATIENCE_US, "the end of the API");
     nj_api_destroy(fixture->api);
     fixture->api = NULL;
 }

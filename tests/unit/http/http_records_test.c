@@ -2,6 +2,7 @@
 // What pipelines saved, through the API: records by table and key, images by key.
 #include "http/http_priv.h"
 #include "storage/store_records.h"
+#include "tests/fake/await.h"
 #include "tests/fake/full_disk.h"
 #include "tests/fake/redis_server.h"
 #include "tests/unit/http/http_helper.h"
@@ -13,17 +14,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 int http_records_test(void);
 
-enum { MANY = 5, QUEUE_MAX = 16, STOP_TURNS = 5000, STOP_TURN_MS = 2 };
+enum { MANY = 5, QUEUE_MAX = 16 };
 
 static int write_record(struct nj_db *db, void *arg, struct nj_error *err)
 {
@@ -168,13 +167,7 @@ static int saved_teardown(void **state)
     void *http = saved->http;
     http_stop_api(saved->http);
     nj_action_runner_stop(saved->runner, 0, on_stopped, &saved->stopped);
-    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(saved->http->loop)), .events = POLLIN};
-    for (int i = 0; i < STOP_TURNS && !saved->stopped; i++) {
-        http_turn(saved->http);
-        if (!saved->stopped)
-            (void)poll(&ready, 1, STOP_TURN_MS); // other threads finish what is under way
-    }
-    assert_true(saved->stopped);
+    nj_loop_await(saved->http->loop, nj_is_set, &saved->stopped, NJ_PATIENCE_US, "the last action");
     nj_action_runner_destroy(saved->runner);
     nj_work_queue_destroy(saved->queue);
     http_teardown(&http);

@@ -201,7 +201,6 @@ static void sequential_branches_run_one_by_one(void **state)
     static const struct nj_run_detection known[] = {
         {.label = "Car", .detection = {.confidence = .93f, .box = {100, 100, 300, 200}}}};
     struct nj_scheduler_stats stats;
-    struct world_block block;
     world_start(world);
     world_load(
         world,
@@ -217,13 +216,13 @@ static void sequential_branches_run_one_by_one(void **state)
         WORLD_SCRIPT);
     world->run.known = known;
     world->run.known_count = 1;
-    world_block(world, &block);
+    world_block(world);
     world_begin_run(world);
     for (int i = 0; i < 5; i++)
         world_turn(world);
     nj_scheduler_get_stats(world->scheduler, &stats);
     assert_int_equal(stats.waiting, 1);
-    world_unblock(world, &block);
+    world_unblock(world);
     world_until(world, world_is_quiet);
     assert_string_equal(world->detection, "{\"carBrand\":\"Honda\",\"bodyType\":\"Sedan\"}");
 }
@@ -278,14 +277,13 @@ static void failing_root_is_an_error_with_its_reason(void **state)
 static void cancelled_run_ends_soon_and_once(void **state)
 {
     struct world *world = *state;
-    struct world_block block;
     world_start(world);
     world_load(world, TRACE, WORLD_SCRIPT);
     world_begin_run(world);
     nj_executor_cancel(world->executor, &world->run); // before it began
     world_until(world, world_is_quiet);
     assert_int_equal(world->result.rc, NJ_E_CANCELLED);
-    world_block(world, &block);
+    world_block(world);
     world_begin_run(world);
     for (int i = 0; i < 3; i++)
         world_turn(world);
@@ -296,7 +294,7 @@ static void cancelled_run_ends_soon_and_once(void **state)
     assert_int_equal(world->results, 2);
     assert_int_equal(world->result.rc, NJ_E_CANCELLED);
     nj_executor_cancel(world->executor, &world->run); // after its end
-    world_unblock(world, &block);
+    world_unblock(world);
     world_until(world, world_is_quiet);
     assert_int_equal(world->results, 2);
     world_expect_nothing_done(world);

@@ -4,6 +4,7 @@
 
 #include "frames/picture.h"
 #include "tests/unit/pipeline/trace_helper.h"
+#include "tests/fake/await.h"
 #include "tests/fake/world/world.h"
 #include "util/json_reader.h"
 #include "util/mem.h"
@@ -35,8 +36,7 @@ static void expect_picture(struct world *world, const char *key, int32_t width, 
     struct got_image got = {.image = {.done = note_image}};
     snprintf(got.image.key, sizeof got.image.key, "%s", key);
     nj_saved_image_get(world->actions, &got.image);
-    while (!got.done)
-        world_turn(world);
+    nj_loop_await(world->loop, nj_is_set, &got.done, NJ_PATIENCE_US, "a saved image");
     assert_int_equal(got.image.rc, 0);
     assert_string_equal(got.image.type, "image/jpeg");
     const struct nj_picture_limits limits = {1 << 20, 10};
@@ -224,12 +224,11 @@ static void run_into_time_out(struct world *world, const char *pipeline)
         {.label = "Car",
          .detection = {.confidence = .93f, .box = {100, 100, 300, 200}},
          .track_id = 7}};
-    struct world_block block;
     world_start(world);
     world_load(world, pipeline, WORLD_SCRIPT);
     world->run.known = known;
     world->run.known_count = 2;
-    world_block(world, &block);
+    world_block(world);
     world_begin_run(world);
     world_until(world, has_two_waiting);
     world_advance(world, 29 * NJ_US_PER_S);
@@ -237,7 +236,7 @@ static void run_into_time_out(struct world *world, const char *pipeline)
     world_advance(world, NJ_US_PER_S);
     world_until(world, has_result);
     assert_int_equal(world->executor->count, 1); // its models come back some day
-    world_unblock(world, &block);
+    world_unblock(world);
     world_until(world, world_is_quiet);
     assert_int_equal(world->results, 1);
     json_t *branches = world_json(world->branch_results);

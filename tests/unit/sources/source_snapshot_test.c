@@ -2,6 +2,7 @@
 // Snapshot cameras against a test camera with faults, and against a server that says "unchanged".
 #include "frames/picture.h"
 #include "net/http_server.h"
+#include "tests/fake/await.h"
 #include "tests/fake/names.h"
 #include "tests/fake/rtsp_camera.h"
 #include "tests/fake/test_video.h"
@@ -377,8 +378,7 @@ static void unchanged_picture_is_asked_for_and_not_sent_again(void **state)
     assert_int_equal(nj_hub_user_resets(&user), 1);
     nj_hub_user_finish(&user);
     nj_http_server_stop(server, 0, note_stopped, &stopped);
-    while (!stopped)
-        (void)nj_loop_turn(hub.loop);
+    nj_loop_await(hub.loop, nj_is_set, &stopped, NJ_PATIENCE_US, "the end of the server");
     nj_streams_destroy(hub.streams);
     hub.streams = NULL;
     (void)nj_loop_turn(hub.loop);

@@ -3,6 +3,7 @@
 #include "tests/unit/sources/sources_helper.h"
 
 #include "storage/store_uploads.h"
+#include "tests/fake/await.h"
 #include "util/mem.h"
 #include "util/rng.h"
 
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEADLINE_US = 20 * NJ_US_PER_S, SIDE_PX = 96 };
+enum { SIDE_PX = 96 };
 
 int nj_folder_bench_setup(void **state)
 {
@@ -189,19 +190,30 @@ struct nj_folder_stats nj_folder_bench_stats(struct nj_folder_bench *bench)
     return stats;
 }
 
+struct wish {
+    struct nj_folder_bench *bench;
+    nj_bench_condition done;
+    int64_t value;
+};
+
+static bool is_fulfilled(void *arg)
+{
+    const struct wish *wish = arg;
+    struct nj_store_op barrier = {.apply = apply_nothing};
+    assert_int_equal(nj_store_write_wait(wish->bench->store, &barrier, NULL), 0);
+    (void)nj_loop_turn(wish->bench->loop);
+    return wish->done(wish->bench, wish->value);
+}
+
 void nj_folder_bench_wait(struct nj_folder_bench *bench, nj_bench_condition done, int64_t value)
 {
-    nj_us until_us = nj_mono_us(nj_clock_real()) + DEADLINE_US;
-    while (!done(bench, value)) {
+    struct wish wish = {bench, done, value};
+    if (!nj_loop_until(bench->loop, is_fulfilled, &wish, NJ_PATIENCE_US)) {
         struct nj_folder_stats stats = nj_folder_bench_stats(bench);
-        if (nj_mono_us(nj_clock_real()) > until_us)
-            fail_msg("waited for %lld in vain: noticed %d accepted %d duplicates %d refused %d "
-                     "pending %d problem \"%s\"",
-                     (long long)value, (int)stats.noticed, (int)stats.accepted,
-                     (int)stats.duplicates, (int)stats.refused, (int)stats.pending, stats.problem);
-        struct nj_store_op barrier = {.apply = apply_nothing};
-        assert_int_equal(nj_store_write_wait(bench->store, &barrier, NULL), 0);
-        (void)nj_loop_turn(bench->loop);
+        fail_msg("waited for %lld in vain: noticed %d accepted %d duplicates %d refused %d "
+                 "pending %d problem \"%s\"",
+                 (long long)value, (int)stats.noticed, (int)stats.accepted, (int)stats.duplicates,
+                 (int)stats.refused, (int)stats.pending, stats.problem);
     }
     while (nj_loop_turn(bench->loop) > 0) {
     }

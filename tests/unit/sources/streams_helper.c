@@ -2,13 +2,13 @@
 // Fixture of the tests of shared streams.
 #include "tests/unit/sources/streams_helper.h"
 
+#include "tests/fake/await.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include <poll.h>
 #include <string.h>
-#include <uv.h>
 
 void nj_hub_init(struct nj_hub_bench *bench, bool real_time)
 {
@@ -119,20 +119,27 @@ int nj_hub_user_resets(struct nj_hub_user *user)
     return resets;
 }
 
+struct wish {
+    struct nj_hub_bench *bench;
+    nj_hub_condition condition;
+    struct nj_hub_user *user;
+    int value;
+};
+
+// Asks when nothing is ready any more.
+static bool is_fulfilled(void *arg)
+{
+    const struct wish *wish = arg;
+    while (nj_loop_turn(wish->bench->loop) > 0) {
+    }
+    return wish->condition(wish->user, wish->value);
+}
+
 bool nj_hub_until(struct nj_hub_bench *bench, nj_hub_condition condition, struct nj_hub_user *user,
                   int value, int timeout_ms)
 {
-    nj_us until_us = nj_mono_us(nj_clock_real()) + timeout_ms * (nj_us)NJ_US_PER_MS;
-    struct pollfd wake = {.fd = uv_backend_fd(nj_loop_uv(bench->loop)), .events = POLLIN};
-    for (;;) {
-        while (nj_loop_turn(bench->loop) > 0) {
-        }
-        if (condition(user, value))
-            return true;
-        if (nj_mono_us(nj_clock_real()) >= until_us)
-            return false;
-        (void)poll(&wake, 1, 2); // frames come without waking this loop
-    }
+    struct wish wish = {bench, condition, user, value};
+    return nj_loop_until(bench->loop, is_fulfilled, &wish, timeout_ms * (nj_us)NJ_US_PER_MS);
 }
 
 bool nj_hub_has_frames(struct nj_hub_user *user, int value)

@@ -3,6 +3,7 @@
 // to have failed, order is kept, the loop goes on, and waiting has an end.
 #include "tests/unit/storage/foreign_helper.h"
 
+#include "tests/fake/await.h"
 #include "tests/fake/loop_pulse.h"
 #include "tests/fake/names.h"
 
@@ -106,6 +107,14 @@ static void postgres_killed_in_the_middle_keeps_the_order_of_each_key(void **sta
     free(puts);
 }
 
+static bool has_given_up(void *arg)
+{
+    struct nj_foreign_fixture *f = arg;
+    struct nj_foreign_stats stats;
+    nj_foreign_get_stats(f->foreign, &stats);
+    return !stats.connected;
+}
+
 // The server's children freeze, new ones do not: what the writer sends again must not be undone by
 // what the frozen one still holds.
 static void postgres_frozen_session_does_not_write_late(void **state)
@@ -124,13 +133,11 @@ static void postgres_frozen_session_does_not_write_late(void **state)
     struct nj_put *puts = send_many(f, SESSIONS);
     struct nj_loop_pulse pulse;
     nj_loop_pulse_start(&pulse, f->loop);
-    struct nj_foreign_stats stats = {.connected = true};
-    while (stats.connected) { // until it has given the connection up
-        nj_foreign_turn(f);
-        nj_foreign_get_stats(f->foreign, &stats);
-    }
+    nj_loop_await(f->loop, has_given_up, f, NJ_PATIENCE_US, "the end of the connection");
     assert_true(pulse.longest_us < GAP_MAX_US);
     nj_timer_stop(&pulse.timer);
+    struct nj_foreign_stats stats;
+    nj_foreign_get_stats(f->foreign, &stats);
     assert_non_null(strstr(stats.problem, "in time"));
     nj_postgres_resume(f->server);
     for (int i = 0; i < MANY; i++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A foreign writer on a database of its own, and writes as plain steps of a test.
 #include "tests/unit/storage/foreign_helper.h"
+#include "tests/fake/await.h"
 #include "util/mem.h"
 
 #include <setjmp.h>
@@ -8,12 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
-enum { WAIT_MS = 2, ENOUGH_S = 60 };
+enum { ENOUGH_US = 60 * NJ_US_PER_S }; // longer than a write is tried
 static const char database[] = "foreign";
 
 int nj_foreign_fixture_setup(void **state)
@@ -115,20 +114,15 @@ int nj_put_send(struct nj_put *put)
     return nj_foreign_submit(put->fixture->foreign, &put->write, &put->write.error);
 }
 
-void nj_foreign_turn(struct nj_foreign_fixture *f)
+static bool has_ended(void *arg)
 {
-    nj_loop_turn(f->loop);
-    struct pollfd ready = {.fd = uv_backend_fd(nj_loop_uv(f->loop)), .events = POLLIN};
-    poll(&ready, 1, WAIT_MS);
+    const struct nj_put *put = arg;
+    return put->ended > 0;
 }
 
 void nj_put_wait(struct nj_put *put)
 {
-    nj_us deadline = nj_mono_us(nj_clock_real()) + (nj_us)ENOUGH_S * NJ_US_PER_S;
-    while (put->ended == 0) {
-        assert_true(nj_mono_us(nj_clock_real()) < deadline);
-        nj_foreign_turn(put->fixture);
-    }
+    nj_loop_await(put->fixture->loop, has_ended, put, ENOUGH_US, "the end of a write");
 }
 
 int nj_put(struct nj_put *put)

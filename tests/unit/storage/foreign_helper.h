@@ -42,8 +42,6 @@ void nj_put_cell(struct nj_put *put, struct nj_foreign_cell cell);
 int nj_put_send(struct nj_put *put);
 void nj_put_wait(struct nj_put *put); // turns the loop until it ended; fails after a while
 int nj_put(struct nj_put *put);       // both; its rc
-// One turn, waiting a little for something to do.
-void nj_foreign_turn(struct nj_foreign_fixture *f);
 
 #define NJ_CELL(name, value)                                                                       \
     ((struct nj_foreign_cell){.column = (name), .kind = NJ_CELL_TEXT, .text = (value)})
