@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static int run_word(const struct word *word, struct nj_cli_mpta *mpta, int argc,
     char name[NAME_MAX_BYTES], cache[NJ_CLI_FOLDER_MAX + 8];
     struct nj_error err = {0};
     int code = NJ_EXIT_FAILED;
+    signal(SIGPIPE, SIG_IGN); // a reader that goes away does not keep the folder from being removed
     // The cache of the daemon is not this command's.
     if (nj_cli_folder_make(&folder, &err) == 0) {
         mpta->archives = *(const struct nj_archive_options *)nj_config_get(

@@ -98,7 +98,7 @@ static void write_json(struct running *running, const struct nj_run_result *resu
     nj_json_object_end(writer);
 }
 
-static void print_text(const struct running *running, const struct nj_run_result *result)
+static void print_text(struct running *running, const struct nj_run_result *result)
 {
     char name[SHOWN_MAX], at[32] = "";
     nj_text_printable(name, sizeof name, running->file);
@@ -117,6 +117,8 @@ static void print_text(const struct running *running, const struct nj_run_result
         printf("  branches  %s\n", result->branch_results);
     if (result->found && result->detection != NULL)
         printf("  result    %s\n", result->detection);
+    if (ferror(stdout))
+        running->world->interrupted = true;
 }
 
 // Called from: loop thread.
@@ -178,7 +180,7 @@ static void close_video(struct running *running)
 // The next frame in running->frame; NULL: there is none any more.
 static void take_frame(struct running *running)
 {
-    while (running->frame == NULL) {
+    while (running->frame == NULL && !running->world->interrupted) {
         struct nj_error err = {0};
         int rc = 0;
         if (running->video != NULL && running->time_index < running->time_count) {
@@ -266,6 +268,8 @@ int nj_cli_mpta_run(const struct nj_cli_mpta *mpta, int argc, char **argv, struc
         rc = nj_picture_decoder_create(&running.decoder);
     if (rc == 0) {
         run_all(&running);
+        if (world.interrupted)
+            rc = nj_error_set(err, NJ_E_CANCELLED, "interrupted");
         say_actions(&world, mpta->keep);
     } else if (err->code == 0) {
         nj_error_set(err, rc, "out of memory");

@@ -4,6 +4,7 @@
 
 #include "util/file.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,6 +125,29 @@ static int start_actions(struct nj_cli_world *world, const struct nj_cli_mpta *m
     return rc == 0 ? nj_executor_create(&executor, &world->executor, err) : rc;
 }
 
+// Called from: loop thread.
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct nj_cli_world *world = handle->data;
+    (void)number;
+    world->interrupted = true;
+}
+
+// The folders of the command would stay behind if a signal ended it.
+static void watch_signals(struct nj_cli_world *world)
+{
+    static const int numbers[NJ_CLI_WORLD_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < NJ_CLI_WORLD_SIGNALS; i++) {
+        uv_signal_t *handle = &world->signals[i];
+        if (uv_signal_init(nj_loop_uv(world->loop), handle) != 0)
+            return;
+        world->signal_count++;
+        handle->data = world;
+        uv_signal_start(handle, on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)handle);
+    }
+}
+
 int nj_cli_world_start(struct nj_cli_world *world, const struct nj_cli_mpta *mpta,
                        const char *archive, struct nj_error *err)
 {
@@ -131,6 +155,8 @@ int nj_cli_world_start(struct nj_cli_world *world, const struct nj_cli_mpta *mpt
     int rc = nj_log_create(&log, nj_clock_real(), &world->log, err);
     if (rc == 0)
         rc = nj_loop_create(nj_clock_real(), &world->loop, err);
+    if (rc == 0)
+        watch_signals(world);
     if (rc == 0)
         rc = load(world, mpta, archive, err);
     if (rc == 0)
@@ -153,6 +179,8 @@ void nj_cli_world_stop(struct nj_cli_world *world)
 
 void nj_cli_world_finish(struct nj_cli_world *world)
 {
+    for (size_t i = 0; i < world->signal_count; i++)
+        uv_close((uv_handle_t *)&world->signals[i], NULL);
     nj_executor_destroy(world->executor);
     nj_action_runner_destroy(world->actions);
     nj_scheduler_destroy(world->scheduler);

@@ -7,6 +7,10 @@
 #include "cli/cli_mpta.h"
 #include "pipeline/executor.h"
 
+#include <uv.h>
+
+enum { NJ_CLI_WORLD_SIGNALS = 3 };
+
 struct nj_cli_world {
     struct nj_cli_folder folder; // of the embedded store, unless it is kept
     struct nj_log *log;
@@ -25,9 +29,13 @@ struct nj_cli_world {
     struct nj_redis_options redis;
     struct nj_foreign_options foreign;
     struct nj_action_stats stats; // at the end
+    uv_signal_t signals[NJ_CLI_WORLD_SIGNALS];
+    size_t signal_count; // that are watched
+    bool interrupted;    // whoever runs the loop ends soon then
 };
 
-// `world` is zeroed; finish in every case. On the thread that runs the loop later.
+// `world` is zeroed and stays where it is; finish in every case. On the thread that runs the loop
+// later. From then on SIGINT, SIGTERM and SIGHUP set `interrupted`.
 int nj_cli_world_start(struct nj_cli_world *world, const struct nj_cli_mpta *mpta,
                        const char *archive, struct nj_error *err);
 // Lets actions under way end, then ends the loop. Loop thread.

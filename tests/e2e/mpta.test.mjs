@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // nightjar mpta as a person calls it: words, exit codes, what is printed, what is left behind.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { program as named } from './daemon.mjs';
+import { program as named, until } from './daemon.mjs';
 
 const source = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const program = path.resolve(named);
+const picture = path.join(source, 'tests', 'fuzz', 'seeds', 'frames_picture', '420_exif.jpg');
 const manifest = {
   name: 'a',
   weights: 'a.onnx',
@@ -92,7 +94,6 @@ test('an archive runs on pictures, and its actions stay in a folder', async () =
     ],
   });
   await mpta('pack', 'in');
-  const picture = path.join(source, 'tests', 'fuzz', 'seeds', 'frames_picture', '420_exif.jpg');
   const script = JSON.stringify([[{ class: 'car', confidence: 0.9, bbox: { x: 1, y: 1, width: 9, height: 9 } }]]);
   const sets = ['--set', 'detect.engine=null', '--set', `detect.null_script=${script}`];
   const { code, stdout, stderr } = await mpta('run', 'in.mpta', picture, '--json', '--keep', 'kept', ...sets);
@@ -105,6 +106,36 @@ test('an archive runs on pictures, and its actions stay in a folder', async () =
   assert.match(stderr, /actions: 1 done, 1 skipped, 0 failed; kept in kept/);
   assert.equal(readdirSync(path.join(folder, 'kept', 'pictures', 'saved')).length, 1);
   assert.ok(existsSync(path.join(folder, 'kept', 'nightjar.db')));
+});
+
+// A run that would take long, and how it ends.
+async function interrupted(interrupt) {
+  put({ modelId: 'cars', modelFile: 'a.onnx' });
+  await mpta('pack', 'in');
+  const words = ['mpta', 'run', 'in.mpta', ...Array(5000).fill(picture), '--set', 'detect.engine=null'];
+  const env = { ...process.env, TMPDIR: path.join(folder, 'tmp') };
+  const child = spawn(program, words, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr.setEncoding('utf8').on('data', (text) => (child.said = (child.said ?? '') + text));
+  await interrupt(child);
+  const [code, signal] = await once(child, 'close');
+  assert.deepEqual(readdirSync(env.TMPDIR), []); // nothing is left behind
+  return { code, signal, said: child.said };
+}
+
+test('a run that is interrupted ends soon and leaves nothing behind', async () => {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    const end = await interrupted(async (child) => {
+      child.stdout.resume();
+      await until('the folders of the run', () => readdirSync(path.join(folder, 'tmp')).length === 2);
+      child.kill(name);
+    });
+    assert.deepEqual(end, { code: 1, signal: null, said: 'nightjar mpta run: interrupted\n' }, name);
+  }
+});
+
+test('a run whose reader goes away ends and leaves nothing behind', async () => {
+  const end = await interrupted((child) => child.stdout.destroy());
+  assert.deepEqual(end, { code: 1, signal: null, said: 'nightjar mpta run: interrupted\n' });
 });
 
 test('wrong words are told from failures by their code', async () => {
