@@ -172,12 +172,17 @@ static bool is_listed(const struct nj_address_rules *rules, const char *host,
     return false;
 }
 
+bool nj_address_is_trusted(const struct nj_address_rules *rules)
+{
+    return rules != NULL && rules->trusted;
+}
+
 bool nj_address_allowed_at(const struct nj_address_rules *rules, const char *host,
                            const struct sockaddr *address)
 {
     struct plain plain = plain_of(address);
     enum kind kind = kind_of(&plain);
-    if (rules && rules->trusted)
+    if (nj_address_is_trusted(rules))
         return true;
     if (kind == KIND_NEVER)
         return false;

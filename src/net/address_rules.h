@@ -25,6 +25,8 @@ struct nj_address_rules {
 
 // Of addresses that the operator's own settings name.
 extern const struct nj_address_rules nj_address_trusted;
+// Whether these rules judge nothing. Without rules (NULL) what is never allowed is still refused.
+bool nj_address_is_trusted(const struct nj_address_rules *rules);
 
 // A copy that outlives the settings it came from; finish frees what it holds. NJ_E_NOMEM.
 int nj_address_rules_copy(const struct nj_address_rules *rules, struct nj_address_rules *out);

@@ -89,7 +89,7 @@ static int check_url(struct nj_foreign *foreign, const char *url, struct nj_erro
     const bool fits = nj_text_copy(foreign->host, sizeof foreign->host, host);
     PQconninfoFree(options);
     // Only what is judged has to be known as a whole.
-    return fits || (foreign->config.rules != NULL && foreign->config.rules->trusted)
+    return fits || nj_address_is_trusted(foreign->config.rules)
                ? 0
                : nj_error_set(err, NJ_E_INVALID, "PostgreSQL URL: its host is too long");
 }

@@ -134,7 +134,7 @@ static int find_address(const struct nj_foreign_link *link, char out[NJ_ADDRESS_
     struct nj_addresses found;
     struct nj_error why;
     out[0] = '\0';
-    if (link->rules != NULL && link->rules->trusted)
+    if (nj_address_is_trusted(link->rules))
         return 0;
     int rc = nj_resolve(link->resolver, &request, &found, &why);
     if (rc == 0)

@@ -38,6 +38,16 @@ static void make_address(const char *text, struct sockaddr_storage *out)
         fail_msg("%s is no address", text);
 }
 
+static void only_rules_that_say_so_are_trusted(void **state)
+{
+    const struct nj_address_rules all = {
+        .loopback = true, .private_networks = true, .public_networks = true};
+    (void)state;
+    assert_true(nj_address_is_trusted(&nj_address_trusted));
+    assert_false(nj_address_is_trusted(&all));
+    assert_false(nj_address_is_trusted(NULL));
+}
+
 // Networks by the registries (RFC 6890 and those it names).
 static void addresses_are_of_their_networks(void **state)
 {
@@ -197,6 +207,7 @@ static void urls_are_judged_by_where_they_lead(void **state)
 int address_rules_test(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_rules_that_say_so_are_trusted),
         cmocka_unit_test(addresses_are_of_their_networks),
         cmocka_unit_test(listed_networks_and_names_are_allowed_besides),
         cmocka_unit_test(urls_are_judged_by_where_they_lead),
