@@ -5,6 +5,7 @@
 
 #include "jobs/schedule.h"
 #include "loop/thread.h"
+#include "util/text.h"
 
 #include <stdlib.h>
 
@@ -86,6 +87,17 @@ static void handle_due(struct nj_schedule *schedule)
     begin(NJ_CONTAINER_OF(schedule, struct nj_cleanup, schedule), false);
 }
 
+static void handle_leap(struct nj_schedule *schedule, nj_us ahead_us)
+{
+    const struct nj_cleanup *cleanup = NJ_CONTAINER_OF(schedule, struct nj_cleanup, schedule);
+    char due[NJ_ISO_TIME_SIZE];
+    nj_time_format_iso(schedule->due_us, due);
+    nj_log_at(cleanup->config.log, NJ_LOG_WARNING,
+              "The clock went ahead by more than a day at once; if it is wrong, set it before the "
+              "next cleanup deletes what seems old",
+              NJ_INT("ahead_s", ahead_us / NJ_US_PER_S), NJ_TEXT("cleanup", due));
+}
+
 int nj_cleanup_create(const struct nj_cleanup_config *config, struct nj_cleanup **out,
                       struct nj_error *err)
 {
@@ -95,6 +107,7 @@ int nj_cleanup_create(const struct nj_cleanup_config *config, struct nj_cleanup 
     cleanup->config = *config;
     nj_cancel_init(&cleanup->cancel, NULL);
     nj_schedule_init(&cleanup->schedule, config->loop, handle_due);
+    cleanup->schedule.leapt = handle_leap;
     int rc = nj_schedule_parse_time(config->options->cleanup_time, &cleanup->hour, &cleanup->minute,
                                     err);
     if (rc == 0)

@@ -8,8 +8,12 @@
 
 // The wall clock may be set while a timer waits, so a daily schedule looks at it this often.
 static const nj_us look_us = 60LL * NJ_US_PER_S;
-// A day has at most 25 hours; farther away than this is a clock that was set back.
-static const nj_us farthest_us = 26LL * 3600 * NJ_US_PER_S;
+// A clock that goes further ahead than this at once may be wrong: what a schedule does at such a
+// time can destroy much, and it is believed only after it has stood for as long.
+static const nj_us leap_us = 24LL * 3600 * NJ_US_PER_S;
+// After a leap the next run is up to two days away, which have at most 49 hours; farther away than
+// this is a clock that was set back.
+static const nj_us farthest_us = 50LL * 3600 * NJ_US_PER_S;
 
 static nj_us now_us(const struct nj_schedule *schedule)
 {
@@ -20,6 +24,15 @@ static void find_due(struct nj_schedule *schedule, nj_us after_us)
 {
     schedule->due_us =
         nj_timezone_next_daily(schedule->zone, after_us, schedule->hour, schedule->minute);
+}
+
+// How far the wall clock went ahead of the time that passed since the last look.
+static nj_us look(struct nj_schedule *schedule, nj_us now)
+{
+    const nj_us offset_us = now - nj_mono_us(nj_loop_clock(schedule->loop));
+    const nj_us ahead_us = offset_us - schedule->offset_us;
+    schedule->offset_us = offset_us;
+    return ahead_us;
 }
 
 static int arm(struct nj_schedule *schedule)
@@ -34,11 +47,17 @@ static void handle_timer(struct nj_timer *timer)
 {
     struct nj_schedule *schedule = NJ_CONTAINER_OF(timer, struct nj_schedule, timer);
     nj_us now = now_us(schedule);
-    bool due = now >= schedule->due_us;
-    if (due || schedule->due_us - now > farthest_us)
+    const nj_us ahead_us = look(schedule, now);
+    const bool leapt = ahead_us > leap_us;
+    bool due = now >= schedule->due_us && !leapt;
+    if (leapt)
+        find_due(schedule, now + leap_us);
+    else if (due || schedule->due_us - now > farthest_us)
         find_due(schedule, now);
     // The heap has had this timer: starting it again needs no memory.
     (void)arm(schedule);
+    if (leapt && schedule->leapt)
+        schedule->leapt(schedule, ahead_us);
     if (due)
         schedule->fn(schedule);
 }
@@ -58,7 +77,9 @@ int nj_schedule_start_daily(struct nj_schedule *schedule, const struct nj_timezo
     schedule->zone = zone;
     schedule->hour = hour;
     schedule->minute = minute;
-    find_due(schedule, now_us(schedule));
+    const nj_us now = now_us(schedule);
+    (void)look(schedule, now);
+    find_due(schedule, now);
     return arm(schedule);
 }
 

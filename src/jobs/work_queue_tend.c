@@ -14,15 +14,16 @@ static nj_us lease_us(const struct nj_work_queue *queue)
     return queue->config.options.lease_us;
 }
 
-// Also those whose lease has run out already, before the claim: a jump of the wall clock must not
-// make us claim what we hold.
+// Also those whose lease has run out already or ends too late, before the claim: a jump of the wall
+// clock must not make us claim what we hold.
 static int extend_leases(struct nj_work_queue *queue, struct nj_db *db, struct nj_error *err)
 {
     struct nj_work_tend *tend = &queue->tend;
     for (size_t i = 0; i < tend->lease_count; i++) {
         struct nj_work_lease *lease = &tend->leases[i];
+        const nj_us left_us = lease->until_us - nj_db_now_us(db);
         lease->lost = false;
-        if (!tend->extend && lease->until_us > nj_db_now_us(db))
+        if (!tend->extend && left_us > 0 && left_us <= lease_us(queue))
             continue;
         int rc = nj_work_extend(db, lease->id, lease->fence, lease_us(queue), err);
         if (rc == NJ_E_CONFLICT)
@@ -33,6 +34,14 @@ static int extend_leases(struct nj_work_queue *queue, struct nj_db *db, struct n
             lease->until_us = nj_db_now_us(db) + lease_us(queue);
     }
     return 0;
+}
+
+// After a clock that was set back, retries and the leases of a program that died would wait until
+// it comes to their time again.
+static int pull_in(const struct nj_work_queue *queue, struct nj_db *db, struct nj_error *err)
+{
+    const nj_us farthest_us = lease_us(queue) + 2 * queue->config.options.retry_cap_us;
+    return nj_work_pull_in(db, queue->config.name, farthest_us, err);
 }
 
 static int recount(struct nj_work_queue *queue, struct nj_db *db, struct nj_error *err)
@@ -71,6 +80,8 @@ static int apply_tend(struct nj_store_op *op, struct nj_db *db, struct nj_error 
     tend->next_due_us = 0;
     tend->now_us = nj_db_now_us(db);
     int rc = extend_leases(queue, db, err);
+    if (rc == 0 && tend->recount)
+        rc = pull_in(queue, db, err);
     const struct nj_work_wish wish = {
         .queue = queue->config.name,
         .lease_us = lease_us(queue),

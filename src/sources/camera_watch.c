@@ -79,6 +79,12 @@ static int look_at(struct nj_camera_watch *watch, struct nj_db *db, struct nj_ca
         return 0;
     if (nj_db_now_us(db) - camera->last_seen_us > watch->config.offline_after_us)
         return go_offline(watch, db, camera, err);
+    // Seen in the future: the clock was set back. Its silence counts from now on.
+    if (camera->last_seen_us > nj_db_now_us(db)) {
+        const int rc = nj_cameras_touch(db, camera->id, nj_db_now_us(db), err);
+        if (rc != 0)
+            return rc;
+    }
     if (!nj_strmap_get(watch->offline, camera->id))
         return 0;
     int rc = nj_message_camera_status(&watch->outbox, camera, "offline", nj_db_now_us(db));

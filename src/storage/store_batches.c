@@ -86,12 +86,14 @@ int nj_batches_fast_path_since(struct nj_db *db, const char *camera_id, nj_us si
     int64_t found = 0;
     int rc = nj_sql_begin(&sql, db,
                           "SELECT EXISTS (SELECT 1 FROM batches WHERE camera_id = ?1"
-                          " AND close_reason = 'fast_path' AND created_us >= ?2)",
+                          " AND close_reason = 'fast_path'"
+                          " AND created_us BETWEEN ?2 AND ?3)",
                           err);
     if (rc != 0)
         return rc;
     nj_sql_put_text(&sql, camera_id);
     nj_sql_put_int(&sql, since_us);
+    nj_sql_put_int(&sql, nj_db_now_us(db));
     rc = nj_sql_run_int(&sql, &found, err);
     if (rc == 0)
         *out = found != 0;

@@ -26,7 +26,7 @@ int nj_batches_get(struct nj_db *db, const char *id, struct nj_batch_row *out,
                    struct nj_error *err);
 int nj_batches_open_of(struct nj_db *db, const char *camera_id, struct nj_batch_row *out,
                        struct nj_error *err); // NJ_E_NOT_FOUND: none open
-// Whether the camera took the fast path at or after `since_us` (wall of the store).
+// Whether the camera took the fast path from `since_us` (wall of the store) until now.
 int nj_batches_fast_path_since(struct nj_db *db, const char *camera_id, nj_us since_us, bool *out,
                                struct nj_error *err);
 struct nj_batch_growth {

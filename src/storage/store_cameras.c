@@ -56,13 +56,14 @@ int nj_cameras_touch(struct nj_db *db, const char *id, nj_us seen_us, struct nj_
     struct nj_sql sql;
     int rc = nj_sql_begin(&sql, db,
                           "UPDATE cameras SET status = 'online', reason = '', last_seen_us ="
-                          " CASE WHEN last_seen_us < ?1 THEN ?1 ELSE last_seen_us END"
+                          " CASE WHEN last_seen_us BETWEEN ?1 AND ?3 THEN last_seen_us ELSE ?1 END"
                           " WHERE id = ?2",
                           err);
     if (rc != 0)
         return rc;
     nj_sql_put_int(&sql, seen_us);
     nj_sql_put_text(&sql, id);
+    nj_sql_put_int(&sql, nj_db_now_us(db));
     return run_one(&sql, id, err);
 }
 

@@ -22,7 +22,8 @@ struct nj_camera_identity {
 // Makes the camera when it is not there; keeps an existing one. *out_created may be NULL.
 int nj_cameras_ensure(struct nj_db *db, const struct nj_camera_identity *identity,
                       bool *out_created, struct nj_error *err);
-// Remembers that it was seen: last_seen moves forward only, status becomes online. NJ_E_NOT_FOUND.
+// Remembers that it was seen: last_seen moves forward only (unless it lies in the future, because
+// the clock was set back), status becomes online. NJ_E_NOT_FOUND.
 int nj_cameras_touch(struct nj_db *db, const char *id, nj_us seen_us, struct nj_error *err);
 // NJ_E_NOT_FOUND; NJ_E_INVALID for another status than the four.
 int nj_cameras_set_status(struct nj_db *db, const char *id, const char *status, const char *reason,

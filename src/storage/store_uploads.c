@@ -14,7 +14,7 @@ int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], 
                           "INSERT INTO dedupe (sha256, path, expires_us) VALUES (?1, ?2, ?3)"
                           " ON CONFLICT (sha256) DO UPDATE SET path = excluded.path,"
                           " expires_us = excluded.expires_us, copy = NULL"
-                          " WHERE dedupe.expires_us <= ?4",
+                          " WHERE dedupe.expires_us NOT BETWEEN ?4 + 1 AND ?3",
                           err);
     if (rc != 0)
         return rc;

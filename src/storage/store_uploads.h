@@ -6,7 +6,8 @@
 #include "storage/store_detections.h"
 #include "util/digest.h"
 
-// Marks the content as seen until now + ttl. NJ_E_EXISTS while an older mark lives.
+// Marks the content as seen until now + ttl. NJ_E_EXISTS while an older mark lives, whose end is
+// at most ttl away: one that ends later is of a clock that was set back.
 int nj_dedupe_mark(struct nj_db *db, const char sha256_hex[NJ_SHA256_HEX_SIZE], const char *path,
                    nj_us ttl_us, struct nj_error *err);
 // Notes another file with a content that is marked, as the payload of its job; the newest is kept.

@@ -305,3 +305,19 @@ int nj_work_next_due(struct nj_db *db, const char *queue, nj_us *out, struct nj_
     nj_sql_put_text(&sql, queue);
     return nj_sql_run_int(&sql, out, err);
 }
+
+int nj_work_pull_in(struct nj_db *db, const char *queue, nj_us farthest_us, struct nj_error *err)
+{
+    struct nj_sql sql;
+    int rc = nj_sql_begin(&sql, db,
+                          "UPDATE work_items SET due_us = ?1,"
+                          " not_before_us = MIN(not_before_us, ?1)"
+                          " WHERE queue = ?2 AND due_us > ?3",
+                          err);
+    if (rc != 0)
+        return rc;
+    nj_sql_put_int(&sql, nj_db_now_us(db));
+    nj_sql_put_text(&sql, queue);
+    nj_sql_put_int(&sql, nj_db_now_us(db) + farthest_us);
+    return nj_sql_run(&sql, NULL, err);
+}

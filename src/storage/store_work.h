@@ -65,6 +65,9 @@ int nj_work_counts(struct nj_db *db, const char *queue, struct nj_work_tally *ou
                    struct nj_error *err);
 // When the next waiting or leased item becomes due (wall); 0: none.
 int nj_work_next_due(struct nj_db *db, const char *queue, nj_us *out, struct nj_error *err);
+// What would be due only after `farthest_us` from now, as after a clock that was set back, is due
+// now.
+int nj_work_pull_in(struct nj_db *db, const char *queue, nj_us farthest_us, struct nj_error *err);
 
 struct nj_work_order {
     const char *queue;

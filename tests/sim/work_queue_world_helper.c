@@ -344,12 +344,13 @@ void nj_world_pass(struct nj_world *world)
     pass(world, (nj_us)below(world, (uint64_t)most[below(world, NJ_COUNT_OF(most))]));
 }
 
-// Forward by up to two days, or back by up to a minute.
+// By up to two days, or back by up to a minute.
 void nj_world_jump(struct nj_world *world)
 {
-    nj_us most = below(world, 2) ? 2LL * 86400 * NJ_US_PER_S : 60LL * NJ_US_PER_S;
-    nj_us by = (nj_us)below(world, (uint64_t)most);
-    nj_fake_clock_jump_wall(&world->clock, most > 60LL * NJ_US_PER_S ? by : -by);
+    const uint64_t kind = below(world, 4);
+    const nj_us most = kind > 0 ? 2LL * 86400 * NJ_US_PER_S : 60LL * NJ_US_PER_S;
+    const nj_us by = (nj_us)below(world, (uint64_t)most);
+    nj_fake_clock_jump_wall(&world->clock, kind > 1 ? by : -by);
     world->jumps++;
 }
 

@@ -147,6 +147,20 @@ static void a_busy_live_camera_rings_once_in_the_pause(void **state)
         batch_sql(bench, "SELECT count(*) FROM batches WHERE close_reason = 'fast_path'"), "4");
 }
 
+static void a_clock_that_was_set_back_prolongs_no_pause(void **state)
+{
+    struct batch_bench *bench = *state;
+    struct nj_batch_options options = bench->options;
+    options.fast_path_pause_us = 60LL * NJ_US_PER_S;
+    nj_batcher_set_options(bench->batcher, &options);
+    bench->live = true;
+    batch_deliver(bench, &(struct seen){"yard", "person", 0.95, 0}, 1);
+    nj_fake_clock_jump_wall(&bench->clock, -5LL * 3600 * NJ_US_PER_S);
+    batch_deliver(bench, &(struct seen){"yard", "person", 0.95, 1}, 1);
+    assert_string_equal(
+        batch_sql(bench, "SELECT count(*) FROM batches WHERE close_reason = 'fast_path'"), "2");
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, batch_setup, batch_teardown)
 
 int fast_path_test(void)
@@ -159,6 +173,7 @@ int fast_path_test(void)
         CASE(fast_path_work_overtakes_closed_batches),
         CASE(an_open_batch_is_left_alone),
         CASE(a_busy_live_camera_rings_once_in_the_pause),
+        CASE(a_clock_that_was_set_back_prolongs_no_pause),
     };
     return cmocka_run_group_tests_name("fast path", tests, NULL, NULL);
 }

@@ -23,7 +23,8 @@ struct fixture {
     struct nj_loop *loop;
     struct nj_timezone *zone;
     struct nj_schedule schedule;
-    int runs;
+    int runs, leaps;
+    nj_us ahead_us; // of the last leap
     char at[RUNS_MAX][NJ_ISO_TIME_SIZE];
 };
 
@@ -33,6 +34,13 @@ static void handle_run(struct nj_schedule *schedule)
     if (f->runs < RUNS_MAX)
         nj_time_format_iso(nj_wall_us(&f->clock.clock), f->at[f->runs]);
     f->runs++;
+}
+
+static void handle_leap(struct nj_schedule *schedule, nj_us ahead_us)
+{
+    struct fixture *f = NJ_CONTAINER_OF(schedule, struct fixture, schedule);
+    f->leaps++;
+    f->ahead_us = ahead_us;
 }
 
 static struct fixture *begin(const char *zone, const char *now)
@@ -45,6 +53,7 @@ static struct fixture *begin(const char *zone, const char *now)
     assert_int_equal(nj_loop_create(&f->clock.clock, &f->loop, NULL), 0);
     assert_int_equal(nj_timezone_create(zone, &f->zone, NULL), 0);
     nj_schedule_init(&f->schedule, f->loop, handle_run);
+    f->schedule.leapt = handle_leap;
     return f;
 }
 
@@ -124,16 +133,51 @@ static void daily_runs_once_a_day_at_its_local_time(void **state)
     }
 }
 
-static void a_clock_set_forward_runs_the_skipped_day_once(void **state)
+static void a_clock_set_forward_runs_the_skipped_time_once(void **state)
+{
+    (void)state;
+    struct fixture *f = begin("UTC", "2026-01-24T02:00:00Z");
+    nj_schedule_start_daily(&f->schedule, f->zone, 3, 0);
+    nj_fake_clock_jump_wall(&f->clock, 23LL * HOUR * NJ_US_PER_S);
+    pass(f, 60);
+    assert_int_equal(f->runs, 1);
+    assert_int_equal(f->leaps, 0);
+    pass(f, 2LL * HOUR);
+    assert_int_equal(f->runs, 2);
+    end(f);
+}
+
+static void a_clock_that_leaps_ahead_is_believed_after_a_day_not_before(void **state)
 {
     (void)state;
     struct fixture *f = begin("UTC", "2026-01-24T12:00:00Z");
     nj_schedule_start_daily(&f->schedule, f->zone, 3, 0);
     nj_fake_clock_jump_wall(&f->clock, 30LL * DAY * NJ_US_PER_S);
     pass(f, 60);
-    assert_int_equal(f->runs, 1);
+    assert_int_equal(f->leaps, 1);
+    assert_true(f->ahead_us == 30LL * DAY * NJ_US_PER_S);
+    pass(f, 1LL * DAY);
+    assert_int_equal(f->runs, 0);
     pass(f, 16LL * HOUR);
+    assert_int_equal(f->runs, 1);
+    assert_string_equal(f->at[0], "2026-02-25T03:00:00.000000Z");
+    pass(f, 1LL * DAY);
     assert_int_equal(f->runs, 2);
+    assert_int_equal(f->leaps, 1);
+    end(f);
+}
+
+static void a_leap_that_is_set_right_again_leaves_the_daily_run_alone(void **state)
+{
+    (void)state;
+    struct fixture *f = begin("UTC", "2026-01-24T12:00:00Z");
+    nj_schedule_start_daily(&f->schedule, f->zone, 3, 0);
+    nj_fake_clock_jump_wall(&f->clock, 4000LL * DAY * NJ_US_PER_S);
+    pass(f, 1LL * HOUR);
+    nj_fake_clock_jump_wall(&f->clock, -4000LL * DAY * NJ_US_PER_S);
+    pass(f, 15LL * HOUR);
+    assert_int_equal(f->runs, 1);
+    assert_string_equal(f->at[0], "2026-01-25T03:00:00.000000Z");
     end(f);
 }
 
@@ -210,7 +254,9 @@ int schedule_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(daily_runs_once_a_day_at_its_local_time),
-        cmocka_unit_test(a_clock_set_forward_runs_the_skipped_day_once),
+        cmocka_unit_test(a_clock_set_forward_runs_the_skipped_time_once),
+        cmocka_unit_test(a_clock_that_leaps_ahead_is_believed_after_a_day_not_before),
+        cmocka_unit_test(a_leap_that_is_set_right_again_leaves_the_daily_run_alone),
         cmocka_unit_test(a_clock_set_back_neither_repeats_a_day_nor_waits_for_weeks),
         cmocka_unit_test(a_stopped_schedule_runs_no_more),
         cmocka_unit_test(senseless_schedules_are_refused),

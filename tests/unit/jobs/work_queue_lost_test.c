@@ -95,6 +95,44 @@ static void neighbours_of_an_item_that_ends_its_consumer_are_done(void **state)
     assert_int_equal(nj_jobs_bench_tally(bench).waiting, 0);
 }
 
+static void a_clock_that_was_set_back_keeps_no_lease_of_the_dead(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_work_queue_destroy(bench->queue);
+    bench->held_count = 0;
+    nj_fake_clock_jump_wall(&bench->clock, -5LL * 3600 * NJ_US_PER_S);
+    bench->queue = nj_jobs_bench_other(bench);
+    nj_jobs_bench_start(bench, 1);
+    assert_int_equal(bench->held_count, 0);
+    nj_jobs_bench_pass(bench, 31LL * NJ_US_PER_S);
+    assert_int_equal(bench->held_count, 1);
+}
+
+static void a_clock_that_was_set_back_keeps_no_retry_waiting(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 1);
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_jobs_bench_fail(bench, nj_jobs_bench_take(bench), false);
+    nj_fake_clock_jump_wall(&bench->clock, -5LL * 3600 * NJ_US_PER_S);
+    nj_jobs_bench_pass(bench, 31LL * NJ_US_PER_S);
+    assert_int_equal(bench->held_count, 1);
+}
+
+static void a_clock_that_was_set_back_does_not_claim_what_we_hold(void **state)
+{
+    struct nj_jobs_bench *bench = *state;
+    nj_jobs_bench_start(bench, 4);
+    nj_jobs_bench_put_text(bench, "{}");
+    nj_fake_clock_jump_wall(&bench->clock, -5LL * 3600 * NJ_US_PER_S);
+    for (int i = 0; i < 4; i++)
+        nj_jobs_bench_pass(bench, 31LL * NJ_US_PER_S);
+    assert_int_equal(bench->handed, 1);
+    assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
+}
+
 static size_t told(struct nj_jobs_bench *bench)
 {
     struct nj_buf lines;
@@ -175,6 +213,9 @@ int work_queue_lost_test(void)
         TEST(a_dead_consumers_item_comes_back_and_its_result_is_refused),
         TEST(an_item_that_ends_its_consumer_ten_times_is_a_letter),
         TEST(an_item_that_was_claimed_without_memory_comes_again_and_is_no_letter),
+        TEST(a_clock_that_was_set_back_keeps_no_lease_of_the_dead),
+        TEST(a_clock_that_was_set_back_keeps_no_retry_waiting),
+        TEST(a_clock_that_was_set_back_does_not_claim_what_we_hold),
         TEST(neighbours_of_an_item_that_ends_its_consumer_are_done),
         TEST(a_disk_that_is_full_now_and_then_is_told_once_a_minute),
     };

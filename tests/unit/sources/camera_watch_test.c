@@ -133,6 +133,18 @@ static void camera_that_comes_back_is_told_once(void **state)
     assert_non_null(strstr(bench->newest, "\"previous_status\":\"offline\""));
 }
 
+static void a_clock_that_was_set_back_hides_no_silence(void **state)
+{
+    struct bench *bench = *state;
+    see_camera(bench);
+    nj_fake_clock_jump_wall(&bench->clock, -3600LL * NJ_US_PER_S);
+    pass(bench, offline_after_us);
+    assert_int_equal(bench->told, 0);
+    pass(bench, offline_after_us / 5);
+    assert_int_equal(bench->told, 1);
+    assert_non_null(strstr(bench->newest, "\"status\":\"offline\""));
+}
+
 static void stopped_watch_looks_no_more(void **state)
 {
     struct bench *bench = *state;
@@ -148,6 +160,8 @@ int camera_watch_test(void)
         cmocka_unit_test_setup_teardown(camera_goes_offline_after_its_time_and_not_before, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(camera_that_comes_back_is_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_clock_that_was_set_back_hides_no_silence, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(stopped_watch_looks_no_more, setup, teardown),
     };
     return cmocka_run_group_tests_name("camera_watch", tests, NULL, NULL);

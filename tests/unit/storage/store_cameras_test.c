@@ -75,6 +75,19 @@ static void last_seen_moves_forward_only(void **state)
     assert_string_equal(a.row.reason, "");
 }
 
+static void last_seen_in_the_future_is_of_a_clock_that_was_set_back(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "a");
+    struct camera_arg a = {.identity = {"a", "a", "folder"}, .seen_us = nj_test_now(f)};
+    assert_int_equal(nj_test_write(f, touch, &a), 0);
+    nj_fake_clock_jump_wall(&f->clock, -1);
+    a.seen_us = nj_test_now(f);
+    assert_int_equal(nj_test_write(f, touch, &a), 0);
+    assert_int_equal(nj_test_read(f, get, &a), 0);
+    assert_int_equal(a.row.last_seen_us, a.seen_us);
+}
+
 static void status_tells_its_reason(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -131,9 +144,12 @@ int store_cameras_test(void)
 #define CASE(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, nj_store_fixture_setup, nj_store_fixture_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(camera_is_made_once_and_then_kept), CASE(last_seen_moves_forward_only),
-        CASE(status_tells_its_reason),           CASE(unknown_camera_is_not_found),
+        CASE(camera_is_made_once_and_then_kept),
+        CASE(last_seen_moves_forward_only),
+        CASE(status_tells_its_reason),
+        CASE(unknown_camera_is_not_found),
         CASE(list_is_in_order_of_ids),
+        CASE(last_seen_in_the_future_is_of_a_clock_that_was_set_back),
     };
     return cmocka_run_group_tests_name("store_cameras", tests, NULL, NULL);
 }

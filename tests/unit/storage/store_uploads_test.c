@@ -119,6 +119,16 @@ static void content_is_refused_until_its_mark_is_over(void **state)
     assert_int_equal(nj_test_write(f, mark, &a), NJ_E_EXISTS);
 }
 
+static void a_clock_that_was_set_back_prolongs_no_mark(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct upload_arg a = {.sha256 = first};
+    assert_int_equal(nj_test_write(f, mark, &a), 0);
+    nj_fake_clock_jump_wall(&f->clock, -1);
+    assert_int_equal(nj_test_write(f, mark, &a), 0);
+    assert_int_equal(nj_test_write(f, mark, &a), NJ_E_EXISTS);
+}
+
 static void newest_copy_takes_the_place_of_a_vanished_file_once(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -245,6 +255,7 @@ int store_uploads_test(void)
     cmocka_unit_test_setup_teardown(name, nj_store_fixture_setup, nj_store_fixture_teardown)
     const struct CMUnitTest tests[] = {
         CASE(content_is_refused_until_its_mark_is_over),
+        CASE(a_clock_that_was_set_back_prolongs_no_mark),
         CASE(newest_copy_takes_the_place_of_a_vanished_file_once),
         CASE(copy_is_forgotten_with_its_mark),
         CASE(expiry_forgets_only_what_is_over_and_not_more_than_asked),
