@@ -165,7 +165,9 @@ int nj_archive_pack(const struct nj_archive_options *options, const char *folder
                     struct nj_error *err)
 {
     char made[NJ_ARCHIVE_PATH_MAX], top[NJ_ARCHIVE_PART_MAX + 1];
-    int rc = beside(path, made, err);
+    int rc = nj_file_may_replace(path, err);
+    if (rc == 0)
+        rc = beside(path, made, err);
     if (rc != 0)
         return rc;
     top_of(path, top, sizeof top);

@@ -106,6 +106,8 @@ int nj_cli_config_parse(int *argc, char **argv, struct nj_cli_config *out, struc
     out->file = nj_cli_value(argc, argv, "--config");
     if (out->file != NULL && out->file[0] == '\0')
         return nj_error_set(err, NJ_E_INVALID, "--config needs a file");
+    if (out->file != NULL && nj_cli_value(argc, argv, "--config") != NULL)
+        return nj_error_set(err, NJ_E_INVALID, "--config is given twice");
     for (const char *set; (set = nj_cli_value(argc, argv, "--set")) != NULL;) {
         if (strchr(set, '=') == NULL)
             return nj_error_set(

@@ -10,7 +10,7 @@
 enum {
     NJ_EXIT_OK = 0,
     NJ_EXIT_FAILED = 1, // the command did its work and the answer is no
-    NJ_EXIT_USAGE = 2   // the words of the call are wrong
+    NJ_EXIT_USAGE = 2   // the words of the call, or the configuration, are wrong
 };
 
 struct nj_cli_command {

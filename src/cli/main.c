@@ -75,7 +75,7 @@ static bool hold_standard_files(void)
     return true;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (!hold_standard_files())
         return NJ_EXIT_FAILED;
@@ -95,4 +95,14 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return run_command(&commands[i], argc - 1, argv + 1);
     return unknown_command(argv[1]);
+}
+
+// What is still in memory is written here: a full disk must not look like success.
+int main(int argc, char **argv)
+{
+    const int code = run(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fputs("nightjar: the output could not be written; is the disk full?\n", stderr);
+    return code == NJ_EXIT_OK ? NJ_EXIT_FAILED : code;
 }

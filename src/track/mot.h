@@ -30,6 +30,7 @@ struct nj_mot_table {
 int nj_mot_read(const char *path, struct nj_mot_table *out, struct nj_error *err);
 int nj_mot_parse(const char *text, size_t length, struct nj_mot_table *out, struct nj_error *err);
 void nj_mot_free(struct nj_mot_table *table);
+// Over a file or nothing; NJ_E_INVALID where a device, pipe, link or folder stands.
 int nj_mot_write(const char *path, const struct nj_mot_table *table, struct nj_error *err);
 
 // The frame rate in a MOTChallenge seqinfo.ini. NJ_E_NOT_FOUND, NJ_E_INVALID, NJ_E_IO.

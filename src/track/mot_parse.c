@@ -214,6 +214,8 @@ int nj_mot_write(const char *path, const struct nj_mot_table *table, struct nj_e
     if (code < 0)
         nj_error_set(err, code, "%s: %zu rows do not fit", path, table->count);
     else
+        code = nj_file_may_replace(path, err);
+    if (code == 0)
         code = nj_file_write_atomic(path, buf.data != NULL ? buf.data : "", buf.length, err);
     nj_buf_finish(&buf);
     return code;

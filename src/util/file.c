@@ -149,6 +149,14 @@ int nj_file_write_atomic(const char *path, const void *bytes, size_t length, str
     return failure ? nj_error_errno(err, failure, "cannot write %s", path) : 0;
 }
 
+int nj_file_may_replace(const char *path, struct nj_error *err)
+{
+    struct stat status;
+    if (lstat(path, &status) || S_ISREG(status.st_mode))
+        return 0; // what else is wrong with the path, the writing tells
+    return nj_error_set(err, NJ_E_INVALID, "%s is no file, so nothing is written over it", path);
+}
+
 int nj_file_is_temporary(const char *name)
 {
     size_t prefix = sizeof(temporary_prefix) - 1;

@@ -17,6 +17,10 @@ int nj_file_read(const char *path, size_t limit, char **out, size_t *out_length,
 // the new content is there, and no temporary file that nj_file_is_temporary does not know.
 int nj_file_write_atomic(const char *path, const void *bytes, size_t length, struct nj_error *err);
 
+// Whether a file may be renamed over `path`: there is a file, or nothing. A device, pipe or link
+// that somebody named as output would be lost: NJ_E_INVALID.
+int nj_file_may_replace(const char *path, struct nj_error *err);
+
 // True for the names nj_file_write_atomic gives to its temporary files.
 int nj_file_is_temporary(const char *name);
 

@@ -29,6 +29,7 @@ static int open_file(struct nj_log_sink *sink)
     if (fd < 0)
         return errno;
     bool known = fstat(fd, &status) == 0;
+    sink->is_file = known && S_ISREG(status.st_mode);
     sink->fd = fd;
     sink->written = known ? status.st_size : 0;
     sink->device = known ? status.st_dev : 0;
@@ -45,6 +46,17 @@ static void close_file(struct nj_log_sink *sink)
     sink->torn = false;
 }
 
+// Rotation renames: behind a link (/dev/stdout is one) it is the file that it leads to. Without
+// memory the link stays the path.
+static void follow_link(struct nj_log_sink *sink)
+{
+    char *real = sink->is_file ? realpath(sink->path, NULL) : NULL;
+    if (real) {
+        free(sink->path);
+        sink->path = real;
+    }
+}
+
 int nj_log_sink_init(struct nj_log_sink *sink, const char *path, const struct nj_clock *clock,
                      struct nj_error *err)
 {
@@ -55,8 +67,10 @@ int nj_log_sink_init(struct nj_log_sink *sink, const char *path, const struct nj
     if (!sink->path)
         return nj_error_set(err, NJ_E_NOMEM, "no memory for a log");
     int failure = open_file(sink);
-    if (!failure)
+    if (!failure) {
+        follow_link(sink);
         return 0;
+    }
     free(sink->path);
     sink->path = NULL;
     return nj_error_errno(err, failure, "cannot open log file %s", path);
@@ -162,7 +176,7 @@ static bool file_ready(struct nj_log_sink *sink, size_t length)
         if (failure)
             report_lost(sink, failure);
     }
-    if (sink->fd >= 0 && sink->max_bytes > 0 && sink->written > 0 &&
+    if (sink->fd >= 0 && sink->is_file && sink->max_bytes > 0 && sink->written > 0 &&
         sink->written + (int64_t)length > sink->max_bytes)
         rotate(sink);
     return sink->fd >= 0;

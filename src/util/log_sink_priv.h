@@ -16,7 +16,8 @@ struct nj_log_sink {
     char *path; // NULL: standard error
     int64_t max_bytes;
     int backup_count;
-    int fd; // -1: the file is lost
+    int fd;       // -1: the file is lost
+    bool is_file; // no pipe or device, which are never renamed
     int64_t written;
     bool torn;          // the file ends within a line
     bool reported;      // standard error knows that the file is lost

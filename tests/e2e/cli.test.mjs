@@ -2,7 +2,7 @@
 // The words of the program: what it says to a slip, what check finds, and the log's first line.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -27,6 +27,32 @@ describe("the words of the program", () => {
             const { status, stderr } = call(...words);
             assert.equal(status, 2);
             assert.ok(stderr.includes(says), stderr);
+        }
+    });
+
+    test("wrong words and a wrong configuration end with 2, whatever the command", () => {
+        for (const [words, says] of [
+            [["run", "--set", "http.port=x"], "http.port: expected a whole number"],
+            [["check", "--set", "http.port=x"], "http.port: expected a whole number"],
+            [["run", "--config", "missing.yaml"], "missing.yaml"],
+            [["run", "--config", "a.yaml", "--config", "b.yaml"], "--config is given twice"],
+            [["detect", "--jsno", "a.jpg"], "no option '--jsno'"],
+            [["config", "example", "more"], "example takes no 'more'"],
+            [["config", "show", "more"], "no option 'more'"],
+        ]) {
+            const { status, stderr } = call(...words);
+            assert.ok(stderr.includes(says), `${words.join(" ")}: ${stderr}`);
+            assert.equal(status, 2, words.join(" "));
+        }
+    });
+
+    test("an output that cannot be written is no success", () => {
+        for (const words of [["--version"], ["--help"], ["config", "markdown"]]) {
+            const full = openSync("/dev/full", "w");
+            const { status, stderr } = spawnSync(program, words, { stdio: ["ignore", full, "pipe"], encoding: "utf8" });
+            closeSync(full);
+            assert.equal(status, 1, words.join(" "));
+            assert.match(stderr, /the output could not be written/);
         }
     });
 

@@ -66,6 +66,20 @@ static char *read_file(const struct nj_temp_dir *dir, const char *name, size_t *
     return bytes;
 }
 
+static void a_link_or_device_is_not_replaced(void **state)
+{
+    const struct nj_temp_dir *dir = *state;
+    struct nj_error err = {0};
+    struct stat status;
+    char path[NJ_TEMP_PATH_MAX];
+    make_folder(dir);
+    assert_int_equal(symlink("/dev/null", nj_temp_dir_path(dir, "link.mpta", path)), 0);
+    assert_int_equal(pack(dir, "link.mpta", &err), NJ_E_INVALID);
+    assert_non_null(strstr(err.text, "no file"));
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+}
+
 static void what_is_packed_opens(void **state)
 {
     const struct nj_temp_dir *dir = *state;
@@ -250,6 +264,8 @@ int archive_pack_test(void)
         cmocka_unit_test_setup_teardown(what_is_packed_opens, archives_set_up, archives_tear_down),
         cmocka_unit_test_setup_teardown(equal_files_give_equal_archives_with_a_folder_of_their_name,
                                         archives_set_up, archives_tear_down),
+        cmocka_unit_test_setup_teardown(a_link_or_device_is_not_replaced, archives_set_up,
+                                        archives_tear_down),
         cmocka_unit_test_setup_teardown(what_would_not_open_is_not_made, archives_set_up,
                                         archives_tear_down),
         cmocka_unit_test_setup_teardown(folders_and_links_are_not_packed, archives_set_up,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int mot_parse_test(void);
@@ -91,12 +92,31 @@ static void written_rows_read_back(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void a_link_or_device_is_not_replaced(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/nj_mot_XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/out.txt", folder);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    const struct nj_mot_table table = {NULL, 0, 0};
+    struct nj_error err;
+    struct stat status;
+    assert_int_equal(nj_mot_write(path, &table, &err), NJ_E_INVALID);
+    assert_non_null(strstr(err.text, "no file"));
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int mot_parse_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_sorted_by_frame_and_stable),
         cmocka_unit_test(wrong_lines_are_refused_by_name),
         cmocka_unit_test(written_rows_read_back),
+        cmocka_unit_test(a_link_or_device_is_not_replaced),
     };
     return cmocka_run_group_tests_name("mot files", tests, NULL, NULL);
 }

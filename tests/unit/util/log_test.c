@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int log_test(void);
@@ -125,6 +126,35 @@ static void rotation_keeps_n_files_below_the_bound(void **state)
         free(text);
     }
     assert_int_not_equal(access(nj_temp_dir_path(&f->dir, "log.3", path), F_OK), 0);
+}
+
+static bool is_link(const char *path)
+{
+    struct stat state;
+    return lstat(path, &state) == 0 && S_ISLNK(state.st_mode);
+}
+
+static void rotation_leaves_links_and_devices_where_they_are(void **state)
+{
+    struct fixture *f = *state;
+    char backup[NJ_TEMP_PATH_MAX], real[NJ_TEMP_PATH_MAX];
+    nj_temp_dir_path(&f->dir, "log.1", backup);
+    nj_temp_dir_path(&f->dir, "real", real);
+    const char *const targets[] = {"/dev/null", real};
+    for (size_t i = 0; i < NJ_COUNT_OF(targets); i++) {
+        assert_int_equal(symlink(targets[i], f->path), 0);
+        start(f, (struct nj_log_options){.file_max_bytes = 400, .file_backup_count = 2});
+        for (int line = 0; line < 20; line++)
+            nj_log_at(f->log, NJ_LOG_INFO, "Line", NJ_INT("i", line));
+        assert_true(is_link(f->path));
+        assert_int_not_equal(access(backup, F_OK), 0);
+        nj_log_destroy(f->log);
+        f->log = NULL;
+        assert_int_equal(unlink(f->path), 0);
+    }
+    char *text = content(nj_temp_dir_path(&f->dir, "real.1", backup));
+    assert_in_range(strlen(text), 1, 400);
+    free(text);
 }
 
 static void tail_keeps_the_newest_as_json(void **state)
@@ -262,6 +292,8 @@ int log_test(void)
         cmocka_unit_test_setup_teardown(text_line_shows_no_control_characters, setup, teardown),
         cmocka_unit_test_setup_teardown(level_filters_also_for_children, setup, teardown),
         cmocka_unit_test_setup_teardown(rotation_keeps_n_files_below_the_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(rotation_leaves_links_and_devices_where_they_are, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(tail_keeps_the_newest_as_json, setup, teardown),
         cmocka_unit_test_setup_teardown(line_too_long_is_cut_and_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk_sends_lines_to_standard_error_and_says_so_once,
