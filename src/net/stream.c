@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum { CHUNK_COST_BYTES = 128 }; // the chunk, and what malloc adds to it and to its copy
+
 static void write_next(struct nj_stream *stream);
 
 static void free_chunk(struct nj_stream_chunk *chunk)
@@ -115,6 +117,11 @@ size_t nj_stream_unwritten(const struct nj_stream *stream)
     return stream->queued_bytes - handed_over + stream->tcp.write_queue_size;
 }
 
+size_t nj_stream_held_bytes(const struct nj_stream *stream)
+{
+    return stream->queued_bytes + stream->queued_chunks * CHUNK_COST_BYTES;
+}
+
 long nj_stream_try(struct nj_stream *stream, const uv_buf_t *buffers, unsigned count)
 {
     if (stream->closing)
@@ -130,13 +137,19 @@ long nj_stream_try(struct nj_stream *stream, const uv_buf_t *buffers, unsigned c
     return NJ_E_IO;
 }
 
+static void forget_chunk(struct nj_stream *stream, struct nj_stream_chunk *chunk)
+{
+    stream->queued_bytes -= chunk->length;
+    stream->queued_chunks--;
+    free_chunk(chunk);
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     struct nj_stream *stream = request->data;
     struct nj_stream_chunk *chunk = stream->writing;
     stream->writing = NULL;
-    stream->queued_bytes -= chunk->length;
-    free_chunk(chunk);
+    forget_chunk(stream, chunk);
     if (stream->closing)
         return;
     if (status < 0) {
@@ -176,6 +189,7 @@ int nj_stream_queue(struct nj_stream *stream, const char *bytes, size_t length, 
         .bytes = bytes, .length = length, .owned = owned, .release = release};
     nj_list_append(&stream->chunks, &chunk->node);
     stream->queued_bytes += length;
+    stream->queued_chunks++;
     if (!stream->writing)
         write_next(stream);
     return 0;
@@ -186,8 +200,7 @@ void nj_stream_drop(struct nj_stream *stream)
     struct nj_list *node;
     while ((node = nj_list_pop(&stream->chunks))) {
         struct nj_stream_chunk *chunk = NJ_CONTAINER_OF(node, struct nj_stream_chunk, node);
-        stream->queued_bytes -= chunk->length;
-        free_chunk(chunk);
+        forget_chunk(stream, chunk);
     }
 }
 

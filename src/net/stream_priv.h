@@ -52,7 +52,7 @@ struct nj_stream {
     void *owner;
     struct nj_list chunks;
     struct nj_stream_chunk *writing; // of `chunks`' kind, handed to libuv
-    size_t queued_bytes;
+    size_t queued_bytes, queued_chunks;
     bool closing;
     bool reading;
 };
@@ -80,6 +80,9 @@ void nj_stream_drop(struct nj_stream *stream);
 
 bool nj_stream_idle(const struct nj_stream *stream);        // nothing waits to be written
 size_t nj_stream_unwritten(const struct nj_stream *stream); // bytes the kernel has not taken yet
+
+// What the queue takes of memory: a chunk of two bytes costs more than they.
+size_t nj_stream_held_bytes(const struct nj_stream *stream);
 
 void nj_stream_shutdown(struct nj_stream *stream); // no more output; input goes on
 void nj_stream_close(struct nj_stream *stream);    // at once; harmless when closing

@@ -107,11 +107,22 @@ static void on_control(void *arg, enum nj_websocket_opcode opcode, const char *b
     struct nj_websocket *socket = arg;
     if (socket->state != NJ_WEBSOCKET_OPEN || opcode != NJ_WEBSOCKET_PING)
         return;
-    bool too_slow = socket->stream->queued_bytes + length > socket->max_queued_bytes;
-    if (too_slow && !nj_stream_idle(socket->stream))
-        nj_websocket_close(socket, NJ_WEBSOCKET_POLICY, "pings without reading");
-    else
+    if (nj_stream_idle(socket->stream)) {
         send_frame(socket, NJ_WEBSOCKET_PONG, bytes, length);
+        return;
+    }
+    // As RFC 6455 section 5.5.3 allows, so that pings of a client that does not read cost nothing.
+    socket->pong_waits = true;
+    socket->pong_length = (unsigned char)length;
+    memcpy(socket->pong, bytes, length);
+}
+
+static void send_waiting_pong(struct nj_websocket *socket)
+{
+    if (!socket->pong_waits)
+        return;
+    socket->pong_waits = false;
+    send_frame(socket, NJ_WEBSOCKET_PONG, socket->pong, socket->pong_length);
 }
 
 static void on_close_frame(void *arg, int code)
@@ -148,10 +159,12 @@ static void on_ended(void *owner, bool broken)
 static void on_drained(void *owner)
 {
     struct nj_websocket *socket = owner;
-    if (socket->state == NJ_WEBSOCKET_OPEN)
+    if (socket->state == NJ_WEBSOCKET_OPEN) {
+        send_waiting_pong(socket);
         nj_fanout_flush_socket(socket);
-    else
+    } else {
         end_when_drained(socket);
+    }
 }
 
 static void on_stop(void *owner)
@@ -206,7 +219,7 @@ static int check_room(struct nj_websocket *socket, size_t length)
 {
     if (socket->state != NJ_WEBSOCKET_OPEN || socket->stream->closing)
         return NJ_E_CANCELLED;
-    size_t queued = socket->stream->queued_bytes;
+    size_t queued = nj_stream_held_bytes(socket->stream);
     bool full = length > socket->max_queued_bytes || queued > socket->max_queued_bytes - length;
     if (!full || nj_stream_idle(socket->stream))
         return 0;
@@ -222,7 +235,7 @@ int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t leng
 
 size_t nj_websocket_queued_bytes(const struct nj_websocket *socket)
 {
-    return socket->stream->closing ? 0 : socket->stream->queued_bytes;
+    return socket->stream->closing ? 0 : nj_stream_held_bytes(socket->stream);
 }
 
 struct nj_websocket_message *nj_websocket_message_create(const char *text, size_t length)

@@ -51,7 +51,7 @@ void nj_websocket_close(struct nj_websocket *socket, int code, const char *reaso
 // For a client that holds too much: the same, but messages that wait and are not begun are dropped.
 // One that is closing already ends at once, with all it holds. `closed` is still called, later.
 void nj_websocket_drop(struct nj_websocket *socket, int code, const char *reason);
-// A slow client's, so far; 0 when it ended.
+// What a slow client holds so far, with what each message costs besides; 0 when it ended.
 size_t nj_websocket_queued_bytes(const struct nj_websocket *socket);
 nj_us nj_websocket_last_received_us(const struct nj_websocket *socket); // monotonic
 void *nj_websocket_user(const struct nj_websocket *socket);

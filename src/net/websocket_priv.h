@@ -41,6 +41,9 @@ struct nj_websocket {
     int close_code;
     struct nj_timer timer;
     nj_us received_us;
+    bool pong_waits; // for what is queued; of several pings only the newest is answered
+    unsigned char pong_length;
+    char pong[NJ_WEBSOCKET_CONTROL_MAX_BYTES];
     void *user;
     struct nj_fanout_member member;
 };

@@ -43,12 +43,41 @@ static void count_client(struct nj_realtime_channel *channel, bool joined)
     nj_metric_set(channel->clients_metric, (double)channel->client_count);
 }
 
+static struct nj_realtime_client *find_slowest(const struct nj_realtime *realtime, size_t *out_sum)
+{
+    struct nj_realtime_client *slowest = NULL;
+    size_t most = 0;
+    *out_sum = 0;
+    for (struct nj_list *at = realtime->clients.next; at != &realtime->clients; at = at->next) {
+        struct nj_realtime_client *client = NJ_CONTAINER_OF(at, struct nj_realtime_client, node);
+        const size_t queued = nj_websocket_queued_bytes(client->socket);
+        *out_sum += queued;
+        if (queued > most) {
+            most = queued;
+            slowest = client;
+        }
+    }
+    return slowest;
+}
+
+// Many clients that ask and do not read hold less together than each may alone.
+static void bound_queues(const struct nj_realtime *realtime)
+{
+    struct nj_realtime_client *slowest;
+    size_t sum;
+    // Ends: whoever is closing already holds nothing after the next call.
+    while ((slowest = find_slowest(realtime, &sum)) != NULL && sum > NJ_CLIENTS_QUEUE_BYTES)
+        nj_websocket_drop(slowest->socket, 1008, "too slow");
+}
+
 static void on_message(struct nj_websocket *socket, const char *text, size_t length, void *arg)
 {
-    (void)socket;
     struct nj_realtime_client *client = arg;
-    if (client->realtime != NULL)
-        nj_client_message(client, text, length);
+    if (client->realtime == NULL)
+        return;
+    nj_client_message(client, text, length);
+    if (nj_websocket_queued_bytes(socket) > NJ_CLIENT_FREE_BYTES)
+        bound_queues(client->realtime);
 }
 
 static void on_closed(struct nj_websocket *socket, int code, void *arg)

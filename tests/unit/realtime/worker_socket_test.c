@@ -16,7 +16,7 @@
 
 int worker_socket_test(void);
 
-enum { MESSAGE_LIMIT = 4096, TEXT_SIZE = 256 << 10, MANY = 200, BEATS_MAX = 500, CLOSE_ROOM = 64 };
+enum { MESSAGE_LIMIT = 4096, TEXT_SIZE = 256 << 10, MANY = 200, BEATS_MAX = 500, CLOSE_ROOM = 256 };
 
 struct place {
     struct feeds *feeds;
