@@ -37,7 +37,7 @@ describe("the words of the program", () => {
             [["run", "--config", "missing.yaml"], "missing.yaml"],
             [["run", "--config", "a.yaml", "--config", "b.yaml"], "--config is given twice"],
             [["detect", "--jsno", "a.jpg"], "no option '--jsno'"],
-            [["config", "example", "more"], "example takes no 'more'"],
+            [["config", "example", "more"], "no option 'more'"],
             [["config", "show", "more"], "no option 'more'"],
         ]) {
             const { status, stderr } = call(...words);
