@@ -2,6 +2,8 @@
 // When a work queue rests, which is what a stop of the program waits for.
 #include "jobs/work_queue.h"
 
+#include "loop/thread.h"
+#include "tests/fake/await.h"
 #include "tests/unit/jobs/jobs_helper.h"
 #include "util/mem.h"
 
@@ -9,7 +11,6 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <semaphore.h>
 
 #include <cmocka.h>
 
@@ -143,8 +144,9 @@ static void an_item_that_counts_is_never_taken_for_rest(void **state)
     for (int i = 0; i < 300; i++) {
         struct put put = {.op = {.apply = apply_put, .done = ignore}, .queue = bench->queue};
         assert_int_equal(nj_store_write(bench->store, &put.op), 0);
-        while (nj_jobs_bench_stats(bench).waiting < 2)
-            continue; // the store thread commits at this moment
+        const nj_us until_us = nj_mono_us(nj_clock_real()) + NJ_PATIENCE_US;
+        while (nj_jobs_bench_stats(bench).waiting < 2) // the store thread commits at this moment
+            assert_true(nj_mono_us(nj_clock_real()) < until_us);
         assert_false(rests(bench));
         nj_jobs_bench_run(bench);
         assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
@@ -191,38 +193,57 @@ static void a_claim_whose_commit_fails_is_no_rest(void **state)
                   "DROP TRIGGER late");
 }
 
+struct gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool open;
+};
+
 struct blocker {
     struct nj_store_op op;
-    sem_t *gate;
+    struct gate *gate;
 };
 
 static int apply_blocker(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
-    sem_t *gate = NJ_CONTAINER_OF(op, struct blocker, op)->gate;
+    struct gate *gate = NJ_CONTAINER_OF(op, struct blocker, op)->gate;
     (void)db;
     (void)err;
-    (void)sem_wait(gate);
-    (void)sem_post(gate);
+    pthread_mutex_lock(&gate->mutex);
+    (void)nj_flag_await(&gate->open, &gate->changed, &gate->mutex, 2 * (nj_us)NJ_PATIENCE_US);
+    gate->open = true; // a test that failed opens none
+    pthread_mutex_unlock(&gate->mutex);
     return 0;
+}
+
+static void open_gate(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->mutex);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->mutex);
 }
 
 static void until_taken(struct nj_jobs_bench *bench)
 {
+    const nj_us until_us = nj_mono_us(nj_clock_real()) + NJ_PATIENCE_US;
     struct nj_store_stats stats;
     do
         nj_store_get_stats(bench->store, &stats);
-    while (stats.queued > 0);
+    while (stats.queued > 0 && nj_mono_us(nj_clock_real()) < until_us);
+    assert_int_equal(stats.queued, 0);
 }
 
 static void a_store_that_takes_no_claim_is_no_rest(void **state)
 {
     struct nj_jobs_bench *bench = *state;
     static struct blocker blockers[BLOCKERS_MAX];
-    sem_t gate;
+    static struct gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}; // the store's thread uses it
     size_t count = 0;
+    gate.open = false; // the group may run more than once
     make_later(bench, &laters[2]);
     put_unseen(bench);
-    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    assert_int_equal(nj_cond_init(&gate.changed), 0);
     for (; count < BLOCKERS_MAX; count++) {
         if (count == 1)
             until_taken(bench); // else it would make room later
@@ -234,12 +255,11 @@ static void a_store_that_takes_no_claim_is_no_rest(void **state)
     assert_true(count < BLOCKERS_MAX);
     (void)nj_loop_turn(bench->loop); // wants to claim
     const bool resting = rests(bench);
-    assert_int_equal(sem_post(&gate), 0); // before anything fails, or the store would never end
+    open_gate(&gate); // before anything fails
     assert_false(resting);
     until_taken(bench); // there is room for the barrier of the bench
     nj_jobs_bench_pass(bench, 1LL * NJ_US_PER_S);
     assert_int_equal(bench->held_count, 1);
-    assert_int_equal(sem_destroy(&gate), 0);
     assert_int_equal(nj_jobs_bench_complete(bench, nj_jobs_bench_take(bench)), 0);
     assert_true(rests(bench));
 }
