@@ -209,6 +209,7 @@ struct nj_websocket *nj_websocket_create(struct nj_loop *loop,
     socket->close_code = NJ_WEBSOCKET_ABNORMAL;
     socket->received_us = nj_mono_us(nj_loop_clock(loop));
     nj_websocket_codec_init(&socket->codec, options->max_message_bytes);
+    socket->codec.binary_as_text = options->binary_as_text;
     nj_timer_init(&socket->timer, loop, on_timer);
     nj_list_init(&socket->member.node);
     return socket;
@@ -231,6 +232,12 @@ int nj_websocket_send(struct nj_websocket *socket, const char *text, size_t leng
 {
     int rc = check_room(socket, length);
     return rc != 0 ? rc : send_frame(socket, NJ_WEBSOCKET_TEXT, text, length);
+}
+
+int nj_websocket_ping(struct nj_websocket *socket)
+{
+    int rc = check_room(socket, 0);
+    return rc != 0 ? rc : send_frame(socket, NJ_WEBSOCKET_PING, NULL, 0);
 }
 
 size_t nj_websocket_queued_bytes(const struct nj_websocket *socket)

@@ -15,7 +15,8 @@
 struct nj_websocket;
 
 struct nj_websocket_handlers {
-    // A whole text message, UTF-8 checked. Binary messages are refused with 1003.
+    // A whole text message, UTF-8 checked. Binary messages are refused with 1003, unless they are
+    // taken for texts.
     void (*message)(struct nj_websocket *socket, const char *text, size_t length, void *arg);
     // Gone for whatever reason, exactly once; the socket is freed after the call.
     void (*closed)(struct nj_websocket *socket, int code, void *arg);
@@ -26,6 +27,7 @@ struct nj_websocket_options {
     size_t max_message_bytes; // 65536 -> close 1009
     size_t max_queued_bytes;  // of private messages to a slow client -> close 1008
     const char *subprotocol;  // to echo in the answer; NULL: none
+    bool binary_as_text;      // some clients send their texts in binary messages
 };
 
 // Answers the upgrade (101). The request is consumed also on failure (a 4xx was sent).
@@ -45,6 +47,10 @@ void nj_websocket_message_unref(struct nj_websocket_message *message); // accept
 size_t nj_websocket_message_bytes(const struct nj_websocket_message *message);
 // As nj_websocket_send. The message stays the caller's; what must wait has its own reference.
 int nj_websocket_send_message(struct nj_websocket *socket, struct nj_websocket_message *message);
+
+// A ping without a payload. Its answer shows in nj_websocket_last_received_us, as anything does
+// that the client sends. Errors as of nj_websocket_send.
+int nj_websocket_ping(struct nj_websocket *socket);
 
 // Sends a close frame, waits a moment for the peer's, then closes. `closed` is still called.
 void nj_websocket_close(struct nj_websocket *socket, int code, const char *reason);

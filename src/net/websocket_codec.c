@@ -97,7 +97,7 @@ static int check_start(struct nj_websocket_codec *codec)
             return NJ_WEBSOCKET_PROTOCOL_ERROR;
     } else if (codec->fragmented != (opcode == NJ_WEBSOCKET_CONTINUATION)) {
         return NJ_WEBSOCKET_PROTOCOL_ERROR;
-    } else if (opcode == NJ_WEBSOCKET_BINARY) {
+    } else if (opcode == NJ_WEBSOCKET_BINARY && !codec->binary_as_text) {
         return NJ_WEBSOCKET_UNSUPPORTED;
     }
     size_t extended = short_length == 126 ? 2 : short_length == 127 ? 8 : 0;

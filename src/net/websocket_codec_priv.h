@@ -58,7 +58,8 @@ struct nj_websocket_codec {
     uint8_t control_length;
     bool fragmented; // a message has begun and its last frame is to come
     bool in_payload;
-    bool ended; // closed or failed
+    bool ended;          // closed or failed
+    bool binary_as_text; // set after init: a binary message is read as a text
     struct nj_utf8_stream utf8;
     uint64_t length, position; // of the payload being read
     struct nj_buf message;
@@ -68,8 +69,8 @@ void nj_websocket_codec_init(struct nj_websocket_codec *codec, size_t max_messag
 void nj_websocket_codec_finish(struct nj_websocket_codec *codec);
 
 // Reads bytes of the client. Returns 0, or the code to close the connection with: 1002 protocol
-// error, 1003 binary message, 1007 text that is not UTF-8, 1009 message too big, 1011 no memory.
-// After a failure or a close frame further bytes are ignored.
+// error, 1003 binary message (where it is no text), 1007 text that is not UTF-8, 1009 message too
+// big, 1011 no memory. After a failure or a close frame further bytes are ignored.
 int nj_websocket_codec_feed(struct nj_websocket_codec *codec, const char *bytes, size_t length,
                             const struct nj_websocket_codec_calls *calls);
 

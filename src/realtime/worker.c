@@ -92,6 +92,25 @@ static void handle_report(struct nj_timer *timer)
     tell_vitals(worker);
 }
 
+// A backend whose machine or network is gone says nothing of it: its subscriptions would go on
+// until the kernel gives up, a quarter of an hour later.
+static void handle_ping(struct nj_timer *timer)
+{
+    struct nj_worker *worker = NJ_CONTAINER_OF(timer, struct nj_worker, ping);
+    struct nj_list *node = worker->connections.next;
+    while (node != &worker->connections) { // closing is never done within the call
+        struct nj_worker_connection *connection = nj_worker_connection_of(node);
+        struct nj_websocket *socket = connection->socket;
+        node = node->next;
+        if (nj_websocket_last_received_us(socket) < connection->pinged_us) {
+            nj_websocket_drop(socket, NJ_WORKER_CLOSE_SLOW, "no answer to a ping");
+        } else {
+            connection->pinged_us = nj_worker_now_us(worker);
+            (void)nj_websocket_ping(socket);
+        }
+    }
+}
+
 static void on_detected(void *context, const struct nj_subscription_view *view,
                         const struct nj_subscription_result *result)
 {
@@ -150,6 +169,17 @@ static void make_metrics(struct nj_worker *worker)
     worker->metric_messages[NJ_WORKER_TYPES] = nj_metrics_get(metrics, &messages_spec, "unknown");
 }
 
+static int start_timers(struct nj_worker *worker)
+{
+    const struct nj_worker_options *options = worker->config.options;
+    int rc = nj_timer_start(&worker->report, options->report_us, options->report_us);
+    if (rc == 0 && options->ping_us > 0)
+        rc = nj_timer_start(&worker->ping, options->ping_us, options->ping_us);
+    if (rc != 0)
+        nj_timer_stop(&worker->report);
+    return rc;
+}
+
 int nj_worker_create(const struct nj_worker_config *config, struct nj_worker **out,
                      struct nj_error *err)
 {
@@ -161,12 +191,12 @@ int nj_worker_create(const struct nj_worker_config *config, struct nj_worker **o
     nj_list_init(&worker->connections);
     nj_timer_init(&worker->report, config->loop, handle_report);
     nj_timer_init(&worker->soon, config->loop, nj_worker_handle_soon);
+    nj_timer_init(&worker->ping, config->loop, handle_ping);
     make_metrics(worker);
     for (size_t i = 0; i < NJ_WORKER_CODES; i++)
         nj_worker_lines_begin(&worker->lines[i], nj_worker_now_us(worker));
     worker->report_due_us = nj_worker_now_us(worker) + config->options->report_us;
-    if (nj_timer_start(&worker->report, config->options->report_us, config->options->report_us) !=
-        0) {
+    if (start_timers(worker) != 0) {
         free(worker);
         return nj_error_set(err, NJ_E_NOMEM, "no memory for the worker's protocol");
     }
@@ -181,6 +211,7 @@ void nj_worker_stop(struct nj_worker *worker)
     worker->stopped = true;
     nj_timer_stop(&worker->report);
     nj_timer_stop(&worker->soon);
+    nj_timer_stop(&worker->ping);
     struct nj_list *node = worker->connections.next;
     while (node != &worker->connections) { // closing is never done within the call
         struct nj_worker_connection *connection = nj_worker_connection_of(node);
@@ -320,6 +351,7 @@ void nj_worker_accept(struct nj_worker *worker, struct nj_http_request *request,
         .max_message_bytes = SOCKET_LIMIT_TIMES * (size_t)worker->config.options->max_message_bytes,
         .max_queued_bytes = (size_t)worker->config.options->max_queued_bytes,
         .subprotocol = subprotocol,
+        .binary_as_text = true,
     };
     const struct nj_websocket_handlers handlers = {on_message, on_closed, connection};
     connection->worker = worker;

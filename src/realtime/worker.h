@@ -13,6 +13,7 @@ enum nj_worker_unknown { NJ_WORKER_UNKNOWN_REFUSE, NJ_WORKER_UNKNOWN_IGNORE };
 
 struct nj_worker_options {
     nj_us report_us; // stateReport, 2 s
+    nj_us ping_us;   // who sends nothing from one ping to the next is closed, 1008; 0: no pings
     int64_t max_connections;
     int64_t max_message_bytes;  // longer ones are answered with an error; four times as long: 1009
     int64_t max_queued_bytes;   // of all backends together; beyond it the slowest is closed, 1008

@@ -65,7 +65,7 @@ struct nj_worker_connection {
     uint64_t owner;
     struct nj_worker_allowance messages;
     struct nj_worker_lines lines;
-    nj_us refused_us;
+    nj_us refused_us, pinged_us;
     bool wants_report; // with the next one that is made
 };
 
@@ -74,7 +74,7 @@ struct nj_worker {
     struct nj_list connections;
     size_t count;
     uint64_t next_owner;
-    struct nj_timer report, soon;
+    struct nj_timer report, soon, ping;
     nj_us report_due_us, next_report_us; // next: not sooner
     bool changed;                        // the next report is for everybody
     bool stopped;

@@ -214,6 +214,8 @@ const char *nj_ws_next(struct nj_loop_client *client, char *out, size_t size)
     if ((bytes[0] & 0x0f) == 8)
         snprintf(out, size, "close %d",
                  payload >= 2 ? bytes[header] << 8 | bytes[header + 1] : 1005);
+    else if ((bytes[0] & 0x0f) == 9)
+        snprintf(out, size, "ping");
     else
         snprintf(out, size, "%.*s", (int)payload, (const char *)bytes + header);
     nj_buf_consume(&client->in, header + payload);

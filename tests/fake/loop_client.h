@@ -40,8 +40,8 @@ const char *nj_answer_header(const struct nj_answer *answer, const char *name, c
 // Upgrades `client`; `headers` are further lines ending in CRLF, or "".
 void nj_ws_open(struct nj_loop_client *client, const char *path, const char *headers);
 void nj_ws_send(struct nj_loop_client *client, const char *text);
-// The next text message in `out`, or "close <code>" for a close frame, "ended" when the socket
-// ended and "" when nothing comes. Returns `out`.
+// The next text message in `out`, or "close <code>" for a close frame, "ping" for a ping, "ended"
+// when the socket ended and "" when nothing comes. Returns `out`.
 const char *nj_ws_next(struct nj_loop_client *client, char *out, size_t size);
 
 #endif

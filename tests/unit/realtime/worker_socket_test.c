@@ -57,8 +57,9 @@ static void handle(struct nj_http_request *request, void *arg)
     nj_worker_accept(place->worker, request, NULL);
 }
 
-static int setup_with(void **state, bool payload_form)
+static int setup(void **state)
 {
+    const nj_us *ping_us = *state; // NULL: no pings
     static const struct nj_http_server_options server = {
         .host = "127.0.0.1",
         .max_connections = 16,
@@ -81,11 +82,11 @@ static int setup_with(void **state, bool payload_form)
     assert_int_equal(nj_log_create(&log, nj_loop_clock(place->feeds->loop), &place->log, NULL), 0);
     place->vitals = (struct nj_worker_vitals){75.54, 40, -1, -1, -1, -1, 0};
     place->options = (struct nj_worker_options){.report_us = 2 * NJ_US_PER_S,
+                                                .ping_us = ping_us != NULL ? *ping_us : 0,
                                                 .max_connections = 2,
                                                 .max_message_bytes = MESSAGE_LIMIT,
                                                 .max_queued_bytes = 32 << 20,
                                                 .messages_per_second = 1,
-                                                .payload_form = payload_form,
                                                 .patch_session = true};
     const struct nj_worker_config config = {
         .options = &place->options,
@@ -103,16 +104,6 @@ static int setup_with(void **state, bool payload_form)
     assert_int_equal(nj_http_server_start(place->server, NULL), 0);
     *state = place;
     return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_with(state, false);
-}
-
-static int setup_payload(void **state)
-{
-    return setup_with(state, true);
 }
 
 static void on_stopped(void *arg)
@@ -354,6 +345,7 @@ static void session_that_gets_its_id_is_sent_the_car(void **state)
 static void payload_form_is_the_older_one(void **state)
 {
     struct place *place = *state;
+    place->options.payload_form = true;
     come(place, 0);
     nj_ws_send(&place->clients[0], SUBSCRIBE("d1;c1"));
     pass_over(place, 0);
@@ -527,6 +519,33 @@ static void what_breaks_beside_subscriptions_is_told_when_it_begins(void **state
     assert_string_equal(next(place, 0), "");
 }
 
+static void backend_that_answers_no_ping_is_closed(void **state)
+{
+    static const char pong[] = {(char)0x8a, (char)0x80, 0, 0, 0, 0};
+    struct place *place = *state;
+    come(place, 0);
+    come(place, 1);
+    for (int i = 0; i < 2; i++) {
+        feeds_advance(place->feeds, place->options.ping_us);
+        while (next(place, 0)[0] == '{') {
+        }
+        assert_string_equal(place->text, "ping");
+        nj_loop_client_send(&place->clients[0], pong, sizeof pong);
+    }
+    while (next(place, 1)[0] == '{' || strcmp(place->text, "ping") == 0) {
+    }
+    assert_string_equal(place->text, "close 1008");
+}
+
+static void text_in_a_binary_message_is_a_text(void **state)
+{
+    static const char frame[] = {(char)0x82, (char)0x82, 0, 0, 0, 0, '{', '}'};
+    struct place *place = *state;
+    come(place, 0);
+    nj_loop_client_send(&place->clients[0], frame, sizeof frame);
+    expect(place, 0, "\"code\":\"invalid_message\"");
+}
+
 static void further_backend_is_refused_and_stop_closes_all(void **state)
 {
     struct place *place = *state;
@@ -548,6 +567,7 @@ static void further_backend_is_refused_and_stop_closes_all(void **state)
 
 int worker_socket_test(void)
 {
+    static nj_us ping_us = 5 * (nj_us)NJ_US_PER_S;
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(report_comes_at_once_and_every_two_seconds_to_all),
@@ -557,7 +577,7 @@ int worker_socket_test(void)
         CASE(what_closing_backends_hold_counts_as_what_others_do),
         CASE(detection_reaches_those_who_hold_the_subscription),
         CASE(session_that_gets_its_id_is_sent_the_car),
-        cmocka_unit_test_setup_teardown(payload_form_is_the_older_one, setup_payload, teardown),
+        CASE(payload_form_is_the_older_one),
         CASE(backend_that_comes_back_restarts_nothing),
         CASE(too_many_messages_are_refused_once_a_second),
         CASE(error_that_a_backend_was_told_is_logged_with_code_and_exception),
@@ -566,6 +586,9 @@ int worker_socket_test(void)
         CASE(archive_that_is_wrong_is_told_at_once),
         CASE(stream_that_fails_is_told_at_once),
         CASE(what_breaks_beside_subscriptions_is_told_when_it_begins),
+        cmocka_unit_test_prestate_setup_teardown(backend_that_answers_no_ping_is_closed, setup,
+                                                 teardown, &ping_us),
+        CASE(text_in_a_binary_message_is_a_text),
         CASE(further_backend_is_refused_and_stop_closes_all),
     };
     return cmocka_run_group_tests_name("worker sockets", tests, NULL, NULL);
