@@ -23,6 +23,7 @@ struct nj_redis {
     enum nj_redis_state state;
     char reason[NJ_ERROR_TEXT_MAX]; // "" when ready
     bool denied;                    // away: the rules forbid its address
+    bool silent; // it was left because it answers no command, though it can be connected to
     struct nj_resolver *resolver;
     struct nj_redis_link *link;
     unsigned handshake_left; // answers to what logs in
@@ -108,6 +109,7 @@ static void go_away(struct nj_redis *redis, const struct nj_error *error)
     redis->link = NULL;
     redis->state = NJ_REDIS_AWAY;
     redis->denied = error->code == NJ_E_DENIED;
+    redis->silent = false;
     redis->attempts += 1;
     nj_timer_stop(&redis->beat);
     nj_timer_stop(&redis->expiry);
@@ -154,6 +156,7 @@ static void on_expiry(struct nj_timer *timer)
         nj_error_set(&error, NJ_E_UNAVAILABLE,
                      "Redis %s does not answer; the connection is given up", redis->target.shown);
         go_away(redis, &error);
+        redis->silent = true;
         return;
     }
     nj_error_set(&error, NJ_E_TIMEOUT, "Redis %s could not be reached within %.1f s",
@@ -185,6 +188,8 @@ static void become_ready(struct nj_redis *redis)
     nj_redis_meters_connected(&redis->meters, true);
     nj_log_at(redis->config.log, NJ_LOG_INFO, "Redis is connected",
               NJ_TEXT("connection", redis->name), NJ_TEXT("server", redis->target.shown));
+    if (!redis->silent)
+        nj_breaker_wake(redis->config.breaker);
     flush_unsent(redis);
 }
 

@@ -169,6 +169,16 @@ void nj_breaker_reset(struct nj_breaker *breaker)
     pthread_mutex_unlock(&breaker->lock);
 }
 
+void nj_breaker_wake(struct nj_breaker *breaker)
+{
+    if (!breaker)
+        return;
+    pthread_mutex_lock(&breaker->lock);
+    if (breaker->state == NJ_BREAKER_OPEN)
+        change_locked(breaker, NJ_BREAKER_HALF_OPEN);
+    pthread_mutex_unlock(&breaker->lock);
+}
+
 const char *nj_breaker_name(const struct nj_breaker *breaker)
 {
     return breaker->options.name;

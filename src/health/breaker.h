@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Circuit breaker: closed -> open after N failures in a row -> half open after a time -> closed
-// after M successes; any failure while half open opens again. Explicitly thread-safe.
+// Circuit breaker: closed -> open after N failures in a row -> half open after a time, or when it
+// is told that they are back -> closed after M successes; any failure while half open opens again.
+// Explicitly thread-safe.
 #ifndef NJ_HEALTH_BREAKER_H
 #define NJ_HEALTH_BREAKER_H
 
@@ -44,6 +45,9 @@ void nj_breaker_failure(struct nj_breaker *breaker, uint64_t round);
 // Neither; frees the half-open place.
 void nj_breaker_cancelled(struct nj_breaker *breaker, uint64_t round);
 void nj_breaker_reset(struct nj_breaker *breaker);
+// Who could not be reached answers again: open is half open now, and not after its time. Closed and
+// half open stay as they are. Accepts NULL.
+void nj_breaker_wake(struct nj_breaker *breaker);
 
 const char *nj_breaker_name(const struct nj_breaker *breaker);
 void nj_breaker_get(struct nj_breaker *breaker, struct nj_breaker_status *out);

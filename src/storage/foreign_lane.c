@@ -97,8 +97,14 @@ static enum nj_foreign_fate open_link(struct nj_foreign_lane *lane, struct nj_fo
     }
     int rc = nj_foreign_link_open(&lane->link, &batch->error);
     batch->abandoned = !come_back(lane);
-    if (rc != 0 || batch->abandoned)
+    if (batch->abandoned)
         return NJ_FOREIGN_AGAIN;
+    const bool is_back = rc == 0 && lane->unreached;
+    lane->unreached = rc != 0;
+    if (rc != 0)
+        return NJ_FOREIGN_AGAIN;
+    if (is_back)
+        nj_breaker_wake(lane->foreign->config.breaker);
     lane->connected_once = true;
     if (again)
         nj_foreign_note_reconnect(lane->foreign);
@@ -242,11 +248,30 @@ static void report(struct nj_foreign_lane *lane, uint64_t round, enum nj_foreign
         nj_breaker_success(breaker, round);
 }
 
+// Nothing to write, or nothing may be: is the server there?
+static void beat(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
+{
+    lane->looked_us = nj_mono_us(nj_clock_real());
+    if (lane->index > 0 && lane->link.conn == NULL)
+        return; // the first lane tries for all
+    enum nj_foreign_fate fate = open_link(lane, batch);
+    if (batch->abandoned)
+        return;
+    if (fate == NJ_FOREIGN_DONE)
+        fate = nj_foreign_link_ask(&lane->link, "SELECT 1", NULL, NULL, &batch->error);
+    if (fate != NJ_FOREIGN_AGAIN || batch->error.code != NJ_E_CANCELLED)
+        nj_foreign_note(lane->foreign, fate == NJ_FOREIGN_AGAIN ? &batch->error : NULL);
+}
+
 static void step(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
 {
     struct nj_breaker *breaker = lane->foreign->config.breaker;
     uint64_t round = 0;
     if (breaker != NULL && nj_breaker_enter(breaker, &round, &batch->error) != 0) {
+        if (nj_mono_us(nj_clock_real()) - lane->looked_us >= lane->link.options->beat_us) {
+            beat(lane, batch); // a lane that is never idle has to look, too
+            return;
+        }
         settle_until(lane, batch, batch->count, &batch->error);
         return;
     }
@@ -268,20 +293,6 @@ static void step(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
     } else {
         handle_again(lane, batch);
     }
-}
-
-// Nothing to write: is the server there?
-static void beat(struct nj_foreign_lane *lane, struct nj_foreign_batch *batch)
-{
-    if (lane->index > 0 && lane->link.conn == NULL)
-        return; // the first lane tries for all
-    enum nj_foreign_fate fate = open_link(lane, batch);
-    if (batch->abandoned)
-        return;
-    if (fate == NJ_FOREIGN_DONE)
-        fate = nj_foreign_link_ask(&lane->link, "SELECT 1", NULL, NULL, &batch->error);
-    if (fate != NJ_FOREIGN_AGAIN || batch->error.code != NJ_E_CANCELLED)
-        nj_foreign_note(lane->foreign, fate == NJ_FOREIGN_AGAIN ? &batch->error : NULL);
 }
 
 static void run(void *arg)

@@ -134,6 +134,8 @@ struct nj_foreign_lane {
         abandoned; // while it was away: its writes are taken, and nothing outside is there any more
     struct nj_foreign_link link; // of the thread
     bool connected_once;         // of the thread
+    bool unreached;              // of the thread: the newest try to connect failed
+    nj_us looked_us;             // of the thread: when it last looked whether the server is there
 };
 struct nj_foreign_batch;
 int nj_foreign_lane_start(struct nj_foreign_lane *lane, struct nj_error *err);

@@ -241,6 +241,22 @@ static void reset_closes_and_forgets_the_failures(void **state)
     assert_int_equal(status_of(fixture).state, NJ_BREAKER_CLOSED);
 }
 
+static void one_that_is_back_is_tried_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t round = 0;
+    nj_breaker_wake(NULL);
+    nj_breaker_wake(fixture->breaker);
+    assert_int_equal(status_of(fixture).state, NJ_BREAKER_CLOSED);
+    fail_calls(fixture, options.failure_threshold);
+    nj_breaker_wake(fixture->breaker);
+    assert_int_equal(status_of(fixture).state, NJ_BREAKER_HALF_OPEN);
+    assert_int_equal(nj_breaker_enter(fixture->breaker, &round, NULL), 0);
+    nj_breaker_wake(fixture->breaker); // begins no other round
+    nj_breaker_failure(fixture->breaker, round);
+    assert_int_equal(status_of(fixture).state, NJ_BREAKER_OPEN);
+}
+
 static void create_refuses_options_without_sense(void **state)
 {
     (void)state;
@@ -314,6 +330,7 @@ int breaker_test(void)
         WITH_BREAKER(answers_from_before_the_opening_judge_no_trial),
         WITH_BREAKER(trials_of_an_older_half_open_time_judge_no_later_one),
         WITH_BREAKER(reset_closes_and_forgets_the_failures),
+        WITH_BREAKER(one_that_is_back_is_tried_at_once),
         WITH_BREAKER(every_call_of_many_threads_is_counted),
         cmocka_unit_test(create_refuses_options_without_sense),
         cmocka_unit_test(states_have_their_wire_names),

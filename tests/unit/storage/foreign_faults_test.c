@@ -269,17 +269,18 @@ static enum nj_breaker_state breaker_state(struct nj_foreign_fixture *f)
     return status.state;
 }
 
-static void postgres_breaker_opens_while_it_is_away_and_closes_after(void **state)
+static void postgres_breaker_opens_while_it_is_away_and_closes_when_it_is_back(void **state)
 {
     NEED_SERVER;
     const struct nj_breaker_options options = {.name = "postgresql",
                                                .failure_threshold = THRESHOLD,
-                                               .recovery_us = SHORT_US,
+                                               .recovery_us = 3600 * (nj_us)NJ_US_PER_S,
                                                .half_open_max = 1,
                                                .success_threshold = 1};
     struct nj_foreign_fixture *f = *state;
     struct nj_put put;
     assert_int_equal(nj_breaker_create(&options, nj_clock_real(), &f->breaker), 0);
+    f->options.beat_us = SHORT_US;
     f->options.tries = 0;
     f->options.connections = 1;
     nj_foreign_open(f);
@@ -476,7 +477,7 @@ int foreign_faults_test(void)
         CASE(nobody_there_is_told_after_the_tries_and_without_secrets),
         CASE(postgres_password_that_is_wrong_is_told_and_not_shown),
         CASE(postgres_flood_is_bounded),
-        CASE(postgres_breaker_opens_while_it_is_away_and_closes_after),
+        CASE(postgres_breaker_opens_while_it_is_away_and_closes_when_it_is_back),
         CASE(postgres_end_waits_for_what_can_be_written),
         CASE(postgres_end_cancels_what_hangs_at_its_deadline),
         CASE(retries_that_wait_end_with_the_writer),
