@@ -25,6 +25,7 @@ export class Backend {
         const backend = new Backend();
         backend.messages = []; // { at, ...message }
         backend.pongs = 0;
+        backend.answers = true; // pings
         backend.closed = null; // code
         backend.bytes = Buffer.alloc(0);
         backend.socket = connect(port, "127.0.0.1");
@@ -60,6 +61,7 @@ export class Backend {
         const opcode = this.bytes[0] & 15;
         if (opcode === TEXT) this.messages.push({ at: performance.now(), ...JSON.parse(payload.toString()) });
         if (opcode === PONG) this.pongs += 1;
+        if (opcode === PING && this.answers) this.socket.write(encode(PONG, payload));
         if (opcode === CLOSE) this.closed = payload.length > 1 ? payload.readUInt16BE(0) : 1005;
         this.bytes = this.bytes.subarray(2 + long + length);
         return true;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
 import { carArchive, carManifest, carPipeline, zip } from "./archive.mjs";
-import { openBrowser, openPage } from "./browser.mjs";
+import { openBrowser, openPage, phone } from "./browser.mjs";
 import { Camera, testVideo } from "./camera.mjs";
 import { Daemon, until } from "./daemon.mjs";
 import { Backend } from "./websocket.mjs";
@@ -39,6 +39,7 @@ function settings(archives) {
         `archives.cache_folder=${join(folder, "cache")}`,
         "worker.allow_loopback=true",
         "worker.fps=10",
+        "worker_protocol.ping_seconds=1",
         "worker.reconnect_seconds=0.2",
         "worker.max_retries=2",
         "validator.min_stable_seconds=0.5",
@@ -139,6 +140,14 @@ describe("the first generation", () => {
         await backend.next("the ack", (message) => message.type === "unsubscribeAck");
         backend.send({ type: "requestState" });
         await backend.next("an empty report", reportWith(0, () => true));
+    });
+
+    test("who answers no ping is closed, who does stays", async () => {
+        const deaf = await Backend.open(daemon.port, "/");
+        deaf.answers = false;
+        await until("the end", () => deaf.closed !== null);
+        assert.equal(deaf.closed, 1008);
+        assert.equal(backend.closed, null);
     });
 });
 
@@ -303,7 +312,20 @@ describe("the page's displays", () => {
         await card.getByText("Honda (97 %)").waitFor();
         const branch = page.locator(".tree .tree li", { hasText: "car_brand_cls_v1" });
         assert.match(await branch.first().textContent(), /1 run, .* ms on average/);
+        await card.getByLabel("Tracks").getByText(/^(standing for|worked on before)/).first().waitFor();
         assert.ok(!(await page.content()).includes("geheim"));
         assert.deepEqual(troubles, []);
+    });
+
+    test("at 320 pixels no word of a display leaves its card or covers another", async () => {
+        const modelUrl = `file:///${"models_of_the_forecourt_".repeat(3)}.mpta`;
+        backend.send({ type: "subscribe", payload: entry("p2;c3", { modelUrl }) });
+        const { page } = await openPage(browser, phone);
+        await page.goto(`${daemon.url}/?view=cameras`);
+        await page.locator('[data-subscription="p2;c3"] .trouble').waitFor();
+        await page.getByText("Honda (97 %)").waitFor();
+        const wide = await page.evaluate(() => [...document.querySelectorAll("[data-subscription] :is(dt, dd, p)")]
+            .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent));
+        assert.deepEqual(wide, []);
     });
 });

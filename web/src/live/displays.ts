@@ -41,6 +41,12 @@ function boxesOf(frame: SubscriptionFrame, x0: number, y0: number): PictureBox[]
     });
 }
 
+// Why what is there is not (yet) looked at: the display's answer to "why is there no result?"
+export function tracksOf(one: Subscription): Fact[] {
+    const tracks = one.newest_detections?.tracks ?? [];
+    return tracks.filter(({ reason }) => reason !== null).map((track) => ({ name: `#${track.track_id} ${track.class}`, value: track.reason ?? "" }));
+}
+
 const sessionWords: Record<Subscription["session"]["state"], string> = {
     idle: "waits for something that stands still",
     running: "the pipeline is at work",

@@ -2,7 +2,7 @@
 // The detector worker: what displays look at, what came of it, and the trees of their archives.
 import { useCallback, useState } from "react";
 import type { ModelNode, ModelPage, Subscription, SubscriptionPage } from "../api/types";
-import { branchesOf, factsOf, pictureOf, sessionWord, type DisplayPicture, type Fact } from "../live/displays";
+import { branchesOf, factsOf, pictureOf, sessionWord, tracksOf, type DisplayPicture, type Fact } from "../live/displays";
 import { useRequest } from "../live/useRequest";
 import { Picture } from "../widgets/Picture";
 import { ErrorCard } from "../widgets/States";
@@ -79,6 +79,7 @@ function DisplayCard({ one }: { one: Subscription }) {
             {why && <p className="trouble">{why}</p>}
             <Look one={one} />
             <p>{sessionWord(one)}</p>
+            <Facts facts={tracksOf(one)} label="Tracks" />
             <Result one={one} />
             <p className="small">
                 {one.model.name} ({one.model.state}) · {number(one.stream.fps, 1)} pictures per second, {number(one.stream.frames_dropped)} dropped · {count(one.runs, "run")} ·{" "}
