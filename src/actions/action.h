@@ -11,6 +11,7 @@
 #include "bus/redis.h"
 #include "frames/frame.h"
 #include "frames/tensor.h"
+#include "health/registry.h"
 #include "jobs/work_queue.h"
 #include "net/address_rules.h"
 #include "archives/archive.h"
@@ -45,8 +46,9 @@ struct nj_action_runner_config {
     struct nj_store *store;
     struct nj_media *media;
     struct nj_bus *bus;
-    struct nj_work_queue *queue; // "action_queue": dead letters and what is requeued from them
-    struct nj_metrics *metrics;  // may be NULL
+    struct nj_work_queue *queue;  // "action_queue": dead letters and what is requeued from them
+    struct nj_metrics *metrics;   // may be NULL
+    struct nj_registry *registry; // shows the servers' breakers; may be NULL, else outlives it
     struct nj_log *log;
 };
 

@@ -50,8 +50,9 @@ struct nj_action_site {
 
 // A server with its connection.
 struct nj_action_target {
-    struct nj_list node;                    // of the runner's targets
-    char name[NJ_ACTION_TARGET_NAME_SIZE];  // "redis://host:6379/0", "http://host": no secrets
+    struct nj_list node;                   // of the runner's targets
+    char name[NJ_ACTION_TARGET_NAME_SIZE]; // "redis://host:6379/0", "http://host": no secrets
+    char breaker_name[NJ_ACTION_TARGET_NAME_SIZE];
     char secret_sha256[NJ_SHA256_HEX_SIZE]; // another password is another target
     char id[NJ_UUID_SIZE];                  // never given twice
     char *url, *password;

@@ -91,10 +91,12 @@ static int resolve_secret(const struct nj_action_runner *runner, const char *ref
     return *out != NULL ? 0 : nj_error_set(err, NJ_E_NOMEM, "no memory for a password");
 }
 
-static void target_destroy(struct nj_action_target *target)
+static void target_destroy(const struct nj_action_runner *runner, struct nj_action_target *target)
 {
     if (target == NULL)
         return;
+    if (runner->config.registry != NULL && target->breaker != NULL)
+        nj_registry_remove_breaker(runner->config.registry, target->breaker);
     nj_redis_destroy(target->redis);
     if (target->foreign != NULL)
         nj_foreign_destroy(target->foreign, 0);
@@ -149,16 +151,36 @@ static int connect_foreign(struct nj_action_runner *runner, struct nj_action_tar
     return nj_foreign_create(&config, &target->foreign, err);
 }
 
+// "redis:10.0.0.5:6379:0" of "redis://10.0.0.5:6379/0": a name is a segment of the path that resets
+// the breaker, and no segment has a "/" in it.
+static void name_breaker(struct nj_action_target *target)
+{
+    char *at = target->breaker_name;
+    for (const char *from = target->name; *from != '\0'; from++) {
+        if (*from != '/')
+            *at++ = *from;
+        else if (at > target->breaker_name && at[-1] != ':')
+            *at++ = ':';
+    }
+    *at = '\0';
+}
+
 static int make_breaker(struct nj_action_runner *runner, struct nj_action_target *target,
                         struct nj_error *err)
 {
     const struct nj_action_options *settings = runner->config.options;
-    const struct nj_breaker_options options = {.name = target->name,
+    name_breaker(target);
+    const struct nj_breaker_options options = {.name = target->breaker_name,
                                                .failure_threshold = (int)settings->breaker_failures,
                                                .recovery_us = settings->breaker_us,
                                                .half_open_max = NJ_BREAKER_HALF_OPEN_MAX,
                                                .success_threshold = NJ_BREAKER_SUCCESS_THRESHOLD};
-    const int rc = nj_breaker_create(&options, runner->clock, &target->breaker);
+    struct nj_registry *registry = runner->config.registry;
+    int rc = nj_breaker_create(&options, runner->clock, &target->breaker);
+    if (rc == 0 && registry != NULL)
+        rc = nj_registry_add_breaker(registry, target->breaker);
+    if (rc == NJ_E_EXISTS) // the same server with another password: the first one is shown
+        rc = 0;
     return rc != 0 ? nj_error_set(err, rc, "no memory for a breaker") : 0;
 }
 
@@ -173,7 +195,7 @@ static int make_room(struct nj_action_runner *runner, struct nj_error *err)
             continue;
         nj_list_remove(node);
         runner->target_count--;
-        target_destroy(target);
+        target_destroy(runner, target);
         return 0;
     }
     return nj_error_set(err, NJ_E_FULL, "more than %d servers are in use by actions",
@@ -240,7 +262,7 @@ static int create(struct nj_action_runner *runner, struct plan *plan, struct nj_
     else if (rc == 0 && plan->edge == NJ_EDGE_FOREIGN)
         rc = connect_foreign(runner, target, plan->archive, err);
     if (rc != 0) {
-        target_destroy(target);
+        target_destroy(runner, target);
         return rc;
     }
     nj_list_append(&runner->targets, &target->node);
@@ -338,6 +360,6 @@ void nj_action_targets_destroy(struct nj_action_runner *runner)
     struct nj_list *node;
     while ((node = nj_list_pop(&runner->targets)) != NULL) {
         runner->target_count--;
-        target_destroy(NJ_CONTAINER_OF(node, struct nj_action_target, node));
+        target_destroy(runner, NJ_CONTAINER_OF(node, struct nj_action_target, node));
     }
 }

@@ -74,6 +74,7 @@ static int make_actions(struct nj_app *app, struct nj_log *log, struct nj_error 
         .bus = app->bus,
         .queue = app->action_queue,
         .metrics = app->metrics,
+        .registry = app->registry,
         .log = log,
     };
     int rc = nj_action_runner_create(&config, &app->actions, err);

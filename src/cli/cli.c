@@ -5,7 +5,9 @@
 #include "app/app.h"
 #include "util/mem.h"
 #include "util/nearest.h"
+#include "util/text.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,10 +149,12 @@ static int worker_port(char out[PORT_SET_SIZE], struct nj_error *err)
     const char *port = getenv("DETECTOR_WORKER_PORT"), *where = getenv("DETECTOR_WORKER_ENV");
     out[0] = '\0';
     if (port != NULL && port[0] != '\0') {
-        int length = snprintf(out, PORT_SET_SIZE, "http.port=%s", port);
-        return length < PORT_SET_SIZE
-                   ? 0
-                   : nj_error_set(err, NJ_E_INVALID, "environment DETECTOR_WORKER_PORT: no port");
+        int64_t number = 0;
+        if (nj_text_to_int(port, &number) != 0 || number < 0 || number > UINT16_MAX)
+            return nj_error_set(err, NJ_E_INVALID,
+                                "environment DETECTOR_WORKER_PORT: must be a port, 0 to 65535");
+        snprintf(out, PORT_SET_SIZE, "http.port=%d", (int)number);
+        return 0;
     }
     if (where == NULL || where[0] == '\0')
         return 0;

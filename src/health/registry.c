@@ -60,6 +60,16 @@ int nj_registry_add_breaker(struct nj_registry *registry, struct nj_breaker *bre
     return 0;
 }
 
+void nj_registry_remove_breaker(struct nj_registry *registry, const struct nj_breaker *breaker)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < registry->breaker_count; i++) {
+        if (registry->breakers[i] != breaker)
+            registry->breakers[kept++] = registry->breakers[i];
+    }
+    registry->breaker_count = kept;
+}
+
 size_t nj_registry_service_count(const struct nj_registry *registry)
 {
     return registry->service_count;

@@ -35,6 +35,8 @@ void nj_registry_destroy(struct nj_registry *registry);
 
 int nj_registry_add_service(struct nj_registry *registry, const struct nj_service_probe *probe);
 int nj_registry_add_breaker(struct nj_registry *registry, struct nj_breaker *breaker); // borrowed
+// Before it is destroyed; harmless for one that is not there.
+void nj_registry_remove_breaker(struct nj_registry *registry, const struct nj_breaker *breaker);
 
 size_t nj_registry_service_count(const struct nj_registry *registry);
 // Probes service `index`; returns its name.

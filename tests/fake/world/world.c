@@ -139,7 +139,8 @@ static void start_actions(struct world *world)
         .media = world->media,
         .bus = world->bus,
         .queue = world->queue,
-        .metrics = world->metrics};
+        .metrics = world->metrics,
+        .registry = world->registry};
     struct nj_error err = {0};
     if (nj_action_runner_create(&actions, &world->actions, &err) != 0)
         fail_msg("%s", err.text);
@@ -254,6 +255,7 @@ int world_teardown(void **state)
     free(world->detection);
     nj_frame_unref(world->frame);
     nj_metrics_destroy(world->metrics);
+    nj_registry_destroy(world->registry);
     nj_loop_destroy(world->loop);
     nj_temp_dir_finish(&world->dir);
     free(world);

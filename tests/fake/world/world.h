@@ -41,7 +41,8 @@ struct world {
     struct nj_media *media;
     struct nj_bus *bus;
     struct nj_work_queue *queue;
-    struct nj_metrics *metrics; // of the actions; given by the test before the start, or NULL
+    struct nj_metrics *metrics;   // of the actions; given by the test before the start, or NULL
+    struct nj_registry *registry; // of their breakers; the same
     struct nj_model_cache *models;
     struct nj_detector *detector; // the scheduler's own
     struct nj_detect_options detect;

@@ -434,6 +434,8 @@ static void host_that_is_away_is_left_alone(void **state)
     char url[64];
     world_set(world, "actions.allow_loopback=true");
     world_set(world, "actions.tries=0");
+    world->registry = nj_registry_create();
+    assert_non_null(world->registry);
     world_start(world);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/hook", port);
     for (size_t i = 0; i < 6; i++) {
@@ -443,9 +445,14 @@ static void host_that_is_away_is_left_alone(void **state)
         assert_int_equal(now->items[i].rc, NJ_E_UNAVAILABLE);
     }
     assert_null(strstr(now->items[4].error.text, "breaker"));
-    assert_non_null(strstr(now->items[5].error.text, "http://127.0.0.1"));
+    assert_non_null(strstr(now->items[5].error.text, "http:127.0.0.1"));
     assert_string_not_equal(now->items[4].error.text, now->items[5].error.text);
     assert_int_equal(world_count_letters(world), 6);
+    struct nj_breaker_status status = {0}; // shown to whoever asks for the circuit breakers
+    snprintf(url, sizeof url, "http:127.0.0.1:%d", port);
+    assert_non_null(nj_registry_find_breaker(world->registry, url));
+    nj_breaker_get(nj_registry_find_breaker(world->registry, url), &status);
+    assert_int_equal(status.state, NJ_BREAKER_OPEN);
     close(fd);
 }
 

@@ -123,7 +123,8 @@ static void older_names_of_the_port_give_way(void **state)
         {"", "prod", "config show", 0, "\"port\":8000"},
         {"8123", "", "config show --set http.port=8500", 0, "\"port\":8500"},
         {"", "moon", "config show", NJ_EXIT_USAGE, "environment DETECTOR_WORKER_ENV: must be"},
-        {"many", "", "config show", NJ_EXIT_USAGE, "http.port: expected a whole number"},
+        {"many", "", "config show", NJ_EXIT_USAGE, "environment DETECTOR_WORKER_PORT: must be"},
+        {"65536", "", "config show", NJ_EXIT_USAGE, "environment DETECTOR_WORKER_PORT: must be"},
     };
     struct cli_said *said = *state;
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {

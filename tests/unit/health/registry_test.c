@@ -111,6 +111,10 @@ static void breakers_are_found_by_name(void **state)
     assert_int_equal(nj_registry_breaker_count(registry), 1);
     assert_ptr_equal(nj_registry_breaker(registry, 0), breaker);
     assert_ptr_equal(nj_registry_find_breaker(registry, "llm"), breaker);
+    nj_registry_remove_breaker(registry, breaker);
+    nj_registry_remove_breaker(registry, breaker);
+    assert_int_equal(nj_registry_breaker_count(registry), 0);
+    assert_null(nj_registry_find_breaker(registry, "llm"));
     nj_registry_destroy(registry);
     nj_breaker_destroy(breaker); // borrowed: still the caller's
 }
