@@ -28,6 +28,14 @@ static int select_classes(struct nj_detector *detector, const struct nj_text_lis
     return 0;
 }
 
+// What somebody else's network found is not said to be of ours.
+static void take_over(const struct nj_engine_driver *driver, struct nj_model *model)
+{
+    nj_text_copy(model->name, sizeof model->name, driver->model_name);
+    model->threshold = driver->threshold;
+    model->fast_path_threshold = driver->fast_path_threshold;
+}
+
 static int load_model(struct nj_detector *detector, const struct nj_detect_options *options,
                       struct nj_error *err)
 {
@@ -37,6 +45,9 @@ static int load_model(struct nj_detector *detector, const struct nj_detect_optio
     int rc = nj_place_find_model(options, detector->driver->describe != NULL, path, err);
     rc = rc != 0 ? rc : nj_model_load(path, &detector->model, err);
     free(path);
+    const bool named = options->model != NULL && options->model[0] != '\0';
+    if (rc == 0 && !named && detector->driver->model_name != NULL)
+        take_over(detector->driver, &detector->model);
     if (rc == 0)
         detector->threshold =
             options->threshold >= 0 ? options->threshold : detector->model.threshold;

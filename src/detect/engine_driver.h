@@ -63,6 +63,11 @@ struct nj_engine_driver {
     // Of such a model: the second dimension of the first output after a run.
     int32_t (*rows)(const void *thread);
 
+    // Of an engine elsewhere that does not say which network it runs: what stands for it where
+    // detect.model names none. The first known manifest lends its classes then, and nothing else.
+    const char *model_name;
+    double threshold, fast_path_threshold;
+
     // Looks at picture `index` of the request. Boxes in original pixels, unsorted, at most
     // NJ_DETECTIONS_MAX; the caller filters and sorts.
     int (*detect)(void *thread, const struct nj_detect_request *request, size_t index,

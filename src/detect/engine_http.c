@@ -323,6 +323,9 @@ const struct nj_engine_driver nj_engine_http = {
     .device = engine_device,
     .thread_create = thread_create,
     .thread_destroy = thread_destroy,
+    .model_name = "yolo26", // as its clients call the service, and with its defaults
+    .threshold = 0.5,
+    .fast_path_threshold = 0.9,
     .detect = detect,
     .probe = probe,
 };

@@ -204,6 +204,27 @@ static void a_picture_goes_out_as_a_file_and_boxes_come_back(void **state)
     stop_service(&service);
 }
 
+static void a_service_is_not_said_to_run_a_model_of_ours(void **state)
+{
+    (void)state;
+    struct nj_detect_options options = make_options();
+    options.engine = NJ_ENGINE_HTTP;
+    options.http_url = "http://127.0.0.1:1";
+    const struct nj_detector_config config = {.options = &options, .clock = nj_clock_real()};
+    struct nj_detector *detector = NULL;
+    assert_int_equal(nj_detector_create(&config, &detector, NULL), 0);
+    assert_string_equal(nj_detector_model(detector)->name, "yolo26");
+    assert_float_equal(nj_detector_threshold(detector), 0.5, 1e-9);
+    assert_float_equal(nj_detector_model(detector)->fast_path_threshold, 0.9, 1e-9);
+    assert_true(nj_model_class(nj_detector_model(detector), "truck") >= 0);
+    nj_detector_destroy(detector);
+    // Who names a manifest says what the service runs.
+    options.model = "centernet_512";
+    assert_int_equal(nj_detector_create(&config, &detector, NULL), 0);
+    assert_string_equal(nj_detector_model(detector)->name, "centernet_512");
+    nj_detector_destroy(detector);
+}
+
 static void boxes_of_a_crop_are_moved_back(void **state)
 {
     (void)state;
@@ -378,6 +399,7 @@ int http_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_picture_goes_out_as_a_file_and_boxes_come_back),
+        cmocka_unit_test(a_service_is_not_said_to_run_a_model_of_ours),
         cmocka_unit_test(boxes_of_a_crop_are_moved_back),
         cmocka_unit_test(only_what_may_pass_is_tried_again),
         cmocka_unit_test(an_open_breaker_asks_nobody),
