@@ -28,7 +28,8 @@ static void reply(struct nj_store_call *call)
     if (self->count == 0)
         nj_exchange_problem(call->exchange, 404, "this camera has no picture yet");
     else
-        nj_picture_reply(call->exchange, &(struct nj_picture_want){.detection = self->rows});
+        nj_picture_reply(call->exchange,
+                         &(struct nj_picture_want){.detection = self->rows, .newest = true});
 }
 
 static void finish(struct nj_store_call *call)

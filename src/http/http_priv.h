@@ -255,6 +255,7 @@ int nj_picture_file_open(const struct nj_api_context *context, const char *path,
 struct nj_picture_want {
     const struct nj_detection_row *detection;
     bool thumbnail;
+    bool newest; // of the camera: the next one will stand at the same address
 };
 void nj_picture_reply(struct nj_exchange *exchange, const struct nj_picture_want *want);
 struct nj_frame_want {

@@ -23,6 +23,7 @@ enum {
 };
 
 static const char picture_cache[] = "private, max-age=60";
+static const char newest_cache[] = "no-cache"; // asked for each time, and mostly answered with 304
 
 struct picture_work {
     struct nj_api_work work;
@@ -34,7 +35,7 @@ struct picture_work {
     struct nj_picture_encode wish;
     char key[KEY_SIZE]; // in the cache; "": not kept
     char etag[NJ_ETAG_SIZE];
-    const char *type;
+    const char *type, *cache;
     void *bytes;
     size_t length;
 };
@@ -183,7 +184,7 @@ static void reply_work(struct nj_api_work *work)
                       &(struct nj_answer_options){
                           .type = self->type,
                           .etag = self->etag,
-                          .cache = self->frame != NULL ? "no-cache" : picture_cache,
+                          .cache = self->cache,
                       });
 }
 
@@ -239,6 +240,7 @@ void nj_picture_reply(struct nj_exchange *exchange, const struct nj_picture_want
             (struct nj_api_work){.run = run_detection, .reply = reply_work, .finish = finish_work};
         self->context = exchange->api->context;
         self->row = *row;
+        self->cache = want->newest ? newest_cache : picture_cache;
         self->thumbnail = want->thumbnail;
         memcpy(self->key, key, sizeof key);
     }
@@ -267,9 +269,9 @@ void nj_frame_reply(struct nj_exchange *exchange, const struct nj_frame_want *wa
     char key[KEY_SIZE], etag[NJ_ETAG_SIZE];
     frame_key(want, key);
     snprintf(etag, sizeof etag, "\"%.100s\"", key);
-    if (reply_cached(
-            exchange, key,
-            &(struct nj_answer_options){.type = "image/jpeg", .etag = etag, .cache = "no-cache"})) {
+    if (reply_cached(exchange, key,
+                     &(struct nj_answer_options){
+                         .type = "image/jpeg", .etag = etag, .cache = newest_cache})) {
         nj_frame_unref(want->frame);
         return;
     }
@@ -279,6 +281,7 @@ void nj_frame_reply(struct nj_exchange *exchange, const struct nj_frame_want *wa
     } else {
         self->work =
             (struct nj_api_work){.run = run_frame, .reply = reply_work, .finish = finish_work};
+        self->cache = newest_cache;
         self->frame = want->frame;
         self->crop = want->crop;
         self->wish = (struct nj_picture_encode){

@@ -69,6 +69,22 @@ static void known_picture_is_304(void **state)
     }
 }
 
+// The next upload stands at the same address.
+static void snapshot_is_asked_for_again_each_time(void **state)
+{
+    struct http_fixture *fixture = *state;
+    char path[NJ_TEMP_PATH_MAX], cache[64];
+    http_add_camera(fixture, "door");
+    http_add_picture(fixture, "a.jpg", 80, 60, path);
+    http_add_detection(fixture, "door", path, 10);
+    nj_answer_header(http_get(fixture, "/api/cameras/door/snapshot"), "Cache-Control", cache,
+                     sizeof cache);
+    assert_string_equal(cache, "no-cache");
+    nj_answer_header(http_get(fixture, "/api/detections/1/image"), "Cache-Control", cache,
+                     sizeof cache);
+    assert_string_equal(cache, "private, max-age=60");
+}
+
 static void thumbnail_is_kept_in_memory_when_its_file_goes(void **state)
 {
     struct http_fixture *fixture = *state;
@@ -235,6 +251,7 @@ int http_media_test(void)
     const struct CMUnitTest tests[] = {
         CASE(pictures_are_whole_and_thumbnails_fit),
         CASE(known_picture_is_304),
+        CASE(snapshot_is_asked_for_again_each_time),
         CASE(thumbnail_is_kept_in_memory_when_its_file_goes),
         CASE(what_lies_elsewhere_is_not_served),
         CASE(too_large_and_broken_pictures_are_errors_of_their_own),
