@@ -3,6 +3,7 @@
 #include "app/app.h"
 
 #include "app/app_priv.h"
+#include "health/pipeline_metrics.h"
 #include "util/build_info.h"
 #include "util/mem.h"
 
@@ -31,6 +32,7 @@ int nj_app_create(const struct nj_app_config *config, struct nj_app **out, struc
         nj_app_destroy(app);
         return nj_error_set(err, NJ_E_NOMEM, "out of memory");
     }
+    nj_pipeline_prepare(app->metrics);
     *out = app;
     return 0;
 }

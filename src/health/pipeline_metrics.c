@@ -45,6 +45,21 @@ struct nj_metric *nj_pipeline_jobs(struct nj_metrics *metrics, const char *resul
     return nj_metrics_get(metrics, &jobs_spec, result);
 }
 
+void nj_pipeline_prepare(struct nj_metrics *metrics)
+{
+    static const char *const types[] = {
+        "detection_connection_error",
+        "detection_timeout_error",
+        "detection_validation_error",
+        "detection_processing_error",
+        "invalid_detection_payload",
+        "analysis_error",
+        "llm_error",
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(types); i++)
+        (void)nj_metrics_get(metrics, &error_spec, types[i]);
+}
+
 void nj_pipeline_error(struct nj_metrics *metrics, const char *error_type)
 {
     if (metrics != NULL)

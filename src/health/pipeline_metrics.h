@@ -9,6 +9,10 @@
 // the result is then NULL, which nj_pipeline_observe accepts.
 struct nj_metric *nj_pipeline_stage(struct nj_metrics *metrics, const char *stage);
 
+// Tells the known types of pipeline_errors_total from nought on: who watches a rate needs the value
+// of before the first error.
+void nj_pipeline_prepare(struct nj_metrics *metrics);
+
 // pipeline_errors_total{error_type=...}: counts one.
 void nj_pipeline_error(struct nj_metrics *metrics, const char *error_type);
 

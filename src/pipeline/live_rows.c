@@ -15,6 +15,7 @@ struct live_write {
     struct nj_detection_row row;
     char replaced[NJ_STORE_PATH_SIZE]; // picture that this one takes the place of; "" none
     bool born;
+    nj_us found_us; // monotonic
     struct nj_store_op op;
     struct nj_outbox outbox;
 };
@@ -44,10 +45,13 @@ static void handle_written(struct nj_store_op *op)
     struct live_write *write = NJ_CONTAINER_OF(op, struct live_write, op);
     struct nj_live_pipeline *pipeline = write->pipeline;
     if (op->rc == 0) {
-        if (write->born)
+        if (write->born) {
             pipeline->row_count += 1;
-        else
+            nj_latency_add(pipeline->config.latency, NJ_STAGE_DETECT_TO_BATCH,
+                           nj_mono_us(nj_loop_clock(pipeline->config.loop)) - write->found_us);
+        } else {
             pipeline->update_count += 1;
+        }
         if (write->replaced[0] != '\0')
             nj_media_delete(pipeline->config.media, write->replaced);
         nj_outbox_publish(&write->outbox, pipeline->config.bus);
@@ -68,6 +72,7 @@ static void submit(struct nj_live_pipeline *pipeline, const struct nj_detection_
         return; // perishable: the next change writes the row
     write->pipeline = pipeline;
     write->row = *row;
+    write->found_us = nj_mono_us(nj_loop_clock(pipeline->config.loop));
     nj_text_copy(write->replaced, sizeof write->replaced, replaced);
     nj_outbox_init(&write->outbox);
     write->op =

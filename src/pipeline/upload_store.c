@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The end of an upload's way: rows, batch, camera and queue entry in one transaction.
+#include "health/latency.h"
 #include "health/pipeline_metrics.h"
 #include "pipeline/upload_priv.h"
 #include "util/text.h"
@@ -89,6 +90,14 @@ static void task_free(struct nj_upload_task *task)
     free(task);
 }
 
+static void note_joined(const struct nj_upload_task *task)
+{
+    const struct nj_upload_config *config = &task->pipeline->config;
+    if (task->row_count > 0)
+        nj_latency_add(config->latency, NJ_STAGE_DETECT_TO_BATCH,
+                       nj_mono_us(nj_loop_clock(config->loop)) - task->job.finished_us);
+}
+
 static void handle_stored(struct nj_store_op *op)
 {
     struct nj_upload_task *task = NJ_CONTAINER_OF(op, struct nj_upload_task, op);
@@ -116,6 +125,7 @@ static void handle_stored(struct nj_store_op *op)
                   NJ_TEXT("camera_id", task->item.camera_id), NJ_TEXT("path", task->item.file_path),
                   NJ_TEXT("reason", task->refused), NJ_TEXT("error", task->error.text));
     }
+    note_joined(task);
     nj_outbox_publish(&task->outbox, pipeline->config.bus);
     nj_work_queue_finish(pipeline->config.queue, task->work);
     task_free(task);

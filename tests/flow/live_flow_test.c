@@ -96,9 +96,11 @@ static void track_is_one_row_with_its_best_picture_changes_and_end(void **state)
     (void)fclose(picture);
     flow_sql_text(flow, "SELECT name || ' ' || status FROM cameras", text, sizeof text);
     assert_string_equal(text, "The yard online");
-    struct nj_latency_summary detect;
+    struct nj_latency_summary detect, join;
     nj_latency_get(flow->app->latency, NJ_STAGE_DETECT, &detect);
     assert_true(detect.count > 0); // inference of live pictures is told as that of uploads
+    nj_latency_get(flow->app->latency, NJ_STAGE_DETECT_TO_BATCH, &join);
+    assert_int_equal(join.count, 1); // and a track joins its batch once
 }
 
 // Long before its batch would close by itself, and whatever pause comes after it.

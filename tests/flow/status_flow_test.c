@@ -107,6 +107,49 @@ static void pictures_of_live_cameras_count_too(void **state)
     flow_until(flow, shows_pictures, "inference.throughput.images_per_min");
 }
 
+static void every_stage_has_its_time_once_an_upload_is_an_event(void **state)
+{
+    struct flow *flow = *state;
+    flow_start(flow);
+    flow_put_picture(flow, "gate/one.jpg", 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+    flow_advance(flow, 36 * (nj_us)NJ_US_PER_S);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM events");
+    flow_until_quiet(flow);
+    for (int stage = 0; stage < NJ_STAGE_COUNT; stage++) {
+        struct nj_latency_summary summary;
+        nj_latency_get(flow->app->latency, (enum nj_stage)stage, &summary);
+        if (summary.count != 1)
+            fail_msg("%s: %zu samples", nj_stage_name((enum nj_stage)stage), summary.count);
+    }
+}
+
+// A rate needs the value of before.
+static void errors_are_told_from_nought_on(void **state)
+{
+    static const char *const types[] = {"detection_connection_error",
+                                        "detection_timeout_error",
+                                        "detection_validation_error",
+                                        "detection_processing_error",
+                                        "invalid_detection_payload",
+                                        "analysis_error",
+                                        "llm_error"};
+    struct flow *flow = *state;
+    struct nj_buf text;
+    nj_buf_init(&text, 1 << 20);
+    flow_start(flow);
+    nj_metrics_write(flow->app->metrics, &text);
+    nj_buf_append(&text, "", 1);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char line[128];
+        (void)snprintf(line, sizeof line, "\npipeline_errors_total{error_type=\"%s\"} 0\n",
+                       types[i]);
+        if (strstr(text.data, line) == NULL)
+            fail_msg("no %s", line);
+    }
+    nj_buf_finish(&text);
+}
+
 int status_flow_test(void)
 {
 #define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
@@ -114,6 +157,8 @@ int status_flow_test(void)
         FLOW_TEST(services_have_the_names_that_clients_know),
         FLOW_TEST(detector_that_does_not_answer_is_not_called_healthy),
         FLOW_TEST(pictures_of_live_cameras_count_too),
+        FLOW_TEST(every_stage_has_its_time_once_an_upload_is_an_event),
+        FLOW_TEST(errors_are_told_from_nought_on),
     };
     return cmocka_run_group_tests_name("status flow", tests, NULL, NULL);
 }
