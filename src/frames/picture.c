@@ -6,6 +6,7 @@
 #include "util/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { PIXELS_PER_MEGAPIXEL = 1000000 };
 
@@ -121,6 +122,19 @@ int nj_picture_probe(const void *bytes, size_t length, const struct nj_picture_l
     if (result == NJ_OK)
         *out = info;
     return result;
+}
+
+bool nj_picture_is_cut(const void *bytes, size_t length)
+{
+    static const uint8_t jpeg_end[] = {0xff, 0xd9};
+    static const uint8_t png_end[] = {'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82}; // with its CRC
+    const uint8_t *begin = bytes;
+    const bool is_jpeg = length > 0 && begin[0] == 0xff;
+    const uint8_t *end = is_jpeg ? jpeg_end : png_end;
+    const size_t end_length = is_jpeg ? sizeof jpeg_end : sizeof png_end;
+    while (length > 0 && begin[length - 1] == 0)
+        length--;
+    return length < end_length || memcmp(begin + length - end_length, end, end_length) != 0;
 }
 
 int nj_picture_decode(struct nj_picture_decoder *decoder, const struct nj_picture_request *request,

@@ -30,6 +30,10 @@ struct nj_picture_info {
 int nj_picture_probe(const void *bytes, size_t length, const struct nj_picture_limits *limits,
                      struct nj_picture_info *out, struct nj_error *err);
 
+// Whether a damaged picture lacks its end, as what is left of a broken upload does: nothing but
+// zeros may come behind JPEG's end marker and PNG's IEND.
+bool nj_picture_is_cut(const void *bytes, size_t length);
+
 struct nj_picture_request {
     const void *bytes; // the file's; only borrowed
     size_t length;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char cut_file[] = "truncated";
+
 // Errors of the file itself: trying again cannot help, so it is refused, listed and left in place.
 static const char *refusal_of(int rc)
 {
@@ -47,9 +49,10 @@ static int load_picture(struct nj_detect_job *job, const struct nj_job_tools *to
     };
     if (rc == 0)
         rc = nj_picture_decode(tools->decoder, &request, out, err);
-    free(bytes);
     if (rc != 0)
-        task->refused = refusal_of(rc);
+        task->refused =
+            rc == NJ_E_CORRUPT && nj_picture_is_cut(bytes, length) ? cut_file : refusal_of(rc);
+    free(bytes);
     return rc;
 }
 
@@ -106,7 +109,7 @@ static void judge_clip(struct nj_upload_task *task)
     if (!task->is_video || task->pictures_taken == 0 ||
         (task->refused == NULL && !nj_video_is_cut(task->video)))
         return;
-    task->refused = "truncated";
+    task->refused = cut_file;
     nj_error_set(&task->error, NJ_E_CORRUPT,
                  "the clip is cut or damaged; pictures of it that were taken: %zu, up to %.1f s",
                  task->pictures_taken, (double)task->shown_us / NJ_US_PER_S);

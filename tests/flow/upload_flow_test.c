@@ -148,9 +148,9 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
     static const struct {
         const char *path, *reason;
     } expected[] = {
-        {"empty.jpg", "too_small"}, {"tiny.jpg", "too_small"},  {"text.jpg", "wrong_type"},
-        {"huge.jpg", "too_big"},    {"text.mp4", "wrong_type"}, {"cut.jpg", "undecodable"},
-        {"cut.mp4", "undecodable"},
+        {"empty.jpg", "too_small"}, {"tiny.jpg", "too_small"},    {"text.jpg", "wrong_type"},
+        {"huge.jpg", "too_big"},    {"text.mp4", "wrong_type"},   {"cut.jpg", "truncated"},
+        {"cut.mp4", "undecodable"}, {"holed.jpg", "undecodable"},
     };
     static const char mp4_head[] = "\0\0\0\x18"
                                    "ftypisom\0\0\0\0isommp42";
@@ -164,6 +164,8 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
     size_t length = 0;
     void *whole = flow_make_picture(7, &length);
     flow_put_bytes(flow, "gate/cut.jpg", whole, length / 2);
+    memset((char *)whole + length / 2, 0xff, 20); // damaged, but whole
+    flow_put_bytes(flow, "gate/holed.jpg", whole, length);
     free(whole);
     flow_until_sql(flow, NJ_COUNT_OF(expected), "SELECT count(*) FROM refused_files");
     flow_until_quiet(flow);
@@ -178,6 +180,7 @@ static void refused_files_are_listed_by_reason_and_stay_where_they_are(void **st
     }
     // Those that only decoding found out are counted and described as the others are.
     expect_metric(flow, "folder_refused_files_total{reason=\"undecodable\"} 2\n");
+    expect_metric(flow, "folder_refused_files_total{reason=\"truncated\"} 1\n");
     assert_int_equal(flow_sql_int(flow, "SELECT size FROM refused_files WHERE CAST(path AS TEXT) "
                                         "LIKE '%/cut.jpg'"),
                      length / 2);

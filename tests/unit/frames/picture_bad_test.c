@@ -4,6 +4,7 @@
 
 #include "picture_helper.h"
 
+#include "util/mem.h"
 #include "util/rng.h"
 
 #include <setjmp.h>
@@ -126,6 +127,27 @@ static void random_damage_never_breaks_the_decoder(void **state)
         }
         free(damaged);
         free(made.bytes);
+    }
+}
+
+static void only_a_picture_without_its_end_is_called_cut(void **state)
+{
+    (void)state;
+    struct made_picture pictures[] = {
+        make_jpeg(&(struct picture_recipe){.width = 64, .height = 48}),
+        make_png(&(struct picture_recipe){.width = 64, .height = 48, .colour = MADE_RGB}),
+    };
+    for (size_t i = 0; i < NJ_COUNT_OF(pictures); i++) {
+        const size_t length = pictures[i].length;
+        uint8_t *padded = calloc(1, length + 512); // as some FTP servers leave it
+        assert_non_null(padded);
+        memcpy(padded, pictures[i].bytes, length);
+        assert_false(nj_picture_is_cut(padded, length));
+        assert_false(nj_picture_is_cut(padded, length + 512));
+        for (size_t kept = 0; kept < length; kept++)
+            assert_true(nj_picture_is_cut(padded, kept));
+        free(padded);
+        free(pictures[i].bytes);
     }
 }
 
@@ -314,6 +336,7 @@ int picture_bad_test(void)
         cmocka_unit_test(truncated_picture_is_corrupt_when_strict),
         cmocka_unit_test(truncated_picture_keeps_what_it_has_when_lenient),
         cmocka_unit_test(random_damage_never_breaks_the_decoder),
+        cmocka_unit_test(only_a_picture_without_its_end_is_called_cut),
         cmocka_unit_test(what_is_no_picture_is_invalid),
         cmocka_unit_test(header_of_a_giant_is_too_big),
         cmocka_unit_test(file_beyond_the_limit_is_too_big),
