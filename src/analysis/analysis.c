@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-// In the order of the choices of analysis.analyser.
-static const struct nj_analyser_driver *const drivers[] = {&nj_analyser_rules, &nj_analyser_llm};
+static const struct nj_analyser_driver *const drivers[] = {
+    [NJ_ANALYSER_RULES] = &nj_analyser_rules, [NJ_ANALYSER_LLM] = &nj_analyser_llm};
 
 static void run_thread(void *arg)
 {

@@ -12,6 +12,11 @@
 #include "storage/store_batches.h"
 #include "util/timezone.h"
 
+enum { // the order of the choices of the option analysis.analyser
+    NJ_ANALYSER_RULES,
+    NJ_ANALYSER_LLM
+};
+
 struct nj_analysis_options {
     int analyser;        // choice: "rules", "llm"
     const char *llm_url; // NEMOTRON_URL; base address

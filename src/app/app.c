@@ -55,7 +55,7 @@ static void write_address(const struct nj_app *app, char out[ADDRESS_SIZE])
              is_ipv6 ? "]" : "", nj_app_port(app));
 }
 
-int nj_app_start(struct nj_app *app, struct nj_error *err)
+static int start_services(struct nj_app *app, struct nj_error *err)
 {
     while (app->started < nj_service_count) {
         const struct nj_service *service = &nj_services[app->started];
@@ -63,15 +63,33 @@ int nj_app_start(struct nj_app *app, struct nj_error *err)
         app->started += 1; // also after a failure: a part of it may run
         if (rc != 0) {
             nj_error_prefix(err, "%s", service->name);
-            stop_from(app, 0);
             return rc;
         }
     }
     int rc = nj_app_register_probes(app);
+    return rc == 0 ? 0 : nj_error_set(err, rc, "out of memory");
+}
+
+// The caller says it on standard error, where nobody looks who has a file for the log.
+static void log_failed_start(const struct nj_app *app, const struct nj_error *err)
+{
+    if (nj_app_log_settings(app->config)->file_path[0] != '\0')
+        nj_log_at(app->log, NJ_LOG_CRITICAL, "Nightjar could not start",
+                  NJ_TEXT("error", err->text));
+}
+
+int nj_app_start(struct nj_app *app, struct nj_error *err)
+{
+    struct nj_error own = {0};
+    if (err == NULL)
+        err = &own;
+    int rc = start_services(app, err);
     if (rc != 0) {
+        log_failed_start(app, err);
         stop_from(app, 0);
-        return nj_error_set(err, rc, "out of memory");
+        return rc;
     }
+    nj_app_tell_unused(app);
     char address[ADDRESS_SIZE];
     write_address(app, address);
     nj_log_at(app->log, NJ_LOG_INFO, "Nightjar is ready", NJ_TEXT("address", address),

@@ -97,6 +97,9 @@ void nj_app_release_parts(struct nj_app *app);
 
 int nj_app_register_probes(struct nj_app *app);
 
+// Warns of addresses of services that another setting keeps from being asked.
+void nj_app_tell_unused(const struct nj_app *app);
+
 // The group's struct, of the snapshot that parts hold on to.
 const void *nj_app_group(const struct nj_app *app, const struct nj_option_group *which);
 // A log that names the component; the program's own when there is no memory or place.

@@ -81,7 +81,10 @@ static void probe_detector(void *arg, struct nj_health_report *out)
 static void probe_analysis(void *arg, struct nj_health_report *out)
 {
     const struct nj_app *app = arg;
+    const struct nj_analysis_options *options = nj_app_group(app, &nj_analysis_option_group);
     healthy(out);
+    if (options->analyser == NJ_ANALYSER_RULES)
+        say(out, NJ_HEALTH_HEALTHY, "Not configured; events are scored by the embedded rules.");
     probe_breaker(app->llm_breaker,
                   "The language model does not answer; events are scored by the rules.", out);
 }

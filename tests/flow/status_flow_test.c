@@ -150,6 +150,51 @@ static void errors_are_told_from_nought_on(void **state)
     nj_buf_finish(&text);
 }
 
+static void address_of_a_service_that_nobody_asks_is_told(void **state)
+{
+    struct flow *flow = *state;
+    flow_start(flow);
+    assert_int_equal(flow_count_logged(flow, "is not asked"), 0);
+    flow_stop(flow);
+    flow_set(flow, "detect.http_url=http://127.0.0.1:1");
+    flow_set(flow, "analysis.llm_url=http://127.0.0.1:1");
+    flow_start(flow);
+    assert_int_equal(flow_count_logged(flow, "The detector service is not asked"), 1);
+    assert_int_equal(flow_count_logged(flow, "The language model is not asked"), 1);
+    flow_stop(flow);
+    flow_set(flow, "detect.engine=http");
+    flow_set(flow, "analysis.analyser=llm");
+    flow_start(flow);
+    assert_int_equal(flow_count_logged(flow, "is not asked"), 2); // those of before
+}
+
+static void failed_start_stands_in_the_file_of_the_log(void **state)
+{
+    struct flow *flow = *state;
+    struct nj_error err = {0};
+    flow_set(flow, "detect.model=nowhere.json");
+    assert_true(flow_try_start(flow, &err) < 0);
+    assert_int_equal(flow_count_logged(flow, "could not start"), 0); // standard error says it
+    flow_kill(flow);
+    flow_set(flow, "log.file_path=nightjar.log"); // the helper's own log is a file in any case
+    assert_true(flow_try_start(flow, &err) < 0);
+    assert_int_equal(flow_count_logged(flow, "could not start"), 1);
+    assert_int_equal(flow_count_logged(flow, "nowhere.json"), 1);
+}
+
+static void scoring_by_the_rules_is_not_called_a_language_model(void **state)
+{
+    struct flow *flow = *state;
+    flow_start(flow);
+    struct nj_registry *registry = flow->app->registry;
+    struct nj_health_report report = {0};
+    size_t i = 0;
+    while (strcmp(nj_registry_probe(registry, i, &report, NULL), "nemotron") != 0)
+        i++;
+    assert_int_equal(report.status, NJ_HEALTH_HEALTHY);
+    assert_non_null(strstr(report.message, "rules"));
+}
+
 int status_flow_test(void)
 {
 #define FLOW_TEST(name) cmocka_unit_test_setup_teardown(name, flow_setup, flow_teardown)
@@ -159,6 +204,9 @@ int status_flow_test(void)
         FLOW_TEST(pictures_of_live_cameras_count_too),
         FLOW_TEST(every_stage_has_its_time_once_an_upload_is_an_event),
         FLOW_TEST(errors_are_told_from_nought_on),
+        FLOW_TEST(address_of_a_service_that_nobody_asks_is_told),
+        FLOW_TEST(failed_start_stands_in_the_file_of_the_log),
+        FLOW_TEST(scoring_by_the_rules_is_not_called_a_language_model),
     };
     return cmocka_run_group_tests_name("status flow", tests, NULL, NULL);
 }
