@@ -258,6 +258,19 @@ describe("the page of the real program", () => {
         await context.close();
     });
 
+    test("long_name_of_a_camera_leaves_the_filters_on_the_page", async () => {
+        await daemon.upload(person, "n".repeat(200));
+        await until("the camera", async () => (await daemon.json("/api/cameras")).items.find((one) => one.name.length === 200));
+        const { page, context } = await openLive();
+        await page.goto(`${daemon.url}/?view=events`);
+        const field = page.locator(".filters select").first();
+        await field.locator("option", { hasText: "nnnn" }).waitFor({ state: "attached" });
+        const { x, width } = await field.boundingBox();
+        assert.ok(x + width <= page.viewportSize().width, `ends at ${x + width}`);
+        assert.ok(width <= 240, `${width} wide`);
+        await context.close();
+    });
+
     test("page_says_that_it_is_offline_and_comes_back_by_itself", async () => {
         const { page, context } = await openLive();
         await daemon.stop();
