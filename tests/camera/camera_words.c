@@ -74,17 +74,16 @@ int camera_words_fault(const char *word, struct nj_test_camera_faults *faults)
     const struct {
         const char *name;
         int *number;
-    } numbers[] = {{"delay", &faults->answer_delay_ms},
-                   {"describe", &faults->describe_status},
-                   {"setup", &faults->setup_status},
-                   {"lose", &faults->lose_every},
-                   {"corrupt", &faults->corrupt_every}};
+    } numbers[] = {{"delay", &faults->answer_delay_ms}, {"describe", &faults->describe_status},
+                   {"setup", &faults->setup_status},    {"payload", &faults->payload_type},
+                   {"lose", &faults->lose_every},       {"corrupt", &faults->corrupt_every}};
     const struct {
         const char *name;
         bool *flag;
     } flags[] = {{"frozen", &faults->frozen},
                  {"mid-gop", &faults->join_mid_gop},
-                 {"mark-slices", &faults->mark_slices}};
+                 {"mark-slices", &faults->mark_slices},
+                 {"jump-stamps", &faults->jump_stamps}};
     for (size_t i = 0; i < NJ_COUNT_OF(flags); i++)
         if (!strcmp(word, flags[i].name)) {
             *flags[i].flag = true;

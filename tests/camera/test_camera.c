@@ -9,9 +9,9 @@
 //   mount NAME FILE [WORD ...]   unpaced snapshots speed=N audio=pcmu|aac redirect=URL
 //                                auth=basic|digest|digest-qop|digest-sha256 user=U password=P
 //                                and the words of "faults"
-//   faults NAME [WORD ...]       frozen mid-gop mark-slices delay=MS|never describe=STATUS
-//                                setup=STATUS lose=N corrupt=N sdp=KIND snapshot=KIND; without
-//                                words: none
+//   faults NAME [WORD ...]       frozen mid-gop mark-slices jump-stamps delay=MS|never
+//                                describe=STATUS setup=STATUS payload=TYPE lose=N corrupt=N
+//                                sdp=KIND snapshot=KIND; without words: none
 //   drop NAME | freeze NAME | unfreeze NAME | remove NAME | switch NAME FILE
 //   reboot NAME|* MS | redirect NAME [URL] | nonce | certificate FILE | stats [NAME]
 #include "tests/camera/camera_words.h"

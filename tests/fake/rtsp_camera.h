@@ -80,6 +80,8 @@ struct nj_test_camera_faults {
     int corrupt_every;   // every n-th has bits turned after its NAL header; 0: none
     bool frozen;         // connections and RTCP go on, video and audio do not
     bool join_mid_gop;   // PLAY begins with the second frame instead of the keyframe
+    int payload_type;    // of the video's packets instead of the described one; 0: that one
+    bool jump_stamps;    // timestamps go five hours ahead and back again, every 16 frames
     bool mark_slices;    // each slice has a packet of its own at least, and its last one the mark
     enum nj_test_camera_sdp sdp;
     enum nj_test_camera_snapshot snapshot;

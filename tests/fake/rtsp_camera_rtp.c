@@ -10,7 +10,9 @@ enum {
     STAP_A = 24,
     FU_A = 28,
     REPORT_BYTES = 28,
-    NAME_BYTES = 20,  // the source description with a CNAME, as every report needs
+    NAME_BYTES = 20, // the source description with a CNAME, as every report needs
+    JUMP_FRAMES = 16,
+    JUMP_TICKS = 5 * 3600 * 90000,
     CORRUPT_FROM = 3, // bytes left whole: NAL header, FU header, slice's first
 };
 
@@ -31,7 +33,8 @@ static void put32(uint8_t *out, uint32_t value)
 static int payload_type(const struct camera_conn *conn, int track)
 {
     if (track == CAMERA_VIDEO)
-        return CAMERA_VIDEO_TYPE;
+        return conn->mount->faults.payload_type ? conn->mount->faults.payload_type
+                                                : CAMERA_VIDEO_TYPE;
     return conn->mount->audio == NJ_TEST_CAMERA_AAC ? CAMERA_AAC_TYPE : CAMERA_PCMU_TYPE;
 }
 
@@ -154,6 +157,8 @@ void camera_send_unit(struct camera_conn *conn, const struct camera_unit *unit, 
     const struct camera_span *nals = conn->session.media->nals + unit->first_nal;
     const bool mark_slices = conn->mount->faults.mark_slices;
     uint32_t stamp = (uint32_t)((base_us + unit->pts_us) * 9 / 100);
+    if (conn->mount->faults.jump_stamps && conn->session.next / JUMP_FRAMES % 2 != 0)
+        stamp += JUMP_TICKS;
     for (size_t i = 0; i < unit->nal_count;) {
         size_t size;
         size_t together = gather(nals + i, mark_slices ? 1 : unit->nal_count - i, &size);

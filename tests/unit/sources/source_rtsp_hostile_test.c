@@ -127,11 +127,77 @@ static void first_picture_is_whole_though_each_slice_is_marked(void **state)
     nj_frame_unref(first[1]);
 }
 
+static struct nj_source_stats stats_of(const struct scene *scene)
+{
+    struct nj_source_stats stats;
+    nj_stream_get_stats(scene->user.user, &stats);
+    return stats;
+}
+
+static void another_payload_type_in_mid_stream_is_told_and_got_over(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, (struct nj_test_camera_mount){.speed = 4}, "small");
+    wait_frames(&scene, 20);
+    set_faults(&scene, (struct nj_test_camera_faults){.payload_type = 98});
+    assert_true(nj_hub_until(&scene.hub, nj_hub_has_state, &scene.user, NJ_SOURCE_ERROR, SOON_MS));
+    assert_non_null(strstr(scene.user.state.reason, "no picture"));
+    const int frames = nj_hub_user_frames(&scene.user);
+    set_faults(&scene, (struct nj_test_camera_faults){0});
+    wait_frames(&scene, 20);
+    assert_true(nj_hub_user_frames(&scene.user) >= frames + 20);
+    assert_int_equal(stats_of(&scene).packets_lost, 0); // nothing of it can be told from here
+    close_scene(&scene);
+}
+
+static void timestamps_that_jump_by_hours_stop_nothing(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, (struct nj_test_camera_mount){.speed = 4, .faults = {.jump_stamps = true}},
+               "small");
+    wait_frames(&scene, 120); // eight jumps, and the file's end
+    const struct nj_source_stats stats = stats_of(&scene);
+    assert_int_equal(stats.state, NJ_SOURCE_ACTIVE);
+    assert_int_equal(stats.restarts, 0);
+    assert_int_equal(stats.dropped, 0);
+    assert_int_equal(stats.packets_lost, 0);
+    assert_int_equal(nj_hub_user_resets(&scene.user), 0);
+    close_scene(&scene);
+}
+
+static void another_size_each_second_is_shown_each_time(void **state)
+{
+    enum { TIMES = 6 };
+    struct scene scene;
+    char wide[NJ_TEMP_PATH_MAX];
+    (void)state;
+    nj_test_video("small-wide", wide);
+    open_scene(&scene, (struct nj_test_camera_mount){.speed = 1}, "small");
+    wait_frames(&scene, 1);
+    for (int i = 0; i < TIMES; i++) {
+        const char *file = i % 2 == 0 ? wide : scene.file;
+        assert_int_equal(nj_test_camera_switch(scene.camera, "cam", file, NULL), 0);
+        if (!nj_hub_until(&scene.hub, nj_hub_has_width, &scene.user, i % 2 == 0 ? 640 : 320,
+                          SOON_MS))
+            fail_msg("size %d is not shown", i);
+        wait_frames(&scene, 10);
+    }
+    assert_int_equal(nj_hub_user_resets(&scene.user), TIMES);
+    assert_int_equal(stats_of(&scene).restarts, 0);
+    assert_int_equal(stats_of(&scene).dropped, 0);
+    close_scene(&scene);
+}
+
 int source_rtsp_hostile_test(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_picture_is_whole_though_each_slice_is_marked),
         cmocka_unit_test(lost_packets_are_told_as_many_as_they_are),
+        cmocka_unit_test(another_payload_type_in_mid_stream_is_told_and_got_over),
+        cmocka_unit_test(timestamps_that_jump_by_hours_stop_nothing),
+        cmocka_unit_test(another_size_each_second_is_shown_each_time),
     };
     return cmocka_run_group_tests_name("source rtsp hostile", tests, NULL, NULL);
 }
