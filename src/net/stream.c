@@ -72,18 +72,23 @@ void nj_stream_set_owner(struct nj_stream *stream, const struct nj_stream_owner 
     stream->owner = owner;
 }
 
+// libuv reads a socket that floods up to 32 times before it looks at another: after a buffer that
+// was filled it gets none, which ends that, and the rest comes with the next turn of the loop.
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
     struct nj_stream *stream = handle->data;
-    *buffer = uv_buf_init(stream->pool->read_buffer, (unsigned)stream->pool->read_buffer_bytes);
+    const size_t room = stream->filled ? 0 : stream->pool->read_buffer_bytes;
+    stream->filled = false;
+    *buffer = uv_buf_init(stream->pool->read_buffer, (unsigned)room);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buffer)
 {
     struct nj_stream *stream = handle->data;
-    if (stream->closing || count == 0)
+    if (stream->closing || count == 0 || count == UV_ENOBUFS)
         return;
+    stream->filled = count > 0 && (size_t)count == stream->pool->read_buffer_bytes;
     if (count > 0) {
         stream->calls->data(stream->owner, buffer->base, (size_t)count);
         return;

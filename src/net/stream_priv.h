@@ -55,6 +55,7 @@ struct nj_stream {
     size_t queued_bytes, queued_chunks;
     bool closing;
     bool reading;
+    bool filled; // the last read took a whole buffer
 };
 
 // A stream in the pool whose tcp handle is initialised and not yet connected; NULL without memory.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of a WebSocket that goes on asking and does not read what it is told.
+// Clients of a WebSocket that ask more than they are answered: deaf ones, and floods.
 #include "net/websocket.h"
 
 #include "tests/unit/net/loopback_helper.h"
@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int websocket_unread_test(void);
@@ -21,20 +22,22 @@ enum {
     PIECES_MAX = 1000,
     PINGS = 10000,
     COST_LEAST = 64, // bytes of memory that no queued message is cheaper than
+    FLOOD = 28000,   // messages
+    READ_MAX = 64 << 10,
 };
 
 struct fixture {
     struct loopback loopback;
     struct nj_websocket *socket; // NULL: closed
-    int client;
+    int client, messages;
 };
 
-static void ignore_message(struct nj_websocket *socket, const char *text, size_t length, void *arg)
+static void count_message(struct nj_websocket *socket, const char *text, size_t length, void *arg)
 {
     (void)socket;
     (void)text;
     (void)length;
-    (void)arg;
+    ((struct fixture *)arg)->messages++;
 }
 
 static void on_closed(struct nj_websocket *socket, int code, void *arg)
@@ -47,7 +50,7 @@ static void on_closed(struct nj_websocket *socket, int code, void *arg)
 static void handle(struct nj_http_request *request, void *arg)
 {
     struct fixture *fixture = arg;
-    const struct nj_websocket_handlers handlers = {ignore_message, on_closed, fixture};
+    const struct nj_websocket_handlers handlers = {count_message, on_closed, fixture};
     const struct nj_websocket_options options = {.max_message_bytes = 1000,
                                                  .max_queued_bytes = QUEUE_MAX};
     assert_int_equal(nj_websocket_accept(request, &options, &handlers, &fixture->socket, NULL), 0);
@@ -127,6 +130,30 @@ static void small_messages_count_with_what_they_cost(void **state)
     assert_true(sent <= QUEUE_MAX / COST_LEAST);
 }
 
+// Else a few clients that send and send keep all others from their turn.
+static void a_flood_is_read_a_buffer_a_turn(void **state)
+{
+    static const char message[] = "\x81\x81\0\0\0\0a";
+    enum { LENGTH = sizeof message - 1 };
+    struct fixture *fixture = *state;
+    const int room = FLOOD * LENGTH;
+    char *flood = malloc(FLOOD * LENGTH);
+    assert_non_null(flood);
+    for (size_t i = 0; i < FLOOD; i++)
+        memcpy(flood + i * LENGTH, message, LENGTH);
+    (void)setsockopt(fixture->client, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    loopback_send(fixture->client, flood, FLOOD * LENGTH);
+    free(flood);
+    int before = 0, most = 0;
+    for (int turns = 0; turns < 1000 && fixture->messages < FLOOD; turns++) {
+        nj_loop_turn(fixture->loopback.loop);
+        most = fixture->messages - before > most ? fixture->messages - before : most;
+        before = fixture->messages;
+    }
+    assert_int_equal(fixture->messages, FLOOD);
+    assert_in_range(most, 1, READ_MAX / LENGTH + 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int websocket_unread_test(void)
@@ -134,6 +161,7 @@ int websocket_unread_test(void)
     const struct CMUnitTest tests[] = {
         CASE(of_many_pings_the_newest_is_answered_once_there_is_room),
         CASE(small_messages_count_with_what_they_cost),
+        CASE(a_flood_is_read_a_buffer_a_turn),
     };
     return cmocka_run_group_tests_name("websocket unread", tests, NULL, NULL);
 }
