@@ -85,9 +85,10 @@ static void reply(struct nj_store_call *call)
              self->total_moved == 1 ? "" : "s",
              self->total_stuck > 0 ? "; those that wait again already stay" : "",
              self->full ? "; the queue is full" : "");
-    nj_log_at(call->exchange->api->context->log, NJ_LOG_INFO, "Dead letters put back by hand",
-              NJ_TEXT("queue", call->exchange->params[0]),
-              NJ_INT("count", (int64_t)self->total_moved));
+    if (self->total_moved > 0)
+        nj_log_at(call->exchange->api->context->log, NJ_LOG_INFO, "Dead letters put back by hand",
+                  NJ_TEXT("queue", call->exchange->params[0]),
+                  NJ_INT("count", (int64_t)self->total_moved));
     struct nj_json_answer answer;
     nj_json_answer_begin(&answer);
     nj_json_bool(&answer.writer, "success", self->total_moved > 0 || self->end);
@@ -95,6 +96,17 @@ static void reply(struct nj_store_call *call)
     nj_json_null(&answer.writer, "job");
     nj_json_int(&answer.writer, "requeued", (int64_t)self->total_moved);
     nj_json_answer_send(&answer, call->exchange, NULL);
+}
+
+// A full queue is not a store that is busy: its own words say what to do.
+static void refuse(struct nj_store_call *call)
+{
+    struct requeue_call *self = NJ_CONTAINER_OF(call, struct requeue_call, call);
+    const struct nj_store_op *op = &call->op;
+    if (op->rc == NJ_E_FULL && nj_work_queue_is_full(self->of.queue))
+        nj_exchange_unserved(call->exchange, op->error.text, op->rc, &op->error);
+    else
+        nj_exchange_store_error(call->exchange, op->rc, &op->error);
 }
 
 static void start(struct nj_exchange *exchange, int64_t id, bool all)
@@ -106,6 +118,7 @@ static void start(struct nj_exchange *exchange, int64_t id, bool all)
     if (self != NULL) {
         self->call.op.apply = all ? apply_piece : apply_one;
         self->call.reply = reply;
+        self->call.failed = refuse;
         self->call.write = true;
         self->of = of;
         self->id = id;

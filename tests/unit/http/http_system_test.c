@@ -113,7 +113,7 @@ static void all_letters_go_back_until_the_queue_is_full(void **state)
     http_expect(post(fixture, "/api/dlq/requeue-all/dlq:detection_queue"), 200,
                 "\"success\":false,\"message\":\"0 jobs put back; the queue is full\"");
     expect_letters(fixture, "/api/dlq/jobs/dlq:detection_queue", "11", 2);
-    http_expect(post(fixture, "/api/dlq/requeue/dlq:detection_queue"), 503, "UNAVAILABLE");
+    http_expect(post(fixture, "/api/dlq/requeue/dlq:detection_queue"), 503, "QUEUE_MAX_SIZE");
     http_expect(post(fixture, "/api/dlq/requeue-all/dlq:analysis_queue"), 200,
                 "\"success\":true,\"message\":\"0 jobs put back\"");
 }
