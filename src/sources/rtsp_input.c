@@ -111,6 +111,7 @@ int nj_rtsp_input_open(struct nj_rtsp_input *input, struct nj_error *err)
     struct nj_error error = {0};
     const char *what = "connecting";
     input->packet_us = 0;
+    input->paced = false;
     input->newest_pts_us = -1;
     input->deadline_us = now_us(input) + connect_timeout_us(nj_source_entry_of(input->source));
     int rc = find_camera(input, &error);
@@ -148,7 +149,7 @@ static nj_us gap_before(struct nj_rtsp_input *input, const AVPacket *packet)
         return input->packet_us > 0 ? now_us(input) - input->packet_us : 0;
     nj_us pts_us = av_rescale_q(time, nj_rtp_video(input->rtp)->time_base, us);
     nj_us gap_us = input->newest_pts_us >= 0 ? pts_us - input->newest_pts_us : 0;
-    if (gap_us > 0 || input->newest_pts_us < 0)
+    if (gap_us > 0 || gap_us < -INTERVAL_MOST_US || input->newest_pts_us < 0)
         input->newest_pts_us = pts_us;
     return gap_us;
 }
@@ -165,6 +166,7 @@ static void note_lost(struct nj_rtsp_input *input)
 static void note_packet(struct nj_rtsp_input *input, const AVPacket *packet)
 {
     nj_us gap_us = gap_before(input, packet);
+    input->paced = input->packet_us > 0;
     if (gap_us > 0 && gap_us < INTERVAL_MOST_US)
         input->interval_us +=
             input->interval_us == 0 ? gap_us : (gap_us - input->interval_us) / INTERVAL_SMOOTHING;
@@ -180,10 +182,9 @@ static void note_packet(struct nj_rtsp_input *input, const AVPacket *packet)
 static int next_packet(struct nj_rtsp_input *input, const uint8_t **bytes, size_t *length,
                        struct nj_error *err)
 {
-    const nj_us settle_us = now_us(input) + SETTLE_US;
-    const bool waits = nj_rtp_waits(input->rtp) && settle_us < input->deadline_us;
-    int rc = nj_rtsp_session_packet(input->session, waits ? settle_us : input->deadline_us, bytes,
-                                    length, err);
+    const bool waits = nj_rtp_waits(input->rtp);
+    const nj_us until_us = waits ? now_us(input) + SETTLE_US : input->deadline_us;
+    int rc = nj_rtsp_session_packet(input->session, until_us, bytes, length, err);
     if (rc != NJ_E_TIMEOUT || !waits)
         return rc;
     nj_rtp_settle(input->rtp);
@@ -200,6 +201,8 @@ int nj_rtsp_input_read(struct nj_rtsp_input *input, AVPacket *packet, struct nj_
     while (rc == NJ_E_AGAIN) {
         rc = next_packet(input, &bytes, &length, &error);
         if (rc != 0) {
+            if (rc == NJ_E_TIMEOUT && input->packet_us > 0 && !input->paced)
+                input->interval_us = 0; // it may have become slow: the next session will tell
             rc = explain(input, "reading", &error);
             if (err)
                 *err = error;

@@ -20,6 +20,7 @@ struct nj_rtsp_input {
     nj_us deadline_us;   // monotonic: of the step under way, or of the next video packet
     nj_us packet_us;     // when the last video packet came; 0: none yet
     nj_us newest_pts_us; // of all packets; -1: none yet
+    bool paced;          // a second packet came in this session
     nj_us interval_us;   // between pictures, smoothed; 0: not known yet
     uint64_t lost_told;  // packets that never came, as far as the source knows
 };

@@ -151,6 +151,30 @@ static void another_payload_type_in_mid_stream_is_told_and_got_over(void **state
     close_scene(&scene);
 }
 
+static bool has_restarted(struct nj_hub_user *user, int times)
+{
+    struct nj_source_stats stats;
+    nj_stream_get_stats(user->user, &stats);
+    return stats.restarts >= (uint64_t)times;
+}
+
+// A picture in 3.3 s instead of 60 a second: what is known of its pace says that it is frozen.
+static void camera_that_became_slow_is_taken_as_slow(void **state)
+{
+    struct scene scene;
+    (void)state;
+    open_scene(&scene, (struct nj_test_camera_mount){.speed = 4}, "small");
+    wait_frames(&scene, 20);
+    const struct nj_test_camera_mount slow = {.name = "cam", .file = scene.file, .speed = 0.02};
+    assert_int_equal(nj_test_camera_remove(scene.camera, "cam"), 0);
+    assert_int_equal(nj_test_camera_add(scene.camera, &slow, NULL), 0);
+    assert_true(nj_hub_until(&scene.hub, has_restarted, &scene.user, 1, SOON_MS));
+    const uint64_t before = stats_of(&scene).restarts;
+    wait_frames(&scene, 4); // one, and three of the session in which it is known
+    assert_true(stats_of(&scene).restarts <= before + 2);
+    close_scene(&scene);
+}
+
 static void timestamps_that_jump_by_hours_stop_nothing(void **state)
 {
     struct scene scene;
@@ -196,6 +220,7 @@ int source_rtsp_hostile_test(void)
         cmocka_unit_test(first_picture_is_whole_though_each_slice_is_marked),
         cmocka_unit_test(lost_packets_are_told_as_many_as_they_are),
         cmocka_unit_test(another_payload_type_in_mid_stream_is_told_and_got_over),
+        cmocka_unit_test(camera_that_became_slow_is_taken_as_slow),
         cmocka_unit_test(timestamps_that_jump_by_hours_stop_nothing),
         cmocka_unit_test(another_size_each_second_is_shown_each_time),
     };
