@@ -256,8 +256,10 @@ static int read_cells(struct nj_action_record *record, json_t *object, struct nj
 
 static int read_record(const json_t *payload, struct nj_action_job *job, struct nj_error *err)
 {
+    // Updates of the session may have made the row meanwhile, without what this would have put
+    // there.
     static const enum nj_foreign_kind kinds[NJ_ACTION_KIND_COUNT] = {
-        [NJ_ACTION_POSTGRESQL_CREATE_RECORD] = NJ_FOREIGN_INSERT,
+        [NJ_ACTION_POSTGRESQL_CREATE_RECORD] = NJ_FOREIGN_FILL,
         [NJ_ACTION_POSTGRESQL_UPDATE] = NJ_FOREIGN_UPDATE,
         [NJ_ACTION_POSTGRESQL_UPDATE_COMBINED] = NJ_FOREIGN_UPSERT,
     };

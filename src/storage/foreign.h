@@ -49,6 +49,7 @@ void nj_foreign_destroy(struct nj_foreign *foreign, nj_us deadline_us);
 
 enum nj_foreign_kind {
     NJ_FOREIGN_INSERT, // a row whose key exists already changes nothing
+    NJ_FOREIGN_FILL,   // a row whose key exists already gets values where it has none (NULL)
     NJ_FOREIGN_UPDATE, // no such row: NJ_E_NOT_FOUND
     NJ_FOREIGN_UPSERT
 };

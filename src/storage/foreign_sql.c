@@ -139,7 +139,7 @@ static void put_value(struct nj_foreign_statement *statement, const struct nj_fo
 static void put_insert(struct nj_foreign_statement *statement, const struct nj_foreign_write *write)
 {
     struct nj_buf *sql = &statement->sql;
-    nj_buf_append_text(sql, " (");
+    nj_buf_append_text(sql, write->kind == NJ_FOREIGN_FILL ? " AS kept (" : " (");
     for (size_t i = 0; i < write->cell_count; i++) {
         nj_buf_append_text(sql, i > 0 ? ", " : "");
         nj_foreign_quote(sql, write->cells[i].column);
@@ -152,6 +152,25 @@ static void put_insert(struct nj_foreign_statement *statement, const struct nj_f
     nj_buf_append_text(sql, ") ON CONFLICT (");
     nj_foreign_quote(sql, write->key_column);
     nj_buf_append_text(sql, ") DO ");
+}
+
+static void put_new_value(struct nj_foreign_statement *statement,
+                          const struct nj_foreign_write *write, const struct nj_foreign_cell *cell)
+{
+    struct nj_buf *sql = &statement->sql;
+    const bool fill = write->kind == NJ_FOREIGN_FILL;
+    if (!fill && write->kind != NJ_FOREIGN_UPSERT) {
+        put_value(statement, cell);
+        return;
+    }
+    if (fill) {
+        nj_buf_append_text(sql, "COALESCE(kept.");
+        nj_foreign_quote(sql, cell->column);
+        nj_buf_append_text(sql, ", ");
+    }
+    nj_buf_append_text(sql, "EXCLUDED.");
+    nj_foreign_quote(sql, cell->column);
+    nj_buf_append_text(sql, fill ? ")" : "");
 }
 
 // "a" = ..., for all but the key; returns how many.
@@ -167,12 +186,7 @@ static int put_changes(struct nj_foreign_statement *statement, const struct nj_f
         nj_buf_append_text(sql, count++ > 0 ? ", " : " SET ");
         nj_foreign_quote(sql, column);
         nj_buf_append_text(sql, " = ");
-        if (write->kind == NJ_FOREIGN_UPSERT) {
-            nj_buf_append_text(sql, "EXCLUDED.");
-            nj_foreign_quote(sql, column);
-        } else {
-            put_value(statement, &write->cells[i]);
-        }
+        put_new_value(statement, write, &write->cells[i]);
     }
     if (!touch || find_cell(write, touched) != NULL)
         return count;
@@ -229,6 +243,7 @@ void nj_foreign_build(struct nj_foreign_statement *statement, const struct nj_fo
     case NJ_FOREIGN_UPDATE:
         build_update(statement, write, touch);
         break;
+    case NJ_FOREIGN_FILL:
     case NJ_FOREIGN_UPSERT:
         build_upsert(statement, write, touch);
         break;

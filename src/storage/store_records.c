@@ -63,6 +63,9 @@ static int merge(json_t *object, const struct nj_foreign_write *write, nj_us now
 {
     for (size_t i = 0; i < write->cell_count; i++) {
         const struct nj_foreign_cell *cell = &write->cells[i];
+        const json_t *there = json_object_get(object, cell->column);
+        if (write->kind == NJ_FOREIGN_FILL && there != NULL && !json_is_null(there))
+            continue;
         if (cell->kind == NJ_CELL_TEXT && cell->text != NULL &&
             !nj_utf8_valid(cell->text, strlen(cell->text)))
             return nj_error_set(err, NJ_E_INVALID, "record: column \"%s\" is not UTF-8",

@@ -399,6 +399,19 @@ static void redis_letter_of_a_plain_password_says_after_a_restart_what_to_do(voi
     assert_int_equal(image_count(servers), 0);
 }
 
+// As an update leaves it that was done while the first record of its session still waited.
+static void make_row_of_an_update(struct servers *servers)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "CREATE SCHEMA gas_station_1; CREATE TABLE gas_station_1.car_frontal_info (session_id"
+             " varchar(255) PRIMARY KEY, display_id varchar(255), license_type varchar(255) DEFAULT"
+             " 'No model available', car_brand varchar(255)); INSERT INTO"
+             " gas_station_1.car_frontal_info (session_id, car_brand) VALUES ('%s', 'Honda')",
+             servers->world->result.session_id);
+    nj_postgres_sql(servers->postgres, database, sql);
+}
+
 static void postgres_away_leaves_the_session_to_us(void **state)
 {
     NEED_SERVERS;
@@ -418,6 +431,7 @@ static void postgres_away_leaves_the_session_to_us(void **state)
     expect_image(servers, key); // named by the session, although there is no record
     until_letters(world, 2);
     nj_postgres_restart(servers->postgres);
+    make_row_of_an_update(servers);
     requeue_until_done(world);
     requeue_until_done(world);
     until_letters(world, 0);

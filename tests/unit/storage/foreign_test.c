@@ -139,6 +139,27 @@ static void postgres_insert_of_a_known_key_changes_nothing(void **state)
     assert_string_equal(nj_foreign_text(f, "SELECT car_brand FROM " CARS, text), "Honda");
 }
 
+static void postgres_fill_gives_a_row_what_it_lacks_and_changes_nothing_else(void **state)
+{
+    NEED_SERVER;
+    struct nj_foreign_fixture *f = *state;
+    struct nj_put put;
+    char text[256];
+    nj_foreign_open(f);
+    for (int i = 0; i < 3; i++) { // the first one makes the row, as an insert does
+        nj_put_init(&put, f, i == 1 ? NJ_FOREIGN_UPSERT : NJ_FOREIGN_FILL, i == 0 ? "s0" : "s1");
+        nj_put_cell(&put, NJ_CELL("car_brand", i == 2 ? "Ford" : "Honda"));
+        if (i == 2)
+            nj_put_cell(&put, NJ_CELL("display_id", "d1"));
+        assert_int_equal(nj_put(&put), 0);
+    }
+    nj_foreign_text(f,
+                    "SELECT string_agg(concat_ws('|', session_id, car_brand, display_id), ' '"
+                    " ORDER BY session_id) FROM " CARS,
+                    text);
+    assert_string_equal(text, "s0|Honda s1|Honda|d1");
+}
+
 static void postgres_update_touches_the_row_and_nothing_else(void **state)
 {
     NEED_SERVER;
@@ -435,6 +456,7 @@ int foreign_test(void)
         CASE(url_is_refused_without_showing_it),
         CASE(postgres_table_of_cars_is_made_with_its_columns_and_defaults),
         CASE(postgres_insert_of_a_known_key_changes_nothing),
+        CASE(postgres_fill_gives_a_row_what_it_lacks_and_changes_nothing_else),
         CASE(postgres_update_touches_the_row_and_nothing_else),
         CASE(postgres_upsert_makes_or_changes_and_keeps_other_columns),
         CASE(postgres_values_never_become_sql),

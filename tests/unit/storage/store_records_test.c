@@ -87,6 +87,24 @@ static void insert_keeps_what_is_there(void **state)
                   "available\"}");
 }
 
+static void fill_gives_a_row_what_it_lacks_and_changes_nothing_else(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    struct put put;
+    put_init(&put, NJ_FOREIGN_UPSERT, "s1");
+    put_cell(&put, text_cell("car_brand", "Honda"));
+    put_cell(&put, (struct nj_foreign_cell){.column = "car_model", .kind = NJ_CELL_NULL});
+    assert_int_equal(nj_test_write(f, do_write, &put), 0);
+    put_init(&put, NJ_FOREIGN_FILL, "s1");
+    put_cell(&put, text_cell("car_brand", "Ford"));
+    put_cell(&put, text_cell("car_model", "Civic"));
+    put_cell(&put, text_cell("display_id", "d1"));
+    assert_int_equal(nj_test_write(f, do_write, &put), 0);
+    expect_record(f, "s1",
+                  "{\"session_id\":\"s1\",\"car_brand\":\"Honda\",\"car_model\":\"Civic\","
+                  "\"license_type\":\"No model available\",\"display_id\":\"d1\"}");
+}
+
 static void update_changes_its_columns_and_needs_a_row(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -368,6 +386,7 @@ int store_records_test(void)
     cmocka_unit_test_setup_teardown(name, nj_store_fixture_setup, nj_store_fixture_teardown)
     const struct CMUnitTest tests[] = {
         CASE(insert_keeps_what_is_there),
+        CASE(fill_gives_a_row_what_it_lacks_and_changes_nothing_else),
         CASE(update_changes_its_columns_and_needs_a_row),
         CASE(upsert_keeps_the_types_of_its_values),
         CASE(what_a_server_would_refuse_is_refused_here),
