@@ -5,14 +5,18 @@
 
 static void write_checks(const struct nj_api_context *context, struct nj_json_writer *writer)
 {
+    const struct nj_clock *clock = nj_loop_clock(context->loop);
     nj_json_object_begin(writer, "checks");
     for (size_t i = 0; i < nj_registry_service_count(context->registry); i++) {
         struct nj_health_report report;
-        bool critical;
-        const char *name = nj_registry_probe(context->registry, i, &report, &critical);
+        const nj_us begun_us = nj_mono_us(clock);
+        const char *name = nj_registry_probe(context->registry, i, &report, NULL);
+        const nj_us took_us = nj_mono_us(clock) - begun_us;
+        const bool is_error = report.status != NJ_HEALTH_HEALTHY && report.message[0] != '\0';
         nj_json_object_begin(writer, name);
         nj_json_text(writer, "status", nj_health_status_name(report.status));
-        nj_json_text(writer, "error", report.message[0] != '\0' ? report.message : NULL);
+        nj_json_fixed(writer, "latency_ms", (double)took_us / NJ_US_PER_MS, 3);
+        nj_json_text(writer, "error", is_error ? report.message : NULL);
         nj_json_object_end(writer);
     }
     nj_json_object_end(writer);

@@ -317,10 +317,12 @@ const struct nj_openapi_schema nj_openapi_schemas[] = {
      "\"properties\":{"
      "\"ready\":{\"type\":\"boolean\"},\"status\":{\"type\":\"string\"},\"checks\":{\"type\":"
      "\"object\","
-     "\"additionalProperties\":{\"type\":\"object\",\"required\":[\"status\",\"error\"],"
+     "\"additionalProperties\":{\"type\":\"object\",\"required\":[\"status\",\"latency_ms\","
+     "\"error\"],"
      "\"properties\":{\"status\":{\"type\":\"string\",\"enum\":[\"healthy\",\"degraded\","
      "\"unhealthy\","
-     "\"stopped\",\"unknown\"]},\"error\":{\"type\":[\"string\",\"null\"]}}}},\"timestamp\":{"
+     "\"stopped\",\"unknown\"]},\"latency_ms\":{\"type\":\"number\"},\"error\":{\"type\":["
+     "\"string\",\"null\"]}}}},\"timestamp\":{"
      "\"type\":\"string\",\"format\":\"date-time\"}}}"},
     {"Refused",
      "{\"type\":\"object\",\"required\":[\"id\",\"path\",\"camera_id\",\"reason\",\"detail\","

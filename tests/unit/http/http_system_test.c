@@ -136,11 +136,14 @@ static void health_follows_the_services(void **state)
     static const struct {
         enum nj_health_status status;
         int health, ready;
-        const char *text, *ready_text;
+        const char *text, *ready_text, *check; // a healthy one's message is no error
     } cases[] = {
-        {NJ_HEALTH_HEALTHY, 200, 200, "\"status\":\"healthy\"", "\"status\":\"ready\""},
-        {NJ_HEALTH_DEGRADED, 200, 200, "\"status\":\"degraded\"", "\"status\":\"degraded\""},
-        {NJ_HEALTH_UNHEALTHY, 503, 503, "\"status\":\"unhealthy\"", "\"ready\":false"},
+        {NJ_HEALTH_HEALTHY, 200, 200, "\"status\":\"healthy\"", "\"status\":\"ready\"",
+         "{\"status\":\"healthy\",\"latency_ms\":0,\"error\":null}"},
+        {NJ_HEALTH_DEGRADED, 200, 200, "\"status\":\"degraded\"", "\"status\":\"degraded\"",
+         "\"latency_ms\":0,\"error\":\"disk \\\"full\\\"\"}"},
+        {NJ_HEALTH_UNHEALTHY, 503, 503, "\"status\":\"unhealthy\"", "\"ready\":false",
+         "\"latency_ms\":0,\"error\":\"disk \\\"full\\\"\"}"},
     };
     struct http_fixture *fixture = *state;
     for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
@@ -149,6 +152,7 @@ static void health_follows_the_services(void **state)
         http_expect(http_get(fixture, "/api/system/health"), cases[i].health, cases[i].text);
         http_expect(http_get(fixture, "/api/system/health/full"), cases[i].health, cases[i].text);
         http_expect(http_get(fixture, "/ready"), cases[i].ready, cases[i].ready_text);
+        http_expect(http_get(fixture, "/ready"), cases[i].ready, cases[i].check);
         http_expect(http_get(fixture, "/api/system/health"), cases[i].health,
                     "\"message\":\"disk \\\"full\\\"\"");
         http_expect(http_get(fixture, "/health"), 200, "\"status\":\"alive\"");

@@ -398,6 +398,7 @@ export interface Readiness {
     status: string;
     checks: Record<string, {
         status: "healthy" | "degraded" | "unhealthy" | "stopped" | "unknown";
+        latency_ms: number;
         error: string | null;
     }>;
     timestamp: string;
