@@ -49,7 +49,7 @@ static bool know_file(struct nj_folder_source *source, struct nj_folder_verdict 
                       const char *path, const struct stat *info)
 {
     verdict->size = info->st_size;
-    verdict->mtime_ns = info->st_mtim.tv_sec * INT64_C(1000000000) + info->st_mtim.tv_nsec;
+    verdict->mtime_ns = nj_folder_mtime_ns(info);
     if (!nj_folder_absolute(source, path, verdict->item.file_path))
         return true; // it cannot be kept; a scan passes over it too
     verdict->key =

@@ -110,6 +110,12 @@ static int digest(struct nj_folder_source *source, const struct nj_folder_open_f
     return rc == 0 ? 0 : nj_error_set(err, rc, "SHA-256 failed");
 }
 
+// A clock that never ran, or a server that takes times from strangers: then the arrival counts.
+static nj_us file_time_us(const struct nj_folder_verdict *verdict)
+{
+    return verdict->mtime_ns >= 1000 ? verdict->mtime_ns / 1000 : verdict->item.pipeline_start_us;
+}
+
 int nj_folder_judge(struct nj_folder_source *source, const struct nj_folder_open_file *file,
                     struct nj_folder_verdict *verdict, struct nj_error *err)
 {
@@ -117,7 +123,7 @@ int nj_folder_judge(struct nj_folder_source *source, const struct nj_folder_open
     enum nj_media_kind kind = nj_media_kind_of_name(slash ? slash + 1 : file->path);
     nj_text_copy(verdict->item.media_type, sizeof verdict->item.media_type,
                  nj_media_kind_text(kind));
-    verdict->item.taken_us = verdict->mtime_ns / 1000;
+    verdict->item.taken_us = file_time_us(verdict);
     if (!find_camera(source, file->path, verdict) || !has_good_size(source, kind, verdict))
         return 0;
     size_t want = kind == NJ_MEDIA_VIDEO ? NJ_MEDIA_MAGIC_BYTES : NJ_FOLDER_READ_MAX_BYTES;

@@ -155,6 +155,7 @@ struct nj_folder_dir *nj_folder_tree_parent(struct nj_folder_source *source, con
 bool nj_folder_read_events(struct nj_folder_source *source);
 
 // folder_scan.c
+int64_t nj_folder_mtime_ns(const struct stat *info); // of any file system's range: wraps
 // Notes a file; when too many wait, its folder is scanned later instead.
 void nj_folder_note(struct nj_folder_source *source, const char *path, bool unsure);
 // `first`: nothing is wrong with the file. Else it goes behind the others, so that it never keeps

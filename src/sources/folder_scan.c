@@ -20,9 +20,11 @@ struct nj_folder_size {
     nj_us since_us; // monotonic
 };
 
-static int64_t mtime_ns_of(const struct stat *info)
+int64_t nj_folder_mtime_ns(const struct stat *info)
 {
-    return info->st_mtim.tv_sec * INT64_C(1000000000) + info->st_mtim.tv_nsec;
+    // Without a sign, because the product of a year beyond 2262 overflows.
+    return (int64_t)((uint64_t)info->st_mtim.tv_sec * UINT64_C(1000000000) +
+                     (uint64_t)info->st_mtim.tv_nsec);
 }
 
 static void want_scan(struct nj_folder_source *source, const char *path)
@@ -68,7 +70,8 @@ bool nj_folder_settled(struct nj_folder_source *source, const char *path, const 
 {
     nj_us now_us = nj_mono_us(source->clock);
     struct nj_folder_size *known = nj_strmap_get(source->unsettled, path);
-    bool same = known && known->size == info->st_size && known->mtime_ns == mtime_ns_of(info);
+    bool same =
+        known && known->size == info->st_size && known->mtime_ns == nj_folder_mtime_ns(info);
     if ((same && now_us - known->since_us >= source->options->settle_us) ||
         source->options->settle_us == 0) {
         nj_strmap_remove(source->unsettled, path);
@@ -84,7 +87,7 @@ bool nj_folder_settled(struct nj_folder_source *source, const char *path, const 
     struct nj_folder_size *size = malloc(sizeof *size);
     if (!size)
         return false;
-    *size = (struct nj_folder_size){info->st_size, mtime_ns_of(info), now_us};
+    *size = (struct nj_folder_size){info->st_size, nj_folder_mtime_ns(info), now_us};
     if (nj_strmap_set(source->unsettled, path, size) != 0)
         free(size);
     return false;
@@ -125,7 +128,7 @@ static void see_file(struct nj_folder_source *source, const char *path, const st
     if (!nj_folder_absolute(source, path, absolute))
         return;
     struct nj_seen_key key =
-        nj_seen_set_key(&source->seen, absolute, info->st_size, mtime_ns_of(info));
+        nj_seen_set_key(&source->seen, absolute, info->st_size, nj_folder_mtime_ns(info));
     if (!nj_seen_set_has(&source->seen, key))
         nj_folder_note(source, path, true);
 }

@@ -8,9 +8,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int upload_flow_test(void);
 
@@ -98,6 +100,28 @@ static void picture_without_objects_leaves_no_batch(void **state)
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM detections"), 0);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM batches"), 0);
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
+}
+
+// Of a camera whose clock never ran, and of servers that take times from strangers.
+static void file_time_that_cannot_be_is_the_time_of_arrival(void **state)
+{
+    struct flow *flow = *state;
+    static const time_t times[] = {0, -3600, -3000000000, 9300000000};
+    for (size_t i = 0; i < NJ_COUNT_OF(times); i++) {
+        char name[32], path[2 * NJ_TEMP_PATH_MAX];
+        const struct timespec both[2] = {{.tv_sec = times[i]}, {.tv_sec = times[i]}};
+        (void)snprintf(name, sizeof name, "gate/%zu.jpg", i);
+        flow_put_picture(flow, name, (unsigned)i + 1);
+        (void)snprintf(path, sizeof path, "%s/cameras/%s", flow->dir.path, name);
+        assert_int_equal(utimensat(AT_FDCWD, path, both, 0), 0);
+    }
+    flow_start(flow);
+    flow_until_sql(flow, NJ_COUNT_OF(times), "SELECT count(*) FROM detections");
+    assert_int_equal(flow_sql_int(flow, "SELECT min(detected_us) FROM detections"),
+                     nj_wall_us(&flow->clock.clock));
+    assert_int_equal(flow_sql_int(flow, "SELECT max(detected_us) FROM detections"),
+                     nj_wall_us(&flow->clock.clock));
+    assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
 }
 
 static void same_content_again_is_a_duplicate_until_its_time_is_over(void **state)
@@ -420,6 +444,7 @@ int upload_flow_test(void)
         FLOW_TEST(sure_person_is_an_event_at_once),
         FLOW_TEST(fast_path_takes_the_sure_ones_and_leaves_the_rest_to_the_batch),
         FLOW_TEST(picture_without_objects_leaves_no_batch),
+        FLOW_TEST(file_time_that_cannot_be_is_the_time_of_arrival),
         FLOW_TEST(same_content_again_is_a_duplicate_until_its_time_is_over),
         FLOW_TEST(refused_files_are_listed_by_reason_and_stay_where_they_are),
         FLOW_TEST(clip_is_sampled_over_its_length),
