@@ -36,11 +36,11 @@ struct nj_archive {                  // immutable, counted
 };
 
 // Unpacks and checks `path` below options->cache_folder (once per content). Errors: NJ_E_INVALID
-// (path of the mistake), NJ_E_TOO_BIG (which limit), NJ_E_DENIED (names like "../x", symlinks),
-// NJ_E_NOT_FOUND (a model is missing: says which node, which file, how to export it), NJ_E_CORRUPT
-// (no ZIP, or a damaged one), NJ_E_UNSUPPORTED (encrypted), NJ_E_FULL (no room on the disk).
-// Nothing is left in the cache on failure. The unpacked folder stays as long as the archive is
-// referenced, also before other programs that share the cache. Blocking.
+// (path of the mistake; a name that stands twice), NJ_E_TOO_BIG (which limit), NJ_E_DENIED (names
+// like "../x", symlinks), NJ_E_NOT_FOUND (a model is missing: says which node, which file, how to
+// export it), NJ_E_CORRUPT (no ZIP, or a damaged one), NJ_E_UNSUPPORTED (encrypted), NJ_E_FULL (no
+// room on the disk). Nothing is left in the cache on failure. The unpacked folder stays as long as
+// the archive is referenced, also before other programs that share the cache. Blocking.
 int nj_archive_open(const struct nj_archive_options *options, const char *path,
                     struct nj_archive **out, struct nj_error *err);
 // Files of the archive are named in the error as in the archive, not by their place in the cache.

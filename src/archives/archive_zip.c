@@ -226,13 +226,13 @@ static int check_twice(struct nj_strmap *seen, const char *name, struct nj_error
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         lower(key, name, (size_t)(slash - name));
         if (nj_strmap_get(seen, key) == &a_file)
-            return nj_error_set(err, NJ_E_DENIED, "'%s' lies in what is also a file", shown);
+            return nj_error_set(err, NJ_E_INVALID, "'%s' lies in what is also a file", shown);
         if (nj_strmap_set(seen, key, &a_folder) != 0)
             return nj_error_set(err, NJ_E_NOMEM, "no memory to read a ZIP");
     }
     lower(key, name, strlen(name));
     if (nj_strmap_get(seen, key) != NULL)
-        return nj_error_set(err, NJ_E_DENIED, "'%s' stands twice, or differs only by case", shown);
+        return nj_error_set(err, NJ_E_INVALID, "'%s' stands twice, or differs only by case", shown);
     if (nj_strmap_set(seen, key, &a_file) != 0)
         return nj_error_set(err, NJ_E_NOMEM, "no memory to read a ZIP");
     return 0;
@@ -332,7 +332,7 @@ static int fail_open(zip_error_t *why, struct nj_error *err)
     case ZIP_ER_MEMORY:
         return nj_error_set(err, NJ_E_NOMEM, "no memory to read a ZIP");
     case ZIP_ER_EXISTS:
-        return nj_error_set(err, NJ_E_DENIED, "a name stands twice in the ZIP");
+        return nj_error_set(err, NJ_E_INVALID, "a name stands twice in the ZIP");
     default:
         return nj_error_set(err, NJ_E_CORRUPT, "this is no ZIP that can be read: %s",
                             zip_error_strerror(why));

@@ -29,7 +29,7 @@ const struct nj_worker_error nj_worker_errors[] = {
     {"archive_unavailable", "ModelLoadError", "The archive could not be had; it is tried again."},
     {"archive_invalid", "ModelLoadError", "The archive, or a model in it, is wrong."},
     {"archive_denied", "ModelLoadError",
-     "Its place is not allowed, or it names files outside of itself."},
+     "Its place is not allowed, or the name or kind of a file in it is not."},
     {"model_no_room", "ModelCacheError", "There was no room for its models; it is tried again."},
     {"model_error", "ModelError", "A picture could not be looked at."},
     {"pipeline_error", "PipelineError", "A run of the archive's pipeline ended with an error."},

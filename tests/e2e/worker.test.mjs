@@ -186,6 +186,7 @@ describe("the second generation", () => {
             "beyond.mpta": [carArchive({ "../outside.txt": "x" }), "archive_denied"],
             "absent.mpta": [zip({ "cars/pipeline.json": JSON.stringify(carPipeline), "cars/cars.json": JSON.stringify(carManifest) }), "archive_invalid"],
             "text.mpta": [Buffer.from("no archive"), "archive_invalid"],
+            "twice.mpta": [carArchive({ "cars/CARS.json": "{}" }), "archive_invalid"],
         };
         for (const [name, [bytes, code]] of Object.entries(cases)) {
             await writeFile(join(folder, "archives", name), bytes);
