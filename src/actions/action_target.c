@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECRET_MAX = 4096 }; // bytes of a password
-
 bool nj_action_secret_is_reference(const char *password)
 {
     return strncmp(password, "env:", 4) == 0 || strncmp(password, "file:", 5) == 0;
@@ -79,7 +77,7 @@ static void make_url(const struct nj_action_site *site, struct nj_buf *buf)
 static int resolve_secret(const struct nj_action_runner *runner, const char *reference, char **out,
                           struct nj_error *err)
 {
-    char text[SECRET_MAX] = "";
+    char text[NJ_ARCHIVE_SECRET_MAX] = "";
     const int rc = reference[0] != '\0' ? nj_archive_secret(runner->config.archives, reference,
                                                             text, sizeof text, err)
                                         : 0;

@@ -185,12 +185,19 @@ int nj_archive_open_cached(const struct nj_archive_options *options, const char 
                            struct nj_archive **out, struct nj_error *err)
 {
     struct nj_cache_hold hold;
+    struct nj_archive *archive = NULL;
     char folder[NJ_ARCHIVE_PATH_MAX];
     int rc = nj_cache_hold(options, sha256, &hold, err);
     if (rc != 0)
         return rc;
     nj_text_copy(folder, sizeof folder, hold.path);
-    rc = load(folder, sha256, &hold, out, err);
+    rc = load(folder, sha256, &hold, &archive, err);
+    if (rc == 0 && nj_archive_try_secrets(options, archive->spec) != 0)
+        rc = nj_error_set(err, NJ_E_NOMEM, "out of memory");
+    if (rc == 0)
+        *out = archive;
+    else
+        nj_archive_unref(archive);
     if (rc == 0 || rc == NJ_E_NOMEM)
         return rc;
     // It was right when it got its name: somebody damaged it, or the rules changed.

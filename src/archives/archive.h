@@ -31,8 +31,8 @@ extern const struct nj_option_group nj_archive_option_group; // group "archives"
 struct nj_archive {                  // immutable, counted
     char sha256[NJ_SHA256_HEX_SIZE]; // of the file
     char *folder;                    // unpacked; model files and manifests lie here
-    struct nj_spec *spec;
-    char **manifests; // by node index: path of the manifest of its model
+    struct nj_spec *spec; // its warnings also tell of passwords that could not be had when opened
+    char **manifests;     // by node index: path of the manifest of its model
 };
 
 // Unpacks and checks `path` below options->cache_folder (once per content). Errors: NJ_E_INVALID
@@ -47,6 +47,8 @@ int nj_archive_open(const struct nj_archive_options *options, const char *path,
 void nj_archive_shorten_error(const struct nj_archive *archive, struct nj_error *err);
 struct nj_archive *nj_archive_ref(struct nj_archive *archive); // explicitly thread-safe
 void nj_archive_unref(struct nj_archive *archive);             // explicitly thread-safe
+
+enum { NJ_ARCHIVE_SECRET_MAX = 4096 }; // bytes of a password with its NUL
 
 // The text of a password as an archive gives it: "env:NAME" and "file:/PATH" are looked up when
 // options->secrets lists them (a last "*" stands for any end without a "/.." in it), else the text

@@ -18,7 +18,7 @@ enum {
 struct nj_zip;
 
 // `fd` stays the caller's. NJ_E_CORRUPT, NJ_E_DENIED, NJ_E_TOO_BIG, NJ_E_INVALID (no
-// pipeline.json), NJ_E_UNSUPPORTED (compression, encryption), NJ_E_NOMEM.
+// pipeline.json, a name that stands twice), NJ_E_UNSUPPORTED (compression, encryption), NJ_E_NOMEM.
 int nj_zip_open_file(const struct nj_archive_options *options, int fd, struct nj_zip **out,
                      struct nj_error *err);
 int nj_zip_open_memory(const struct nj_archive_options *options, const void *bytes, size_t length,
@@ -82,6 +82,10 @@ void nj_cache_discard(const struct nj_archive_options *options, const char *name
 void nj_cache_sweep(const struct nj_archive_options *options, struct nj_log *log);
 // Removes a folder with everything in it, not following links.
 void nj_tree_remove(const char *path);
+
+// Warns in the spec of passwords that are not to be had now: only actions would find out, later.
+// NJ_E_NOMEM.
+int nj_archive_try_secrets(const struct nj_archive_options *options, struct nj_spec *spec);
 
 // As nj_archive_open for an open file; `name` is what errors call it.
 int nj_archive_open_fd(const struct nj_archive_options *options, int fd, const char *name,

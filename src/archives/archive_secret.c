@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Passwords that archives refer to. An archive comes from a stranger and names its own servers, so
 // that it may only be given what the site says.
-#include "archives/archive.h"
-
+#include "archives/archive_priv.h"
+#include "archives/spec_priv.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -94,4 +94,26 @@ int nj_archive_secret(const struct nj_archive_options *options, const char *refe
     if (value == NULL)
         return nj_error_set(err, NJ_E_NOT_FOUND, "the environment has no '%s'", shown + 4);
     return copy_out(value, strlen(value), out, size, err);
+}
+
+static int try_secret(const struct nj_archive_options *options, struct nj_spec *spec,
+                      const char *server, const char *reference)
+{
+    char text[NJ_ARCHIVE_SECRET_MAX], shown[NJ_ERROR_TEXT_MAX];
+    struct nj_error why = {0};
+    const int rc = nj_archive_secret(options, reference, text, sizeof text, &why);
+    explicit_bzero(text, sizeof text);
+    if (rc == 0)
+        return 0;
+    struct nj_spec_reader reader = {.spec = spec};
+    nj_text_copy(reader.path, sizeof reader.path, server);
+    nj_text_printable(shown, sizeof shown, why.text);
+    return nj_spec_warn(&reader, "actions for this server will become dead letters: %s", shown);
+}
+
+int nj_archive_try_secrets(const struct nj_archive_options *options, struct nj_spec *spec)
+{
+    const int rc = try_secret(options, spec, "redis.password", spec->redis.password);
+    return rc != 0 ? rc
+                   : try_secret(options, spec, "postgresql.password", spec->postgresql.password);
 }

@@ -113,7 +113,7 @@ struct nj_spec_postgresql {
     char password[256];
 };
 
-struct nj_spec_warnings { // unknown template names, mapped trackers, passwords in plain text
+struct nj_spec_warnings { // unknown template names, mapped trackers, passwords in plain text ...
     char (*items)[256];
     size_t count;
 };

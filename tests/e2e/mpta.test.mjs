@@ -41,8 +41,8 @@ function mpta(...args) {
   });
 }
 
-function put(pipeline, model = 'a') {
-  writeFileSync(path.join(folder, 'in', 'pipeline.json'), JSON.stringify({ pipeline }));
+function put(pipeline, model = 'a', servers = {}) {
+  writeFileSync(path.join(folder, 'in', 'pipeline.json'), JSON.stringify({ ...servers, pipeline }));
   writeFileSync(path.join(folder, 'in', `${model}.onnx`), 'weights');
   writeFileSync(path.join(folder, 'in', `${model}.json`), JSON.stringify({ ...manifest, weights: `${model}.onnx` }));
 }
@@ -55,6 +55,16 @@ test('what is packed is checked and its tree is printed', async () => {
   assert.match(stdout, /^sha256 [0-9a-f]{64}\ncars, on car\n/);
   assert.match(stdout, /a\.onnx: detects at 32x32, 7 bytes, sha256 [0-9a-f]{64}/);
   assert.match(stdout, /warning: pipeline\.tracking\.method: each method is served/);
+});
+
+test('a password that the site does not give is a warning of the check', async () => {
+  put({ modelId: 'cars', modelFile: 'a.onnx' }, 'a', { redis: { host: 'r', port: 6379, password: 'env:TMPDIR' } });
+  await mpta('pack', 'in');
+  const { code, stdout } = await mpta('check', 'in.mpta');
+  assert.equal(code, 0);
+  assert.match(stdout, /^warning: redis\.password: actions for this server will become dead letters: 'env:TMPDIR' is not in archives\.secrets$/m);
+  const listed = await mpta('check', 'in.mpta', '--set', 'archives.secrets=["env:TMPDIR"]');
+  assert.doesNotMatch(listed.stdout, /warning/);
 });
 
 test('a mistake is told with its path, and no archive is made', async () => {

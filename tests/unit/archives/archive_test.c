@@ -289,6 +289,71 @@ static void the_longest_unused_goes_first(void **state)
     assert_int_equal(access(folders[0], F_OK), 0);
 }
 
+// An archive whose servers want these passwords, by a site that lists some of them.
+static void open_with_passwords(const struct nj_temp_dir *dir, const char *redis,
+                                const char *postgresql, struct nj_archive **out)
+{
+    const char *const listed[] = {"env:ARCHIVE_TEST_HAD", "env:ARCHIVE_TEST_UNSET", "file:/no/*"};
+    struct nj_archive_options options = zip_options(dir);
+    struct nj_error err = {0};
+    struct zip_made zip;
+    char json[1024], path[NJ_TEMP_PATH_MAX];
+    options.secrets = (struct nj_text_list){listed, NJ_COUNT_OF(listed)};
+    snprintf(
+        json, sizeof json,
+        "{\"redis\":{\"host\":\"h\",\"port\":1,\"password\":\"%s\"},\"postgresql\":{\"host\":\"h\","
+        "\"port\":1,\"database\":\"d\",\"username\":\"u\",\"password\":\"%s\"},"
+        "\"pipeline\":{\"modelId\":\"a\",\"modelFile\":\"a.onnx\"}}",
+        redis, postgresql);
+    zip_made_init(&zip);
+    zip_made_add_text(&zip, "pipeline.json", json);
+    zip_made_add_text(&zip, "a.onnx", "weights");
+    zip_made_add_text(&zip, "a.json", zip_manifest);
+    zip_made_end(&zip, 0);
+    zip_made_save(&zip, dir, "x.mpta");
+    zip_made_finish(&zip);
+    if (nj_archive_open(&options, nj_temp_dir_path(dir, "x.mpta", path), out, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+static void passwords_that_cannot_be_had_are_told_at_opening_not_at_the_first_action(void **state)
+{
+#define LATER "actions for this server will become dead letters: "
+    static const struct {
+        const char *redis, *postgresql;
+        const char *warnings[2]; // NULL: no further one
+    } cases[] = {
+        {"env:ARCHIVE_TEST_HAD", "env:ARCHIVE_TEST_HAD", {NULL}},
+        {"", "env:ARCHIVE_TEST_HAD", {NULL}},
+        {"env:ARCHIVE_TEST_HAD",
+         "env:HOME",
+         {"postgresql.password: " LATER "'env:HOME' is not in archives.secrets"}},
+        {"env:ARCHIVE_TEST_UNSET",
+         "file:/no/such",
+         {"redis.password: " LATER "the environment has no 'ARCHIVE_TEST_UNSET'",
+          "postgresql.password: " LATER "cannot open /no/such: "}},
+        {"file:/no/a\\u202eb",
+         "env:ARCHIVE_TEST_HAD",
+         {"redis.password: " LATER "cannot open /no/a?b: "}},
+    };
+    assert_int_equal(setenv("ARCHIVE_TEST_HAD", "hunter2", 1), 0);
+    assert_int_equal(unsetenv("ARCHIVE_TEST_UNSET"), 0);
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        struct nj_archive *archive = NULL;
+        open_with_passwords(*state, cases[i].redis, cases[i].postgresql, &archive);
+        const struct nj_spec_warnings *warnings = &archive->spec->warnings;
+        for (size_t k = 0; k < 2; k++) {
+            const char *wanted = cases[i].warnings[k];
+            assert_int_equal(warnings->count > k, wanted != NULL);
+            if (wanted != NULL && strstr(warnings->items[k], wanted) != warnings->items[k])
+                fail_msg("'%s' instead of '%s'", warnings->items[k], wanted);
+        }
+        nj_archive_unref(archive);
+    }
+    assert_int_equal(unsetenv("ARCHIVE_TEST_HAD"), 0);
+#undef LATER
+}
+
 int archive_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +374,9 @@ int archive_test(void)
                                         archives_set_up, archives_tear_down),
         cmocka_unit_test_setup_teardown(the_longest_unused_goes_first, archives_set_up,
                                         archives_tear_down),
+        cmocka_unit_test_setup_teardown(
+            passwords_that_cannot_be_had_are_told_at_opening_not_at_the_first_action,
+            archives_set_up, archives_tear_down),
     };
     return cmocka_run_group_tests_name("archive", tests, NULL, NULL);
 }
