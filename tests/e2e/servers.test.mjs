@@ -47,6 +47,12 @@ async function health(name) {
 
 const becomes = (name, status) => until(`${name} ${status}`, async () => (await health(name)).status === status, 20000);
 
+// What /health says of the own store and PostgreSQL together, and of Redis.
+async function parts() {
+    const { database, redis } = await daemon.json("/health");
+    return { postgresql: database, redis };
+}
+
 test("both servers are found healthy", { skip }, async () => {
     await becomes("redis", "healthy");
     await becomes("postgresql", "healthy");
@@ -56,8 +62,10 @@ test("a frozen server is noticed while nobody uses it, and its return too", { sk
     for (const [name, server] of Object.entries({ redis, postgresql: postgres })) {
         server.pause();
         await becomes(name, "degraded");
+        assert.deepEqual(await parts(), { postgresql: true, redis: true, [name]: false });
         server.resume();
         await becomes(name, "healthy");
+        assert.deepEqual(await parts(), { postgresql: true, redis: true });
     }
 });
 
