@@ -101,8 +101,8 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     const int code = run(argc, argv);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return code;
+    if (code != NJ_EXIT_OK || (fflush(stdout) == 0 && !ferror(stdout)))
+        return code; // a failure was told by whoever failed
     fputs("nightjar: the output could not be written; is the disk full?\n", stderr);
-    return code == NJ_EXIT_OK ? NJ_EXIT_FAILED : code;
+    return NJ_EXIT_FAILED;
 }
