@@ -102,6 +102,23 @@ static void on_message(void *arg, const char *text, size_t length)
         socket->handlers.message(socket, text, length, socket->handlers.arg);
 }
 
+static void on_pong_gone(void *owned)
+{
+    ((struct nj_websocket *)owned)->pong_queued = false;
+}
+
+// Behind what is queued and not when that is out: a client that is always a little behind would
+// never be answered.
+static void queue_pong(struct nj_websocket *socket)
+{
+    size_t length = nj_websocket_frame_header(socket->pong, NJ_WEBSOCKET_PONG, socket->ping_length);
+    memcpy(socket->pong + length, socket->ping, socket->ping_length);
+    length += socket->ping_length;
+    socket->ping_waits = false;
+    socket->pong_queued = true;
+    (void)nj_stream_queue(socket->stream, (const char *)socket->pong, length, socket, on_pong_gone);
+}
+
 static void on_control(void *arg, enum nj_websocket_opcode opcode, const char *bytes, size_t length)
 {
     struct nj_websocket *socket = arg;
@@ -111,18 +128,12 @@ static void on_control(void *arg, enum nj_websocket_opcode opcode, const char *b
         send_frame(socket, NJ_WEBSOCKET_PONG, bytes, length);
         return;
     }
+    socket->ping_length = (unsigned char)length;
+    memcpy(socket->ping, bytes, length);
     // As RFC 6455 section 5.5.3 allows, so that pings of a client that does not read cost nothing.
-    socket->pong_waits = true;
-    socket->pong_length = (unsigned char)length;
-    memcpy(socket->pong, bytes, length);
-}
-
-static void send_waiting_pong(struct nj_websocket *socket)
-{
-    if (!socket->pong_waits)
-        return;
-    socket->pong_waits = false;
-    send_frame(socket, NJ_WEBSOCKET_PONG, socket->pong, socket->pong_length);
+    socket->ping_waits = socket->pong_queued;
+    if (!socket->pong_queued)
+        queue_pong(socket);
 }
 
 static void on_close_frame(void *arg, int code)
@@ -160,7 +171,8 @@ static void on_drained(void *owner)
 {
     struct nj_websocket *socket = owner;
     if (socket->state == NJ_WEBSOCKET_OPEN) {
-        send_waiting_pong(socket);
+        if (socket->ping_waits)
+            queue_pong(socket);
         nj_fanout_flush_socket(socket);
     } else {
         end_when_drained(socket);

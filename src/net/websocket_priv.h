@@ -41,9 +41,11 @@ struct nj_websocket {
     int close_code;
     struct nj_timer timer;
     nj_us received_us;
-    bool pong_waits; // for what is queued; of several pings only the newest is answered
-    unsigned char pong_length;
-    char pong[NJ_WEBSOCKET_CONTROL_MAX_BYTES];
+    bool pong_queued; // one at most: `pong`, behind what was queued before it
+    bool ping_waits;  // the newest that came since: `ping`
+    unsigned char ping_length;
+    char ping[NJ_WEBSOCKET_CONTROL_MAX_BYTES];
+    uint8_t pong[NJ_WEBSOCKET_HEADER_MAX_BYTES + NJ_WEBSOCKET_CONTROL_MAX_BYTES];
     void *user;
     struct nj_fanout_member member;
 };
