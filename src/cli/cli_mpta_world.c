@@ -133,12 +133,21 @@ static void on_signal(uv_signal_t *handle, int number)
     world->interrupted = true;
 }
 
+// As nohup leaves SIGHUP, and a shell SIGINT to what it runs in the background.
+static bool is_ignored(int number)
+{
+    struct sigaction before;
+    return sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+}
+
 // The folders of the command would stay behind if a signal ended it.
 static void watch_signals(struct nj_cli_world *world)
 {
     static const int numbers[NJ_CLI_WORLD_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < NJ_CLI_WORLD_SIGNALS; i++) {
-        uv_signal_t *handle = &world->signals[i];
+        uv_signal_t *handle = &world->signals[world->signal_count];
+        if (is_ignored(numbers[i]))
+            continue;
         if (uv_signal_init(nj_loop_uv(world->loop), handle) != 0)
             return;
         world->signal_count++;

@@ -35,7 +35,7 @@ struct nj_cli_world {
 };
 
 // `world` is zeroed and stays where it is; finish in every case. On the thread that runs the loop
-// later. From then on SIGINT, SIGTERM and SIGHUP set `interrupted`.
+// later. From then on SIGINT, SIGTERM and SIGHUP set `interrupted`, unless they were ignored.
 int nj_cli_world_start(struct nj_cli_world *world, const struct nj_cli_mpta *mpta,
                        const char *archive, struct nj_error *err);
 // Lets actions under way end, then ends the loop. Loop thread.

@@ -119,12 +119,12 @@ test('an archive runs on pictures, and its actions stay in a folder', async () =
 });
 
 // A run that would take long, and how it ends.
-async function interrupted(interrupt) {
+async function interrupted(interrupt, start = [program]) {
   put({ modelId: 'cars', modelFile: 'a.onnx' });
   await mpta('pack', 'in');
-  const words = ['mpta', 'run', 'in.mpta', ...Array(5000).fill(picture), '--set', 'detect.engine=null'];
+  const [command, ...words] = [...start, 'mpta', 'run', 'in.mpta', ...Array(5000).fill(picture), '--set', 'detect.engine=null'];
   const env = { ...process.env, TMPDIR: path.join(folder, 'tmp') };
-  const child = spawn(program, words, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, words, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   child.stderr.setEncoding('utf8').on('data', (text) => (child.said = (child.said ?? '') + text));
   await interrupt(child);
   const [code, signal] = await once(child, 'close');
@@ -141,6 +141,19 @@ test('a run that is interrupted ends soon and leaves nothing behind', async () =
     });
     assert.deepEqual(end, { code: 1, signal: null, said: 'nightjar mpta run: interrupted\n' }, name);
   }
+});
+
+test('a run that nohup started goes on when its terminal is closed', async () => {
+  const end = await interrupted(async (child) => {
+    let pictures = 0;
+    child.stdout.setEncoding('utf8').on('data', (text) => (pictures += text.split('420_exif.jpg').length - 1));
+    await until('a picture', () => pictures > 0);
+    child.kill('SIGHUP');
+    const seen = pictures;
+    await until('a hundred more', () => pictures > seen + 100);
+    child.kill('SIGTERM');
+  }, ['sh', '-c', "trap '' HUP; exec \"$@\"", 'sh', program]);
+  assert.equal(end.said, 'nightjar mpta run: interrupted\n');
 });
 
 test('a run whose reader goes away ends and leaves nothing behind', async () => {
