@@ -55,12 +55,11 @@ int nj_cli_eval_run(const struct nj_cli_eval_task *task, struct nj_mot_metrics *
     return rc;
 }
 
-int nj_cli_eval_config(int *argc, char **argv, bool whole, struct nj_config **out,
-                       struct nj_error *err)
+int nj_cli_eval_config(int *argc, char **argv, struct nj_config **out, struct nj_error *err)
 {
     struct nj_cli_config cli;
     int rc = nj_cli_config_parse(argc, argv, &cli, err);
-    if (rc == 0 && (*argc > 1 || !whole))
+    if (rc == 0 && *argc > 1)
         rc = NJ_E_INVALID; // the usage says what is wrong
     if (rc == 0)
         rc = nj_cli_config_load(&cli, out, err);

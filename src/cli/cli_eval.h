@@ -26,10 +26,9 @@ struct nj_cli_eval_task {
 int nj_cli_eval_run(const struct nj_cli_eval_task *task, struct nj_mot_metrics *out,
                     struct nj_error *err);
 
-// Takes --config and --set out of argv and loads. Nothing else may be left in it, and `whole` says
-// that nothing was missing: else NJ_E_INVALID, with `err` as it was. nj_config_unref *out.
-int nj_cli_eval_config(int *argc, char **argv, bool whole, struct nj_config **out,
-                       struct nj_error *err);
+// Takes --config and --set out of argv and loads. Nothing else may be left in it: else
+// NJ_E_INVALID, with `err` as it was. nj_config_unref *out.
+int nj_cli_eval_config(int *argc, char **argv, struct nj_config **out, struct nj_error *err);
 
 // What a command ends with: the metrics, as a table or as one JSON object, or `err` when `rc` is
 // negative. Returns the exit code of the command.

@@ -80,13 +80,14 @@ int nj_cli_eval_mot(int argc, char **argv)
         .out = nj_cli_value(&argc, argv, "--out"),
     };
     const char *fps = nj_cli_value(&argc, argv, "--fps");
-    const bool whole = args.det != NULL && args.gt != NULL;
     struct nj_config *config = NULL;
     struct nj_mot_metrics metrics;
     struct nj_error err = {0};
-    int rc = fps != NULL ? read_fps(fps, &args.fps, &err) : 0;
+    int rc = args.det == NULL || args.gt == NULL ? NJ_E_INVALID : 0; // the usage says it
+    if (rc == 0 && fps != NULL)
+        rc = read_fps(fps, &args.fps, &err);
     if (rc == 0)
-        rc = nj_cli_eval_config(&argc, argv, whole, &config, &err);
+        rc = nj_cli_eval_config(&argc, argv, &config, &err);
     if (rc != 0)
         return nj_cli_eval_refuse("eval mot", &err, nj_cli_eval_mot_usage);
     rc = run(&args, config, &metrics, &err);

@@ -150,8 +150,9 @@ int nj_cli_eval_video(int argc, char **argv)
     struct nj_error err = {0};
     if (watching.class_name == NULL)
         watching.class_name = "person";
-    const bool whole = watching.video != NULL && watching.gt != NULL;
-    int rc = nj_cli_eval_config(&argc, argv, whole, &watching.config, &err);
+    int rc = watching.video == NULL || watching.gt == NULL ? NJ_E_INVALID : 0; // the usage says it
+    if (rc == 0)
+        rc = nj_cli_eval_config(&argc, argv, &watching.config, &err);
     if (rc != 0)
         return nj_cli_eval_refuse("eval video", &err, nj_cli_eval_video_usage);
     rc = run(&watching, &metrics, &err);
