@@ -5,7 +5,6 @@
 
 #define OFFSET(member) offsetof(struct nj_analysis_options, member)
 
-// In the order of the drivers in analysis.c.
 static const char *const analysers[] = {
     [NJ_ANALYSER_RULES] = "rules", [NJ_ANALYSER_LLM] = "llm", NULL};
 // In the order of enum nj_llm_protocol.

@@ -2,7 +2,7 @@
 // Settings that somebody gave and that another setting leaves unused: who comes from a program
 // where the address alone was enough hears of it.
 #include "app/app_priv.h"
-#include "detect/engine_driver.h"
+#include "detect/detect.h"
 
 #include <string.h>
 

@@ -36,6 +36,13 @@ struct nj_detections {
     nj_us prepare_us, engine_us, decode_us; // of the stages, per picture; 0 where not known
 };
 
+enum { // the order of the choices of the option detect.engine
+    NJ_ENGINE_ONNX,
+    NJ_ENGINE_HTTP,
+    NJ_ENGINE_NULL,
+    NJ_ENGINE_COUNT
+};
+
 struct nj_detect_options {
     int engine;                 // choice: "onnx", "http", "null"
     const char *device;         // "cpu", "cuda:0"

@@ -6,13 +6,6 @@
 #include "detect/detect.h"
 
 enum {
-    NJ_ENGINE_ONNX, // the order of the choices of the option detect.engine
-    NJ_ENGINE_HTTP,
-    NJ_ENGINE_NULL,
-    NJ_ENGINE_COUNT
-};
-
-enum {
     NJ_ENGINE_OUTPUTS_MAX = 8, // NanoDet, the widest family known, has 6
     NJ_ENGINE_RANK_MAX = 6,
 };
