@@ -14,6 +14,21 @@
 
 struct nj_websocket;
 
+// Why a connection ends (RFC 6455 section 7.4.1).
+enum nj_websocket_code {
+    NJ_WEBSOCKET_NORMAL = 1000,
+    NJ_WEBSOCKET_GOING_AWAY = 1001,
+    NJ_WEBSOCKET_PROTOCOL_ERROR = 1002,
+    NJ_WEBSOCKET_UNSUPPORTED = 1003,
+    NJ_WEBSOCKET_NO_CODE = 1005,  // never sent
+    NJ_WEBSOCKET_ABNORMAL = 1006, // never sent
+    NJ_WEBSOCKET_BAD_TEXT = 1007,
+    NJ_WEBSOCKET_POLICY = 1008,
+    NJ_WEBSOCKET_TOO_BIG = 1009,
+    NJ_WEBSOCKET_INTERNAL = 1011,
+    NJ_WEBSOCKET_TRY_LATER = 1013,
+};
+
 struct nj_websocket_handlers {
     // A whole text message, UTF-8 checked. Binary messages are refused with 1003, unless they are
     // taken for texts.

@@ -4,6 +4,7 @@
 #ifndef NJ_NET_WEBSOCKET_CODEC_PRIV_H
 #define NJ_NET_WEBSOCKET_CODEC_PRIV_H
 
+#include "net/websocket.h"
 #include "util/buf.h"
 
 #include <stdbool.h>
@@ -22,20 +23,6 @@ enum nj_websocket_opcode {
 enum {
     NJ_WEBSOCKET_HEADER_MAX_BYTES = 10,   // of a frame without a mask
     NJ_WEBSOCKET_CONTROL_MAX_BYTES = 125, // RFC 6455 section 5.5
-};
-
-enum nj_websocket_code {
-    NJ_WEBSOCKET_NORMAL = 1000,
-    NJ_WEBSOCKET_GOING_AWAY = 1001,
-    NJ_WEBSOCKET_PROTOCOL_ERROR = 1002,
-    NJ_WEBSOCKET_UNSUPPORTED = 1003,
-    NJ_WEBSOCKET_NO_CODE = 1005,  // never sent
-    NJ_WEBSOCKET_ABNORMAL = 1006, // never sent
-    NJ_WEBSOCKET_BAD_TEXT = 1007,
-    NJ_WEBSOCKET_POLICY = 1008,
-    NJ_WEBSOCKET_TOO_BIG = 1009,
-    NJ_WEBSOCKET_INTERNAL = 1011,
-    NJ_WEBSOCKET_TRY_LATER = 1013,
 };
 
 // UTF-8 that arrives in pieces; zeroed at the start. `need` is 0 between two characters.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The WebSocket channels: who is connected, heartbeat, idle time-out, what comes from the bus.
 #include "net/problem.h"
+#include "realtime/backlog_priv.h"
 #include "realtime/realtime_priv.h"
 #include "util/digest.h"
 
@@ -43,31 +44,9 @@ static void count_client(struct nj_realtime_channel *channel, bool joined)
     nj_metric_set(channel->clients_metric, (double)channel->client_count);
 }
 
-static struct nj_realtime_client *find_slowest(const struct nj_realtime *realtime, size_t *out_sum)
+static struct nj_websocket *socket_of(struct nj_list *node)
 {
-    struct nj_realtime_client *slowest = NULL;
-    size_t most = 0;
-    *out_sum = 0;
-    for (struct nj_list *at = realtime->clients.next; at != &realtime->clients; at = at->next) {
-        struct nj_realtime_client *client = NJ_CONTAINER_OF(at, struct nj_realtime_client, node);
-        const size_t queued = nj_websocket_queued_bytes(client->socket);
-        *out_sum += queued;
-        if (queued > most) {
-            most = queued;
-            slowest = client;
-        }
-    }
-    return slowest;
-}
-
-// Many clients that ask and do not read hold less together than each may alone.
-static void bound_queues(const struct nj_realtime *realtime)
-{
-    struct nj_realtime_client *slowest;
-    size_t sum;
-    // Ends: whoever is closing already holds nothing after the next call.
-    while ((slowest = find_slowest(realtime, &sum)) != NULL && sum > NJ_CLIENTS_QUEUE_BYTES)
-        nj_websocket_drop(slowest->socket, 1008, "too slow");
+    return NJ_CONTAINER_OF(node, struct nj_realtime_client, node)->socket;
 }
 
 static void on_message(struct nj_websocket *socket, const char *text, size_t length, void *arg)
@@ -76,8 +55,9 @@ static void on_message(struct nj_websocket *socket, const char *text, size_t len
     if (client->realtime == NULL)
         return;
     nj_client_message(client, text, length);
+    // Many clients that ask and do not read hold less together than each may alone.
     if (nj_websocket_queued_bytes(socket) > NJ_CLIENT_FREE_BYTES)
-        bound_queues(client->realtime);
+        nj_backlog_bound(&client->realtime->clients, socket_of, NJ_ALL_CLIENTS_QUEUE_BYTES);
 }
 
 static void on_closed(struct nj_websocket *socket, int code, void *arg)
@@ -105,7 +85,7 @@ static void arm_idle(struct nj_realtime_client *client)
     nj_us left = config->options.idle_timeout_us - quiet;
     // Without memory for the timer the client is let go rather than kept for ever.
     if (left <= 0 || nj_timer_start(&client->idle, left, 0) != 0)
-        nj_websocket_close(client->socket, 1000, "Idle timeout");
+        nj_websocket_close(client->socket, NJ_WEBSOCKET_NORMAL, "Idle timeout");
 }
 
 static void on_idle(struct nj_timer *timer)
@@ -213,7 +193,7 @@ void nj_realtime_stop(struct nj_realtime *realtime)
     while (node != &realtime->clients) { // closing is never done within the call
         struct nj_realtime_client *client = NJ_CONTAINER_OF(node, struct nj_realtime_client, node);
         node = node->next;
-        nj_websocket_close(client->socket, 1001, "server is stopping");
+        nj_websocket_close(client->socket, NJ_WEBSOCKET_GOING_AWAY, "server is stopping");
     }
 }
 
@@ -223,7 +203,7 @@ static void orphan_clients(struct nj_realtime *realtime)
     struct nj_list *node;
     while ((node = nj_list_pop(&realtime->clients)) != NULL) {
         struct nj_realtime_client *client = NJ_CONTAINER_OF(node, struct nj_realtime_client, node);
-        nj_websocket_close(client->socket, 1001, "server is stopping");
+        nj_websocket_close(client->socket, NJ_WEBSOCKET_GOING_AWAY, "server is stopping");
         nj_timer_stop(&client->idle);
         client->realtime = NULL;
         client->channel = NULL;

@@ -9,14 +9,14 @@
 #include <stdbool.h>
 
 enum {
-    NJ_PATTERN_SIZE = 64,              // of a subscription, with its NUL
-    NJ_PATTERNS_MAX = 32,              // a client; the filter runs for each message and client
-    NJ_CONNECTION_ID_SIZE = 24,        // "ws-events-1a2b3c4d"
-    NJ_REPLAY_MAX_BYTES = 4 << 20,     // of a channel's ring, beside its count
-    NJ_CLIENT_QUEUE_BYTES = 8 << 20,   // private messages: room for one whole replay
-    NJ_CLIENT_FREE_BYTES = 64 << 10,   // so little of a client that the sum is not looked at
-    NJ_CLIENTS_QUEUE_BYTES = 64 << 20, // of all clients together; beyond it the slowest is closed
-    NJ_FANOUT_RING_MESSAGES = 4096,    // a client that is further behind is closed
+    NJ_PATTERN_SIZE = 64,                  // of a subscription, with its NUL
+    NJ_PATTERNS_MAX = 32,                  // a client; the filter runs for each message and client
+    NJ_CONNECTION_ID_SIZE = 24,            // "ws-events-1a2b3c4d"
+    NJ_REPLAY_MAX_BYTES = 4 << 20,         // of a channel's ring, beside its count
+    NJ_CLIENT_QUEUE_BYTES = 8 << 20,       // private messages: room for one whole replay
+    NJ_CLIENT_FREE_BYTES = 64 << 10,       // so little of a client that the sum is not looked at
+    NJ_ALL_CLIENTS_QUEUE_BYTES = 64 << 20, // together; beyond it the slowest is closed
+    NJ_FANOUT_RING_MESSAGES = 4096,        // a client that is further behind is closed
     NJ_FANOUT_RING_BYTES = 16 << 20,
     NJ_MESSAGE_MAX_BYTES = 512 << 10, // of what we send
 };

@@ -103,7 +103,7 @@ static void handle_ping(struct nj_timer *timer)
         struct nj_websocket *socket = connection->socket;
         node = node->next;
         if (nj_websocket_last_received_us(socket) < connection->pinged_us) {
-            nj_websocket_drop(socket, NJ_WORKER_CLOSE_SLOW, "no answer to a ping");
+            nj_websocket_drop(socket, NJ_WEBSOCKET_POLICY, "no answer to a ping");
         } else {
             connection->pinged_us = nj_worker_now_us(worker);
             (void)nj_websocket_ping(socket);
@@ -216,7 +216,7 @@ void nj_worker_stop(struct nj_worker *worker)
     while (node != &worker->connections) { // closing is never done within the call
         struct nj_worker_connection *connection = nj_worker_connection_of(node);
         node = node->next;
-        nj_websocket_close(connection->socket, 1001, "server is stopping");
+        nj_websocket_close(connection->socket, NJ_WEBSOCKET_GOING_AWAY, "server is stopping");
     }
 }
 

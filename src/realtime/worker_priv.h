@@ -11,7 +11,6 @@
 enum {
     NJ_WORKER_TEXT_MAX = 64 << 20, // of what we send: a report of as many subscriptions as can be
     NJ_WORKER_TYPES = 10,          // kinds of messages that may come
-    NJ_WORKER_CLOSE_SLOW = 1008,   // code for a backend that does not read
 };
 
 enum nj_worker_code { // index into nj_worker_errors

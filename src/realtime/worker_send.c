@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How backends are sent something: bytes made once for all, reports not more often than they are of
 // use, and a bound on what slow readers leave.
+#include "realtime/backlog_priv.h"
 #include "realtime/worker_priv.h"
 
 // A report of many subscriptions to many backends costs the loop milliseconds: all of them together
@@ -26,31 +27,15 @@ static struct nj_websocket_message *encode(struct nj_worker *worker, const struc
     return message;
 }
 
-static struct nj_worker_connection *find_slowest(const struct nj_worker *worker, size_t *out_sum)
+static struct nj_websocket *socket_of(struct nj_list *node)
 {
-    struct nj_worker_connection *slowest = NULL;
-    size_t most = 0;
-    *out_sum = 0;
-    for (struct nj_list *at = worker->connections.next; at != &worker->connections; at = at->next) {
-        struct nj_worker_connection *connection = nj_worker_connection_of(at);
-        const size_t queued = nj_websocket_queued_bytes(connection->socket);
-        *out_sum += queued;
-        if (queued > most) {
-            most = queued;
-            slowest = connection;
-        }
-    }
-    return slowest;
+    return nj_worker_connection_of(node)->socket;
 }
 
 void nj_worker_bound_queues(struct nj_worker *worker)
 {
-    const size_t max = (size_t)worker->config.options->max_queued_bytes;
-    struct nj_worker_connection *slowest;
-    size_t sum;
-    // Ends: whoever is closing already holds nothing after the next call.
-    while ((slowest = find_slowest(worker, &sum)) != NULL && sum > max)
-        nj_websocket_drop(slowest->socket, NJ_WORKER_CLOSE_SLOW, "too slow");
+    nj_backlog_bound(&worker->connections, socket_of,
+                     (size_t)worker->config.options->max_queued_bytes);
 }
 
 void nj_worker_send(struct nj_worker *worker, const char *subscription, const struct nj_buf *text)
