@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the system's messages say: names that existing clients look for, and nothing but the truth.
 #include "tests/flow/flow_helper.h"
+#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,7 +141,7 @@ static void errors_are_told_from_nought_on(void **state)
     flow_start(flow);
     nj_metrics_write(flow->app->metrics, &text);
     nj_buf_append(&text, "", 1);
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+    for (size_t i = 0; i < NJ_COUNT_OF(types); i++) {
         char line[128];
         (void)snprintf(line, sizeof line, "\npipeline_errors_total{error_type=\"%s\"} 0\n",
                        types[i]);
@@ -189,8 +190,10 @@ static void scoring_by_the_rules_is_not_called_a_language_model(void **state)
     struct nj_registry *registry = flow->app->registry;
     struct nj_health_report report = {0};
     size_t i = 0;
-    while (strcmp(nj_registry_probe(registry, i, &report, NULL), "nemotron") != 0)
+    while (i < nj_registry_service_count(registry) &&
+           strcmp(nj_registry_probe(registry, i, &report, NULL), "nemotron") != 0)
         i++;
+    assert_true(i < nj_registry_service_count(registry));
     assert_int_equal(report.status, NJ_HEALTH_HEALTHY);
     assert_non_null(strstr(report.message, "rules"));
 }

@@ -2,6 +2,7 @@
 // The LLM analyser against a server that answers as the test has written.
 #include "analysis/llm.h"
 
+#include "tests/fake/await.h"
 #include "tests/fake/fake_clock.h"
 #include "tests/unit/analysis/analysis_helper.h"
 #include "util/json_reader.h"
@@ -268,7 +269,8 @@ struct canceller {
 static void cancel_when_asked(void *arg)
 {
     const struct canceller *canceller = arg;
-    while (atomic_load(&canceller->server->asked) == 0)
+    const nj_us until_us = nj_mono_us(nj_clock_real()) + NJ_PATIENCE_US;
+    while (atomic_load(&canceller->server->asked) == 0 && nj_mono_us(nj_clock_real()) < until_us)
         sched_yield();
     nj_cancel_fire(canceller->cancel);
 }
