@@ -9,7 +9,7 @@
     }
 
 // clang-format off
-#define PAGE_PARAMETERS                                                                               \
+#define PAGE_PARAMETERS                                                                            \
     QUERY("limit", "integer", "Rows of a page, 1 to 500; 50 by default."),                         \
     QUERY("cursor", "string", "next_cursor of the page before."),                                  \
     QUERY("total", "boolean",                                                                      \

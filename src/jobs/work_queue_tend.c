@@ -37,7 +37,7 @@ static int extend_leases(struct nj_work_queue *queue, struct nj_db *db, struct n
 }
 
 // After a clock that was set back, retries and the leases of a program that died would wait until
-// it comes to their time again.
+// it comes to their time again. Jitter at most doubles a retry's delay.
 static int pull_in(const struct nj_work_queue *queue, struct nj_db *db, struct nj_error *err)
 {
     const nj_us farthest_us = lease_us(queue) + 2 * queue->config.options.retry_cap_us;
