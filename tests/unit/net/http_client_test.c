@@ -458,6 +458,7 @@ static void post_over(void *arg, const struct nj_proxy_rule *rule)
     struct answer broken = ask(&call);
     const nj_us took_us = nj_mono_us(nj_clock_real()) - begun_us;
     nj_tcp_proxy_heal(line->proxy);
+    call.total_timeout_us = call.connect_timeout_us = SLACK_US; // a machine under load
     struct answer answer = ask(&call);
     const int handled = atomic_load(&line->peer->handled) - before;
     const bool failed = broken.code == NJ_E_UNAVAILABLE || broken.code == NJ_E_TIMEOUT;
