@@ -192,7 +192,7 @@ int nj_archive_open_cached(const struct nj_archive_options *options, const char 
         return rc;
     nj_text_copy(folder, sizeof folder, hold.path);
     rc = load(folder, sha256, &hold, &archive, err);
-    if (rc == 0 && nj_archive_try_secrets(options, archive->spec) != 0)
+    if (rc == 0 && nj_archive_try_secrets(options, archive) != 0)
         rc = nj_error_set(err, NJ_E_NOMEM, "out of memory");
     if (rc == 0)
         *out = archive;

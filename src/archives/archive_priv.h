@@ -83,9 +83,10 @@ void nj_cache_sweep(const struct nj_archive_options *options, struct nj_log *log
 // Removes a folder with everything in it, not following links.
 void nj_tree_remove(const char *path);
 
-// Warns in the spec of passwords that are not to be had now: only actions would find out, later.
-// NJ_E_NOMEM.
-int nj_archive_try_secrets(const struct nj_archive_options *options, struct nj_spec *spec);
+// Warns in the archive's spec of passwords that are not to be had now: only actions would find out,
+// later. NJ_E_NOMEM.
+int nj_archive_try_secrets(const struct nj_archive_options *options,
+                           const struct nj_archive *archive);
 
 // As nj_archive_open for an open file; `name` is what errors call it.
 int nj_archive_open_fd(const struct nj_archive_options *options, int fd, const char *name,

@@ -111,8 +111,10 @@ static int try_secret(const struct nj_archive_options *options, struct nj_spec *
     return nj_spec_warn(&reader, "actions for this server will become dead letters: %s", shown);
 }
 
-int nj_archive_try_secrets(const struct nj_archive_options *options, struct nj_spec *spec)
+int nj_archive_try_secrets(const struct nj_archive_options *options,
+                           const struct nj_archive *archive)
 {
+    struct nj_spec *spec = archive->spec;
     const int rc = try_secret(options, spec, "redis.password", spec->redis.password);
     return rc != 0 ? rc
                    : try_secret(options, spec, "postgresql.password", spec->postgresql.password);
