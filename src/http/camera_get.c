@@ -24,6 +24,7 @@ void nj_api_camera_write(const struct nj_camera_row *row, struct nj_json_writer 
     nj_json_text(writer, "reason", row->reason[0] != '\0' ? row->reason : NULL);
     nj_json_time(writer, "created_at", row->created_us);
     nj_json_time(writer, "last_seen_at", row->last_seen_us);
+    nj_json_time(writer, "picture_at", row->picture_us);
     nj_json_text(writer, "snapshot_url", url);
 }
 

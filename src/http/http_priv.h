@@ -254,6 +254,7 @@ int nj_picture_file_open(const struct nj_api_context *context, const char *path,
 // picture_reply.c
 struct nj_picture_want {
     const struct nj_detection_row *detection;
+    const struct nj_detection_row *instead; // when that one's file cannot be shown; may be NULL
     bool thumbnail;
     bool newest; // of the camera: the next one will stand at the same address
 };

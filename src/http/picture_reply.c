@@ -28,7 +28,8 @@ static const char newest_cache[] = "no-cache"; // asked for each time, and mostl
 struct picture_work {
     struct nj_api_work work;
     const struct nj_api_context *context;
-    struct nj_detection_row row; // of a detection's picture
+    struct nj_detection_row row;     // of a detection's picture
+    struct nj_detection_row instead; // no path: nothing else
     bool thumbnail;
     struct nj_frame *frame; // of a live picture
     struct nj_rect crop;
@@ -140,26 +141,36 @@ static int from_video(struct picture_work *self, int fd)
     return rc;
 }
 
+static int from_row(struct picture_work *self)
+{
+    struct stat file;
+    int fd = -1;
+    int rc = nj_picture_file_open(self->context, self->row.file_path, &fd, &self->work.error);
+    if (rc != 0)
+        return rc;
+    if (fstat(fd, &file) != 0) {
+        rc = NJ_E_IO;
+    } else {
+        snprintf(self->etag, sizeof self->etag, "\"%" PRId64 "-%llx-%llx-%llx%08lx-%" PRId64 "%s\"",
+                 self->row.id, (unsigned long long)file.st_ino, (unsigned long long)file.st_size,
+                 (unsigned long long)file.st_mtim.tv_sec, (unsigned long)file.st_mtim.tv_nsec,
+                 self->row.video_offset_ms, self->thumbnail ? "-t" : "");
+        rc = strcmp(self->row.media_type, "video") == 0
+                 ? from_video(self, fd)
+                 : from_picture(self, fd, (size_t)file.st_size);
+    }
+    close(fd);
+    return rc;
+}
+
 static void run_detection(struct nj_api_work *work)
 {
     struct picture_work *self = work_of(work);
-    struct stat file;
-    int fd = -1;
-    work->rc = nj_picture_file_open(self->context, self->row.file_path, &fd, &work->error);
-    if (work->rc != 0)
+    work->rc = from_row(self);
+    if (work->rc == 0 || self->instead.file_path[0] == '\0')
         return;
-    if (fstat(fd, &file) != 0) {
-        work->rc = NJ_E_IO;
-    } else {
-        snprintf(self->etag, sizeof self->etag, "\"%" PRId64 "-%llx-%llx%08lx-%" PRId64 "%s\"",
-                 self->row.id, (unsigned long long)file.st_size,
-                 (unsigned long long)file.st_mtim.tv_sec, (unsigned long)file.st_mtim.tv_nsec,
-                 self->row.video_offset_ms, self->thumbnail ? "-t" : "");
-        work->rc = strcmp(self->row.media_type, "video") == 0
-                       ? from_video(self, fd)
-                       : from_picture(self, fd, (size_t)file.st_size);
-    }
-    close(fd);
+    self->row = self->instead;
+    work->rc = from_row(self);
 }
 
 static void run_frame(struct nj_api_work *work)
@@ -240,6 +251,8 @@ void nj_picture_reply(struct nj_exchange *exchange, const struct nj_picture_want
             (struct nj_api_work){.run = run_detection, .reply = reply_work, .finish = finish_work};
         self->context = exchange->api->context;
         self->row = *row;
+        if (want->instead != NULL)
+            self->instead = *want->instead;
         self->cache = want->newest ? newest_cache : picture_cache;
         self->thumbnail = want->thumbnail;
         memcpy(self->key, key, sizeof key);

@@ -121,7 +121,8 @@ const struct nj_route nj_routes[] = {
         .summary = "A camera with the tracks of its newest inferred frame."),
     GET("/api/cameras/{id}/snapshot", nj_route_camera_snapshot, .type = jpeg,
         .parameters = snapshot_parameters,
-        .summary = "The newest inferred live frame, else the newest detection's picture."),
+        .summary = "The newest inferred live frame, else the newest uploaded picture or, when that "
+                   "is newer or the upload's file is gone, the newest detection's."),
     GET("/api/detections", nj_route_detection_list, .schema = "DetectionPage",
         .parameters = detection_parameters, .summary = "Detections, newest first."),
     GET("/api/detections/{id}", nj_route_detection_get, .schema = "Detection",

@@ -182,7 +182,7 @@ struct touch {
 static int apply_touch(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
     const struct touch *touch = NJ_CONTAINER_OF(op, struct touch, op);
-    return nj_cameras_touch(db, touch->pipeline->config.entry->id, nj_db_now_us(db), err);
+    return nj_cameras_touch(db, touch->pipeline->config.entry->id, nj_db_now_us(db), NULL, err);
 }
 
 static void handle_touched(struct nj_store_op *op)

@@ -63,12 +63,22 @@ static int write_rows(struct nj_upload_task *task, struct nj_db *db, struct nj_e
     return found.count == 0 ? 0 : sink->store(sink->context, db, &found, &task->outbox, err);
 }
 
+static int touch_camera(const struct nj_upload_task *task, struct nj_db *db, struct nj_error *err)
+{
+    const struct nj_upload_item *item = &task->item;
+    const struct nj_camera_picture picture = {item->file_path, item->taken_us};
+    // A clip is shown by what was seen in it.
+    bool is_picture = task->refused == NULL && !task->is_video;
+    return nj_cameras_touch(db, item->camera_id, nj_db_now_us(db), is_picture ? &picture : NULL,
+                            err);
+}
+
 static int apply(struct nj_store_op *op, struct nj_db *db, struct nj_error *err)
 {
     struct nj_upload_task *task = NJ_CONTAINER_OF(op, struct nj_upload_task, op);
     nj_outbox_reset(&task->outbox);
     task->replaced = false;
-    int rc = nj_cameras_touch(db, task->item.camera_id, nj_db_now_us(db), err);
+    int rc = touch_camera(task, db, err);
     if (rc == 0 && task->refused != NULL)
         rc = refuse(task, db, err);
     if (rc == 0)

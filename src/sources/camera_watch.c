@@ -81,7 +81,7 @@ static int look_at(struct nj_camera_watch *watch, struct nj_db *db, struct nj_ca
         return go_offline(watch, db, camera, err);
     // Seen in the future: the clock was set back. Its silence counts from now on.
     if (camera->last_seen_us > nj_db_now_us(db)) {
-        const int rc = nj_cameras_touch(db, camera->id, nj_db_now_us(db), err);
+        const int rc = nj_cameras_touch(db, camera->id, nj_db_now_us(db), NULL, err);
         if (rc != 0)
             return rc;
     }

@@ -86,7 +86,7 @@ static int apply_upload(struct nj_store_op *store_op, struct nj_db *db, struct n
     const struct nj_camera_identity camera = {item->camera_id, op->verdict.camera_name, "folder"};
     int rc = nj_cameras_ensure(db, &camera, &op->camera_created, err);
     if (rc == 0)
-        rc = nj_cameras_touch(db, item->camera_id, nj_db_now_us(db), err);
+        rc = nj_cameras_touch(db, item->camera_id, nj_db_now_us(db), NULL, err);
     if (rc == 0)
         rc = nj_dedupe_mark(db, item->file_hash, item->file_path, ttl_us, err);
     op->duplicate = rc == NJ_E_EXISTS;

@@ -5,7 +5,7 @@
 
 #include "storage/store_driver.h"
 
-enum { NJ_SQLITE_MIGRATIONS = 7 };
+enum { NJ_SQLITE_MIGRATIONS = 8 };
 extern const char *const nj_sqlite_migrations[NJ_SQLITE_MIGRATIONS];
 
 // Applies what is missing, each script in one transaction. *out_version gets the version reached.

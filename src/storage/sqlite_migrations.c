@@ -227,6 +227,11 @@ static const char work_order[] =
 // The payload of another file with the same content; it takes the place of one that vanished.
 static const char copies[] = "ALTER TABLE dedupe ADD COLUMN copy TEXT;";
 
+// The newest picture that was uploaded, with something on it or not.
+static const char newest_pictures[] =
+    "ALTER TABLE cameras ADD COLUMN picture_path BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE cameras ADD COLUMN picture_us INTEGER NOT NULL DEFAULT 0;";
+
 const char *const nj_sqlite_migrations[NJ_SQLITE_MIGRATIONS] = {
-    sightings, work, added_sources, saved, event_order, work_order, copies,
+    sightings, work, added_sources, saved, event_order, work_order, copies, newest_pictures,
 };

@@ -3,7 +3,7 @@
 #include "storage/store_cameras.h"
 #include "storage/sql_priv.h"
 
-#define CAMERA_COLUMNS "id, name, kind, status, reason, created_us, last_seen_us"
+#define CAMERA_COLUMNS "id, name, kind, status, reason, created_us, last_seen_us, picture_us"
 
 static void read_row(struct nj_sql *sql, void *row)
 {
@@ -15,6 +15,7 @@ static void read_row(struct nj_sql *sql, void *row)
     nj_sql_get_text(sql, out->reason, sizeof(out->reason));
     out->created_us = nj_sql_get_int(sql);
     out->last_seen_us = nj_sql_get_int(sql);
+    out->picture_us = nj_sql_get_int(sql);
 }
 
 static const struct nj_sql_rows camera_rows = {sizeof(struct nj_camera_row), read_row};
@@ -51,19 +52,29 @@ static int run_one(struct nj_sql *sql, const char *id, struct nj_error *err)
     return rc;
 }
 
-int nj_cameras_touch(struct nj_db *db, const char *id, nj_us seen_us, struct nj_error *err)
+// The touch brings none, or an older one.
+#define KEEPS_PICTURE "?5 = 0 OR picture_us BETWEEN ?5 + 1 AND ?6"
+
+int nj_cameras_touch(struct nj_db *db, const char *id, nj_us seen_us,
+                     const struct nj_camera_picture *picture, struct nj_error *err)
 {
     struct nj_sql sql;
-    int rc = nj_sql_begin(&sql, db,
-                          "UPDATE cameras SET status = 'online', reason = '', last_seen_us ="
-                          " CASE WHEN last_seen_us BETWEEN ?1 AND ?3 THEN last_seen_us ELSE ?1 END"
-                          " WHERE id = ?2",
-                          err);
+    int rc =
+        nj_sql_begin(&sql, db,
+                     "UPDATE cameras SET status = 'online', reason = '', last_seen_us ="
+                     " CASE WHEN last_seen_us BETWEEN ?1 AND ?3 THEN last_seen_us ELSE ?1 END,"
+                     " picture_path = CASE WHEN " KEEPS_PICTURE " THEN picture_path ELSE ?4 END,"
+                     " picture_us = CASE WHEN " KEEPS_PICTURE " THEN picture_us ELSE ?5 END"
+                     " WHERE id = ?2",
+                     err);
     if (rc != 0)
         return rc;
     nj_sql_put_int(&sql, seen_us);
     nj_sql_put_text(&sql, id);
     nj_sql_put_int(&sql, nj_db_now_us(db));
+    nj_sql_put_path(&sql, picture != NULL ? picture->path : "");
+    nj_sql_put_int(&sql, picture != NULL ? picture->taken_us : 0);
+    nj_sql_put_int(&sql, nj_db_now_us(db) + NJ_CAPTURE_AHEAD_MAX_US);
     return run_one(&sql, id, err);
 }
 
@@ -90,6 +101,26 @@ int nj_cameras_get(struct nj_db *db, const char *id, struct nj_camera_row *out,
         return rc;
     nj_sql_put_text(&sql, id);
     return nj_sql_read_one(&sql, &camera_rows, out, "no such camera", err);
+}
+
+int nj_cameras_get_picture(struct nj_db *db, const char *id, char out_path[NJ_STORE_PATH_SIZE],
+                           nj_us *out_taken_us, struct nj_error *err)
+{
+    struct nj_sql sql;
+    int rc =
+        nj_sql_begin(&sql, db, "SELECT picture_path, picture_us FROM cameras WHERE id = ?1", err);
+    if (rc != 0)
+        return rc;
+    nj_sql_put_text(&sql, id);
+    rc = nj_sql_step(&sql, err);
+    if (rc == NJ_STEP_ROW) {
+        nj_sql_get_text(&sql, out_path, NJ_STORE_PATH_SIZE);
+        *out_taken_us = nj_sql_get_int(&sql);
+    } else if (rc == NJ_STEP_DONE) {
+        rc = nj_error_set(err, NJ_E_NOT_FOUND, "no such camera");
+    }
+    nj_sql_end(&sql);
+    return rc < 0 ? rc : 0;
 }
 
 int nj_cameras_list(struct nj_db *db, struct nj_camera_row **out, size_t *out_count,

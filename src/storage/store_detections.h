@@ -5,7 +5,7 @@
 
 #include "storage/store_cameras.h"
 
-enum { NJ_CLASS_NAME_SIZE = 64, NJ_BATCH_ID_SIZE = 129, NJ_STORE_PATH_SIZE = 4097 };
+enum { NJ_CLASS_NAME_SIZE = 64, NJ_BATCH_ID_SIZE = 129 };
 
 struct nj_detection_row {
     int64_t id; // 0 before insert

@@ -286,6 +286,33 @@ describe("the page of the real program", () => {
     });
 });
 
+describe("a camera on whose pictures nothing is recognised", () => {
+    let quiet;
+
+    before(async () => (quiet = await Daemon.start({ set: ["detect.engine=null", "detect.null_script=[]"] })));
+    after(() => quiet?.destroy());
+
+    test("tile_shows_the_newest_upload_without_boxes_and_the_next_without_a_reload", async () => {
+        const { page, context, troubles } = await openPage(browser);
+        const picture = await personPicture(quiet.folder);
+        await page.goto(quiet.url);
+        await page.evaluate(() => (window.sameDocument = true));
+        await quiet.upload(picture, "gate", "first.jpg");
+        const image = page.locator('[data-camera="gate"] img');
+        await image.waitFor({ timeout: 15000 });
+        assert.ok(await image.evaluate((one) => one.naturalWidth > 0 && one.complete));
+        assert.match(await image.getAttribute("alt"), /nothing recognised$/);
+        const before = await image.getAttribute("src");
+        await quiet.upload(picture, "gate", "second.jpg");
+        await page.waitForFunction((src) => document.querySelector('[data-camera="gate"] img')?.getAttribute("src") !== src, before, { timeout: 15000 });
+        assert.equal(await page.locator('[data-camera="gate"] [data-box]').count(), 0);
+        assert.equal(await page.evaluate(() => window.sameDocument), true);
+        assert.equal((await quiet.json("/api/detections?camera_id=gate")).items.length, 0);
+        assert.deepEqual(troubles, []);
+        await context.close();
+    });
+});
+
 describe("a live camera", () => {
     const batch = ["batch.window_seconds=6", "batch.idle_timeout_seconds=3", "batch.check_interval_seconds=0.5"];
     let camera;

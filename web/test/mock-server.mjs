@@ -32,7 +32,7 @@ export class Mock {
     }
 
     camera(id, name, kind, at) {
-        return { id, name, kind, status: "online", reason: null, created_at: iso(at), last_seen_at: iso(at), snapshot_url: `/api/cameras/${id}/snapshot` };
+        return { id, name, kind, status: "online", reason: null, created_at: iso(at), last_seen_at: iso(at), picture_at: null, snapshot_url: `/api/cameras/${id}/snapshot` };
     }
 
     makeDetection(camera, at, batch) {

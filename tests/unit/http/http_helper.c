@@ -328,7 +328,7 @@ static int add_camera(struct nj_db *db, void *arg, struct nj_error *err)
 {
     const struct nj_camera_identity identity = {arg, arg, "folder"};
     int rc = nj_cameras_ensure(db, &identity, NULL, err);
-    return rc != 0 ? rc : nj_cameras_touch(db, arg, nj_db_now_us(db), err);
+    return rc != 0 ? rc : nj_cameras_touch(db, arg, nj_db_now_us(db), NULL, err);
 }
 
 void http_add_camera(struct http_fixture *fixture, const char *id)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,77 @@ static void snapshot_is_asked_for_again_each_time(void **state)
     nj_answer_header(http_get(fixture, "/api/detections/1/image"), "Cache-Control", cache,
                      sizeof cache);
     assert_string_equal(cache, "private, max-age=60");
+}
+
+struct upload {
+    const char *camera_id;
+    struct nj_camera_picture picture;
+};
+
+static int note_upload(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    const struct upload *upload = arg;
+    return nj_cameras_touch(db, upload->camera_id, nj_db_now_us(db), &upload->picture, err);
+}
+
+static void add_upload(struct http_fixture *fixture, const char *path, int age_s)
+{
+    struct upload upload = {"door", {path, (nj_us)(HTTP_TEST_NOW_S - age_s) * NJ_US_PER_S}};
+    http_write(fixture, note_upload, &upload);
+}
+
+static void snapshot_is_the_newest_upload_with_or_without_anything_on_it(void **state)
+{
+    struct http_fixture *fixture = *state;
+    char seen[NJ_TEMP_PATH_MAX], plain[NJ_TEMP_PATH_MAX], later[NJ_TEMP_PATH_MAX];
+    http_add_camera(fixture, "door");
+    http_expect(http_get(fixture, "/api/cameras"), 200, "\"picture_at\":null");
+    http_expect(http_get(fixture, "/api/cameras/door/snapshot"), 404, "no picture yet");
+    http_add_picture(fixture, "plain.jpg", 80, 60, plain);
+    add_upload(fixture, plain, 20);
+    expect_size(http_get(fixture, "/api/cameras/door/snapshot"), 80, 60);
+    http_expect(http_get(fixture, "/api/cameras/door"), 200, "\"picture_at\":\"20");
+    http_add_picture(fixture, "seen.jpg", 120, 90, seen);
+    http_add_detection(fixture, "door", seen, 30); // taken earlier
+    expect_size(http_get(fixture, "/api/cameras/door/snapshot"), 80, 60);
+    http_add_detection(fixture, "door", seen, 10);
+    expect_size(http_get(fixture, "/api/cameras/door/snapshot"), 120, 90);
+    http_add_picture(fixture, "later.jpg", 160, 120, later);
+    add_upload(fixture, later, 5);
+    expect_size(http_get(fixture, "/api/cameras/door/snapshot"), 160, 120);
+}
+
+static void snapshot_whose_file_is_gone_is_the_newest_detection(void **state)
+{
+    struct http_fixture *fixture = *state;
+    char seen[NJ_TEMP_PATH_MAX], plain[NJ_TEMP_PATH_MAX];
+    http_add_camera(fixture, "door");
+    http_add_picture(fixture, "plain.jpg", 80, 60, plain);
+    add_upload(fixture, plain, 5);
+    assert_int_equal(unlink(plain), 0);
+    http_expect(http_get(fixture, "/api/cameras/door/snapshot"), 404, "not there any more");
+    http_add_picture(fixture, "seen.jpg", 120, 90, seen);
+    http_add_detection(fixture, "door", seen, 10);
+    expect_size(http_get(fixture, "/api/cameras/door/snapshot"), 120, 90);
+}
+
+// Servers that set the time of a file to its second give several the same.
+static void pictures_of_the_same_length_and_time_have_tags_of_their_own(void **state)
+{
+    struct http_fixture *fixture = *state;
+    const struct timespec times[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
+    static const char *const names[] = {"a.jpg", "b.jpg"};
+    char tags[2][128];
+    http_add_camera(fixture, "door");
+    for (size_t i = 0; i < NJ_COUNT_OF(names); i++) {
+        char path[NJ_TEMP_PATH_MAX];
+        http_add_picture(fixture, names[i], 80, 60, path);
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+        add_upload(fixture, path, 5);
+        nj_answer_header(http_get(fixture, "/api/cameras/door/snapshot"), "ETag", tags[i],
+                         sizeof tags[i]);
+    }
+    assert_string_not_equal(tags[0], tags[1]);
 }
 
 static void thumbnail_is_kept_in_memory_when_its_file_goes(void **state)
@@ -252,6 +324,9 @@ int http_media_test(void)
         CASE(pictures_are_whole_and_thumbnails_fit),
         CASE(known_picture_is_304),
         CASE(snapshot_is_asked_for_again_each_time),
+        CASE(snapshot_is_the_newest_upload_with_or_without_anything_on_it),
+        CASE(snapshot_whose_file_is_gone_is_the_newest_detection),
+        CASE(pictures_of_the_same_length_and_time_have_tags_of_their_own),
         CASE(thumbnail_is_kept_in_memory_when_its_file_goes),
         CASE(what_lies_elsewhere_is_not_served),
         CASE(too_large_and_broken_pictures_are_errors_of_their_own),

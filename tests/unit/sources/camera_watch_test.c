@@ -74,7 +74,7 @@ static int apply_seen(struct nj_store_op *op, struct nj_db *db, struct nj_error 
     static const struct nj_camera_identity door = {"door", "Door", "folder"};
     (void)op;
     int rc = nj_cameras_ensure(db, &door, NULL, err);
-    return rc == 0 ? nj_cameras_touch(db, "door", nj_db_now_us(db), err) : rc;
+    return rc == 0 ? nj_cameras_touch(db, "door", nj_db_now_us(db), NULL, err) : rc;
 }
 
 static void see_camera(struct bench *bench)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cameras: made once, seen forwards only, states that exist.
 #include "tests/unit/storage/rows_helper.h"
+#include "util/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,10 @@ struct camera_arg {
     struct nj_camera_identity identity;
     bool created;
     nj_us seen_us;
+    const struct nj_camera_picture *picture;
     const char *status, *reason;
+    char path[NJ_STORE_PATH_SIZE];
+    nj_us picture_us;
     struct nj_camera_row row;
 };
 
@@ -27,7 +31,7 @@ static int ensure(struct nj_db *db, void *arg, struct nj_error *err)
 static int touch(struct nj_db *db, void *arg, struct nj_error *err)
 {
     struct camera_arg *a = arg;
-    return nj_cameras_touch(db, a->identity.id, a->seen_us, err);
+    return nj_cameras_touch(db, a->identity.id, a->seen_us, a->picture, err);
 }
 
 static int set_status(struct nj_db *db, void *arg, struct nj_error *err)
@@ -40,6 +44,12 @@ static int get(struct nj_db *db, void *arg, struct nj_error *err)
 {
     struct camera_arg *a = arg;
     return nj_cameras_get(db, a->identity.id, &a->row, err);
+}
+
+static int get_picture(struct nj_db *db, void *arg, struct nj_error *err)
+{
+    struct camera_arg *a = arg;
+    return nj_cameras_get_picture(db, a->identity.id, a->path, &a->picture_us, err);
 }
 
 static void camera_is_made_once_and_then_kept(void **state)
@@ -88,6 +98,52 @@ static void last_seen_in_the_future_is_of_a_clock_that_was_set_back(void **state
     assert_int_equal(a.row.last_seen_us, a.seen_us);
 }
 
+static void newest_picture_is_the_one_taken_last(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "a");
+    const nj_us now_us = nj_test_now(f);
+    const nj_us ahead_us = now_us + NJ_CAPTURE_AHEAD_MAX_US;
+    const struct {
+        struct nj_camera_picture picture; // no path: the touch has none
+        const char *expected;
+        nj_us expected_us;
+    } steps[] = {
+        {{NULL, 0}, "", 0},
+        {{"/one\xff.jpg", now_us}, "/one\xff.jpg", now_us},
+        {{"/older.jpg", now_us - 1}, "/one\xff.jpg", now_us},
+        {{NULL, 0}, "/one\xff.jpg", now_us},
+        {{"/same.jpg", now_us}, "/same.jpg", now_us},
+        {{"/ahead.jpg", ahead_us}, "/ahead.jpg", ahead_us},
+        {{"/now.jpg", now_us}, "/ahead.jpg", ahead_us},
+    };
+    struct camera_arg a = {.identity = {"a", "a", "folder"}, .seen_us = now_us};
+    for (size_t i = 0; i < NJ_COUNT_OF(steps); i++) {
+        a.picture = steps[i].picture.path != NULL ? &steps[i].picture : NULL;
+        assert_int_equal(nj_test_write(f, touch, &a), 0);
+        assert_int_equal(nj_test_read(f, get_picture, &a), 0);
+        assert_string_equal(a.path, steps[i].expected);
+        assert_int_equal(a.picture_us, steps[i].expected_us);
+    }
+    assert_int_equal(nj_test_read(f, get, &a), 0);
+    assert_int_equal(a.row.picture_us, ahead_us);
+}
+
+static void picture_too_far_ahead_is_of_a_clock_that_was_set_back(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "a");
+    const nj_us far_us = nj_test_now(f) + NJ_CAPTURE_AHEAD_MAX_US;
+    struct nj_camera_picture picture = {"/far.jpg", far_us};
+    struct camera_arg a = {.identity = {"a", "a", "folder"}, .picture = &picture};
+    assert_int_equal(nj_test_write(f, touch, &a), 0);
+    nj_fake_clock_jump_wall(&f->clock, -1);
+    picture = (struct nj_camera_picture){"/now.jpg", nj_test_now(f)};
+    assert_int_equal(nj_test_write(f, touch, &a), 0);
+    assert_int_equal(nj_test_read(f, get_picture, &a), 0);
+    assert_string_equal(a.path, "/now.jpg");
+}
+
 static void status_tells_its_reason(void **state)
 {
     struct nj_store_fixture *f = *state;
@@ -111,6 +167,7 @@ static void unknown_camera_is_not_found(void **state)
     for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
         assert_int_equal(nj_test_write(f, writes[i], &a), NJ_E_NOT_FOUND);
     assert_int_equal(nj_test_read(f, get, &a), NJ_E_NOT_FOUND);
+    assert_int_equal(nj_test_read(f, get_picture, &a), NJ_E_NOT_FOUND);
 }
 
 struct list {
@@ -150,6 +207,8 @@ int store_cameras_test(void)
         CASE(unknown_camera_is_not_found),
         CASE(list_is_in_order_of_ids),
         CASE(last_seen_in_the_future_is_of_a_clock_that_was_set_back),
+        CASE(newest_picture_is_the_one_taken_last),
+        CASE(picture_too_far_ahead_is_of_a_clock_that_was_set_back),
     };
     return cmocka_run_group_tests_name("store_cameras", tests, NULL, NULL);
 }

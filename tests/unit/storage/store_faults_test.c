@@ -340,6 +340,8 @@ static void items_of_an_older_version_get_their_order(void **state)
     nj_test_sql(f->db_path,
                 "DROP INDEX work_items_order; ALTER TABLE work_items DROP COLUMN order_key;"
                 "ALTER TABLE dedupe DROP COLUMN copy;"
+                "ALTER TABLE cameras DROP COLUMN picture_path;"
+                "ALTER TABLE cameras DROP COLUMN picture_us;"
                 "DELETE FROM schema_versions WHERE version >= 6;"
                 "INSERT INTO work_items (queue, priority, due_us, not_before_us, lease_until_us,"
                 " fence, attempts, created_us, first_failed_us, payload) VALUES"
@@ -347,6 +349,19 @@ static void items_of_an_older_version_get_their_order(void **state)
     assert_int_equal(reopen(f), 0);
     assert_int_equal(
         nj_test_sql_int(f->db_path, "SELECT COUNT(*) FROM work_items WHERE order_key = 's'"), 1);
+}
+
+static void cameras_of_an_older_version_have_no_newest_picture_yet(void **state)
+{
+    struct nj_store_fixture *f = *state;
+    nj_test_camera(f, "yard");
+    nj_test_sql(f->db_path, "ALTER TABLE cameras DROP COLUMN picture_path;"
+                            "ALTER TABLE cameras DROP COLUMN picture_us;"
+                            "DELETE FROM schema_versions WHERE version >= 8;");
+    assert_int_equal(reopen(f), 0);
+    assert_int_equal(nj_test_sql_int(f->db_path, "SELECT COUNT(*) FROM cameras WHERE id = 'yard'"
+                                                 " AND picture_path = x'' AND picture_us = 0"),
+                     1);
 }
 
 static void migrations_are_noted_and_not_repeated(void **state)
@@ -457,6 +472,7 @@ int store_faults_test(void)
         CASE(newer_schema_is_refused),
         CASE(database_of_another_program_is_left_alone),
         CASE(items_of_an_older_version_get_their_order),
+        CASE(cameras_of_an_older_version_have_no_newest_picture_yet),
         CASE(migrations_are_noted_and_not_repeated),
         CASE(migration_that_fails_leaves_the_version_before_it),
         CASE(transaction_that_could_not_be_ended_is_ended_by_the_next),

@@ -38,6 +38,7 @@ export interface Camera {
     reason: string | null;
     created_at: string;
     last_seen_at: string | null;
+    picture_at: string | null;
     snapshot_url: string;
     live: Live | null;
 }
@@ -50,6 +51,7 @@ export interface CameraDetail {
     reason: string | null;
     created_at: string;
     last_seen_at: string | null;
+    picture_at: string | null;
     snapshot_url: string;
     live: Live | null;
     frame: Frame | null;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cameras: read once, and again when somebody new is heard of.
+// The cameras: read again and again, for pictures that nobody tells of, and when somebody new is heard of.
 import { useCallback, useMemo } from "react";
 import type { CameraPage } from "../api/types";
 import { useLive } from "./useLive";
 import { useRequest } from "./useRequest";
 
-const READ_EVERY_MS = 15000;
+const READ_EVERY_MS = 5000;
 
 export function useCameras() {
     const heard = useLive((state) => Object.keys(state.activity).length + Object.keys(state.cameraChanges).length);

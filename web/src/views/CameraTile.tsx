@@ -56,16 +56,19 @@ function useLiveFrame(camera: Camera): Newest {
     return { shown: null, absent: data === null ? undefined : "no picture now" };
 }
 
-// The newest upload with something on it; the sockets tell of newer ones.
-function useNewestShot(camera: Camera): Newest {
+// The newest upload; the sockets tell of those with something on them, the list of cameras of the others.
+function useNewestUpload(camera: Camera): Newest {
     const gaps = useLive((state) => state.gaps);
     const path = camera.live
         ? null
         : listPath("/api/detections", { camera_id: camera.id, limit: NEWEST_DETECTIONS, total: "false" });
-    const { data } = useRequest<DetectionPage>(path, { again: gaps });
+    const { data, error } = useRequest<DetectionPage>(path, { again: gaps });
     const told = useLive((state) => state.activity[camera.id]);
     const detections = told && told.detections.length > 0 ? told.detections : (data?.items ?? []);
     const shot = shotsOf(detections)[0];
+    const known = shot !== undefined || data !== null || error !== null;
+    if (known && camera.picture_at !== null && camera.picture_at > (shot?.best.detected_at ?? ""))
+        return { shown: { src: `${camera.snapshot_url}?at=${encodeURIComponent(camera.picture_at)}`, at: camera.picture_at, boxes: [] } };
     if (shot !== undefined)
         return {
             shown: {
@@ -121,9 +124,9 @@ export function CameraTile({ camera: listed }: { camera: Camera }) {
     const change = useLive((state) => state.cameraChanges[listed.id]);
     const camera = withChange(listed, change);
     const frame = useLiveFrame(camera);
-    const shot = useNewestShot(camera);
-    const wanted = frame.shown ?? shot.shown;
-    const absent = camera.live ? frame.absent : shot.absent;
+    const upload = useNewestUpload(camera);
+    const wanted = frame.shown ?? upload.shown;
+    const absent = camera.live ? frame.absent : upload.absent;
     // Boxes change together with the picture they belong to.
     const [current, setCurrent] = useState<Shown | null>(null);
     const onShown = useCallback(() => setCurrent(wanted), [wanted]);
