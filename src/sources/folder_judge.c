@@ -85,6 +85,15 @@ static ssize_t read_head(struct nj_folder_source *source, int fd, size_t want, s
     return (ssize_t)have;
 }
 
+// A clock that never ran or runs ahead, or a server that takes times from strangers: then the
+// arrival counts.
+static nj_us capture_time_us(const struct nj_folder_verdict *verdict, nj_us said_us)
+{
+    nj_us arrived_us = verdict->item.pipeline_start_us;
+    bool can_be = said_us > 0 && said_us <= arrived_us + NJ_CAPTURE_AHEAD_MAX_US;
+    return can_be ? said_us : arrived_us;
+}
+
 static void judge_picture(struct nj_folder_source *source, size_t length,
                           struct nj_folder_verdict *verdict)
 {
@@ -92,7 +101,7 @@ static void judge_picture(struct nj_folder_source *source, size_t length,
     struct nj_error err = {0};
     int rc = nj_picture_probe(source->bytes, length, &source->config.picture_limits, &info, &err);
     if (rc == 0 && info.taken_wall_us > 0)
-        verdict->item.taken_us = info.taken_wall_us;
+        verdict->item.taken_us = capture_time_us(verdict, info.taken_wall_us);
     else if (rc == NJ_E_INVALID)
         nj_folder_refuse(verdict, "wrong_type", err.text);
     else if (rc == NJ_E_TOO_BIG)
@@ -110,12 +119,6 @@ static int digest(struct nj_folder_source *source, const struct nj_folder_open_f
     return rc == 0 ? 0 : nj_error_set(err, rc, "SHA-256 failed");
 }
 
-// A clock that never ran, or a server that takes times from strangers: then the arrival counts.
-static nj_us file_time_us(const struct nj_folder_verdict *verdict)
-{
-    return verdict->mtime_ns >= 1000 ? verdict->mtime_ns / 1000 : verdict->item.pipeline_start_us;
-}
-
 int nj_folder_judge(struct nj_folder_source *source, const struct nj_folder_open_file *file,
                     struct nj_folder_verdict *verdict, struct nj_error *err)
 {
@@ -123,7 +126,7 @@ int nj_folder_judge(struct nj_folder_source *source, const struct nj_folder_open
     enum nj_media_kind kind = nj_media_kind_of_name(slash ? slash + 1 : file->path);
     nj_text_copy(verdict->item.media_type, sizeof verdict->item.media_type,
                  nj_media_kind_text(kind));
-    verdict->item.taken_us = file_time_us(verdict);
+    verdict->item.taken_us = capture_time_us(verdict, verdict->mtime_ns / 1000);
     if (!find_camera(source, file->path, verdict) || !has_good_size(source, kind, verdict))
         return 0;
     size_t want = kind == NJ_MEDIA_VIDEO ? NJ_MEDIA_MAGIC_BYTES : NJ_FOLDER_READ_MAX_BYTES;

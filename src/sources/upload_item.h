@@ -14,7 +14,7 @@ struct nj_upload_item {
     char file_path[NJ_STORE_PATH_SIZE]; // absolute, no "..", any bytes but NUL
     char media_type[8];                 // "image" or "video"
     char file_hash[NJ_SHA256_HEX_SIZE]; // SHA-256, hex; "" when unknown
-    nj_us taken_us;                     // wall: EXIF or mtime; member "timestamp"
+    nj_us taken_us;                     // wall: EXIF or mtime, or arrival; "timestamp"
     nj_us pipeline_start_us;            // wall: when the file was first noticed
 };
 

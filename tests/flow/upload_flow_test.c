@@ -102,11 +102,31 @@ static void picture_without_objects_leaves_no_batch(void **state)
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM work_items"), 0);
 }
 
-// Of a camera whose clock never ran, and of servers that take times from strangers.
+static void newest_picture_is_remembered_with_or_without_anything_on_it(void **state)
+{
+    struct flow *flow = *state;
+    char text[256];
+    flow_set(flow, "detect.null_script=[]");
+    flow_start(flow);
+    flow_put_picture(flow, "gate/one.jpg", 1);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM cameras WHERE picture_us > 0");
+    flow_until_quiet(flow);
+    flow_sql_text(flow, "SELECT picture_path || ' ' || picture_us FROM cameras", text, sizeof text);
+    assert_non_null(strstr(text, "/cameras/gate/one.jpg 1767614400000000"));
+    flow_put_bytes(flow, "gate/broken.jpg", "\xff\xd8\xff no picture", 15);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM refused_files");
+    flow_until_quiet(flow);
+    flow_sql_text(flow, "SELECT picture_path FROM cameras", text, sizeof text);
+    assert_non_null(strstr(text, "/cameras/gate/one.jpg"));
+}
+
+// Of a camera whose clock never ran or runs ahead, and of servers that take times from strangers.
 static void file_time_that_cannot_be_is_the_time_of_arrival(void **state)
 {
     struct flow *flow = *state;
-    static const time_t times[] = {0, -3600, -3000000000, 9300000000};
+    static const time_t times[] = {
+        0, -3600, -3000000000, 9300000000, 4070908800 /* 2099 */, 1767614400 + 86401,
+    };
     for (size_t i = 0; i < NJ_COUNT_OF(times); i++) {
         char name[32], path[2 * NJ_TEMP_PATH_MAX];
         const struct timespec both[2] = {{.tv_sec = times[i]}, {.tv_sec = times[i]}};
@@ -122,6 +142,48 @@ static void file_time_that_cannot_be_is_the_time_of_arrival(void **state)
     assert_int_equal(flow_sql_int(flow, "SELECT max(detected_us) FROM detections"),
                      nj_wall_us(&flow->clock.clock));
     assert_int_equal(flow_sql_int(flow, "SELECT count(*) FROM dead_letters"), 0);
+}
+
+// A local time without an offset may be ahead of us by hours.
+static void file_time_of_another_zone_is_believed(void **state)
+{
+    struct flow *flow = *state;
+    const struct timespec both[2] = {{.tv_sec = 1767614400 + 86400},
+                                     {.tv_sec = 1767614400 + 86400}};
+    char path[2 * NJ_TEMP_PATH_MAX];
+    flow_put_picture(flow, "gate/one.jpg", 1);
+    (void)snprintf(path, sizeof path, "%s/cameras/gate/one.jpg", flow->dir.path);
+    assert_int_equal(utimensat(AT_FDCWD, path, both, 0), 0);
+    flow_start(flow);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+    assert_int_equal(flow_sql_int(flow, "SELECT detected_us FROM detections"),
+                     INT64_C(1767700800) * NJ_US_PER_S);
+}
+
+// EXIF of one entry, DateTimeOriginal, put behind the first two bytes of a JPEG.
+static void exif_time_of_the_far_future_is_the_time_of_arrival(void **state)
+{
+    static const char exif[] = "\xff\xe1\x00\x48"
+                               "Exif\0\0"
+                               "II*\0\x08\0\0\0"
+                               "\x01\0\x69\x87\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0"
+                               "\x01\0\x03\x90\x02\0\x14\0\0\0\x2c\0\0\0\0\0\0\0"
+                               "2099:01:01 00:00:00";
+    struct flow *flow = *state;
+    size_t length = 0;
+    uint8_t *plain = flow_make_picture(1, &length);
+    uint8_t *whole = malloc(length + sizeof exif);
+    assert_non_null(whole);
+    memcpy(whole, plain, 2);
+    memcpy(whole + 2, exif, sizeof exif);
+    memcpy(whole + 2 + sizeof exif, plain + 2, length - 2);
+    flow_start(flow);
+    flow_put_bytes(flow, "gate/one.jpg", whole, length + sizeof exif);
+    free(whole);
+    free(plain);
+    flow_until_sql(flow, 1, "SELECT count(*) FROM detections");
+    assert_int_equal(flow_sql_int(flow, "SELECT detected_us FROM detections"),
+                     nj_wall_us(&flow->clock.clock));
 }
 
 static void same_content_again_is_a_duplicate_until_its_time_is_over(void **state)
@@ -444,7 +506,10 @@ int upload_flow_test(void)
         FLOW_TEST(sure_person_is_an_event_at_once),
         FLOW_TEST(fast_path_takes_the_sure_ones_and_leaves_the_rest_to_the_batch),
         FLOW_TEST(picture_without_objects_leaves_no_batch),
+        FLOW_TEST(newest_picture_is_remembered_with_or_without_anything_on_it),
         FLOW_TEST(file_time_that_cannot_be_is_the_time_of_arrival),
+        FLOW_TEST(file_time_of_another_zone_is_believed),
+        FLOW_TEST(exif_time_of_the_far_future_is_the_time_of_arrival),
         FLOW_TEST(same_content_again_is_a_duplicate_until_its_time_is_over),
         FLOW_TEST(refused_files_are_listed_by_reason_and_stay_where_they_are),
         FLOW_TEST(clip_is_sampled_over_its_length),
