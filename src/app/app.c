@@ -3,6 +3,7 @@
 #include "app/app.h"
 
 #include "app/app_priv.h"
+#include "app/service_watch_priv.h"
 #include "health/pipeline_metrics.h"
 #include "util/build_info.h"
 #include "util/mem.h"
@@ -132,6 +133,8 @@ void nj_app_stop(struct nj_app *app, void (*done)(void *arg), void *arg)
     app->stop_done = done;
     app->stop_arg = arg;
     nj_log_line(app->log, NJ_LOG_INFO, "Stopping: sources first, then queues and open batches");
+    // What is stopped from here on is stopped on purpose; nobody is to be alarmed by it.
+    nj_service_watch_stop(app->service_watch);
     bool whole = app->started > nj_first_producer();
     stop_from(app, nj_first_producer());
     if (!whole || nj_app_drain_start(app, handle_drained) != 0)

@@ -148,6 +148,22 @@ static void drain_ends_after_its_time_and_keeps_what_is_left(void **state)
     assert_int_equal(close(model), 0);
 }
 
+static void drain_calls_no_part_sick_that_the_stop_has_stopped(void **state)
+{
+    struct flow *flow = *state;
+    flow_set(flow, "app.service_check_seconds=1");
+    const int model = start_with_silent_model(flow);
+    flow_advance(flow, 2 * second_us); // all are known to be well
+    nj_app_stop(flow->app, note_stopped, flow);
+    flow_advance(flow, 5 * second_us);
+    assert_false(flow->stopped);
+    assert_int_equal(flow_count_logged(flow, "A service changed its status"), 0);
+    nj_app_stop(flow->app, note_stopped, flow);
+    flow_until(flow, is_stopped, "the second stop ends the wait");
+    flow_kill(flow);
+    assert_int_equal(close(model), 0);
+}
+
 // What keeps an item from being claimed until then.
 static const char *const laters[] = {
     "lease_until_us", // of a process that died with it
@@ -314,6 +330,7 @@ int stop_flow_test(void)
         FLOW_TEST(stop_finishes_what_waits_in_the_queue),
         FLOW_TEST(second_stop_hurries),
         FLOW_TEST(drain_ends_after_its_time_and_keeps_what_is_left),
+        FLOW_TEST(drain_calls_no_part_sick_that_the_stop_has_stopped),
         FLOW_TEST(stop_does_not_wait_for_what_nobody_can_claim_yet),
         FLOW_TEST(daemon_without_work_stops_at_once),
         FLOW_TEST(destroy_without_a_stop_leaves_the_work_for_later),
