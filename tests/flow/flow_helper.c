@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ int flow_setup(void **state)
 {
     struct flow *flow = calloc(1, sizeof *flow);
     assert_non_null(flow);
+    signal(SIGPIPE, SIG_IGN); // as the program does
     char path[NJ_TEMP_PATH_MAX];
     nj_temp_dir_init(&flow->dir);
     nj_fake_clock_init(&flow->clock, start_wall_us);
