@@ -67,8 +67,10 @@ function useNewestUpload(camera: Camera): Newest {
     const detections = told && told.detections.length > 0 ? told.detections : (data?.items ?? []);
     const shot = shotsOf(detections)[0];
     const known = shot !== undefined || data !== null || error !== null;
+    // Another address with each upload: pictures of a burst may share their capture time.
+    const seen = encodeURIComponent(camera.last_seen_at ?? "");
     if (known && camera.picture_at !== null && camera.picture_at > (shot?.best.detected_at ?? ""))
-        return { shown: { src: `${camera.snapshot_url}?at=${encodeURIComponent(camera.picture_at)}`, at: camera.picture_at, boxes: [] } };
+        return { shown: { src: `${camera.snapshot_url}?at=${seen}`, at: camera.picture_at, boxes: [] } };
     if (shot !== undefined)
         return {
             shown: {
