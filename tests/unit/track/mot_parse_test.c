@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // MOT files: what is read, what is refused, and that writing and reading agree.
+#include "tests/fake/temp_dir.h"
 #include "track/mot.h"
 
 #include "util/mem.h"
@@ -95,9 +96,10 @@ static void written_rows_read_back(void **state)
 static void a_link_or_device_is_not_replaced(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/nj_mot_XXXXXX", path[64];
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/out.txt", folder);
+    struct nj_temp_dir dir;
+    char path[NJ_TEMP_PATH_MAX];
+    nj_temp_dir_init(&dir);
+    nj_temp_dir_path(&dir, "out.txt", path);
     assert_int_equal(symlink("/dev/null", path), 0);
     const struct nj_mot_table table = {NULL, 0, 0};
     struct nj_error err;
@@ -106,8 +108,7 @@ static void a_link_or_device_is_not_replaced(void **state)
     assert_non_null(strstr(err.text, "no file"));
     assert_int_equal(lstat(path, &status), 0);
     assert_true(S_ISLNK(status.st_mode));
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(folder), 0);
+    nj_temp_dir_finish(&dir);
 }
 
 int mot_parse_test(void)
